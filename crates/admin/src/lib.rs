@@ -1,0 +1,1 @@
+//! Every administrative operation, typed, authorised and audited in one place.

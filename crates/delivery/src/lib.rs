@@ -1,0 +1,1 @@
+//! The MDA: into folders, as typed actions.

@@ -1,0 +1,1 @@
+//! Resolver, cache, MX look-ups.

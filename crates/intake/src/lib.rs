@@ -1,0 +1,1 @@
+//! SMTP and LMTP in: listeners' rules, permits, the verdict, hand-over.

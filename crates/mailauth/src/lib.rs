@@ -1,0 +1,1 @@
+//! Mail authentication: DKIM signing and verification.

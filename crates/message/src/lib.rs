@@ -1,0 +1,1 @@
+//! RFC 5322 and MIME: read, edit header fields, build trace fields and notifications.

@@ -1,0 +1,1 @@
+//! Sockets: listeners, TLS, PROXY protocol, limits, graceful stop.

@@ -1,0 +1,1 @@
+//! What to think of a message: limits and rates, each step a verdict.

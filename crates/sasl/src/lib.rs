@@ -1,0 +1,1 @@
+//! SASL mechanisms, server and client, sans-IO.

@@ -1,0 +1,1 @@
+//! How a message leaves: connections to hosts, their reuse, TLS policy, SMTP and LMTP out.

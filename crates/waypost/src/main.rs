@@ -1,0 +1,2 @@
+//! A complete mail system in one program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! HTTP pages of captured mail, health and metrics.

@@ -1,1 +1,30 @@
-//! Resolver, cache, MX look-ups.
+//! Resolver, cache, MX look-ups: what mail asks of the DNS, in mail's own types.
+//!
+//! Everybody above asks through the trait [`Lookup`]; [`Resolver`] answers from real servers, [`Fixed`] from a
+//! table in memory (tests, simulation). Every answer is bounded in time and size, and every failure says
+//! whether asking again can help ([`DnsError::is_temporary`]). This crate does not know SMTP, and does not
+//! validate DNSSEC.
+//!
+//! ```
+//! use address::Domain;
+//! use dns::{Family, Fixed, Lookup, MxLookup};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let dns = Fixed::new().mx("example.org", 10, "mx.example.org").a("mx.example.org", "192.0.2.1");
+//! let seed = 4; // orders hosts of equal preference; anything random
+//! let MxLookup::Hosts { hosts, .. } = dns.mx(&Domain::parse("example.org")?, seed).await? else { panic!() };
+//! let addresses = dns.addresses(&hosts[0].host, Family::Both).await?;
+//! assert_eq!(addresses, ["192.0.2.1".parse::<std::net::IpAddr>()?]);
+//! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
+
+mod fixed;
+mod local;
+mod lookup;
+mod mx;
+mod resolver;
+
+pub use fixed::Fixed;
+pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord};
+pub use mx::{MxHost, MxLookup, SkippedMx};
+pub use resolver::{Resolver, Settings};

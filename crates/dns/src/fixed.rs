@@ -1,0 +1,133 @@
+//! A DNS in memory, for tests and simulation.
+
+use crate::{Answer, DnsError, Lookup, MxRecord};
+use address::Domain;
+use std::collections::BTreeMap;
+use std::future::ready;
+use std::net::IpAddr;
+
+/// Longest chain of aliases that is followed.
+const MAX_ALIASES: usize = 8;
+
+/// A table of records, filled when it is made. A name it does not hold does not exist.
+///
+/// The builder methods panic on what is no name or address: the table is written by a programmer.
+#[derive(Debug, Clone, Default)]
+pub struct Fixed {
+    names: BTreeMap<String, Records>,
+    pointers: BTreeMap<IpAddr, Vec<Domain>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Records {
+    mx: Vec<MxRecord>,
+    addresses: Vec<IpAddr>,
+    txt: Vec<String>,
+    alias: Option<String>,
+    failure: Option<String>,
+}
+
+impl Fixed {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an MX record; `"."` as the exchange is the null MX.
+    #[must_use]
+    pub fn mx(mut self, name: &str, preference: u16, exchange: &str) -> Self {
+        self.entry(name).mx.push(MxRecord { preference, exchange: exchange.to_owned() });
+        self
+    }
+
+    /// Adds an A or AAAA record.
+    ///
+    /// # Panics
+    /// When `ip` is no IP address.
+    #[must_use]
+    pub fn a(mut self, name: &str, ip: &str) -> Self {
+        let ip = ip.parse().unwrap_or_else(|_| panic!("{ip:?} is no IP address"));
+        self.entry(name).addresses.push(ip);
+        self
+    }
+
+    #[must_use]
+    pub fn txt(mut self, name: &str, text: &str) -> Self {
+        self.entry(name).txt.push(text.to_owned());
+        self
+    }
+
+    #[must_use]
+    pub fn cname(mut self, name: &str, target: &str) -> Self {
+        self.entry(name).alias = Some(key(target));
+        self
+    }
+
+    /// Adds the name of an address.
+    ///
+    /// # Panics
+    /// When `ip` is no IP address or `name` no domain.
+    #[must_use]
+    pub fn ptr(mut self, ip: &str, name: &str) -> Self {
+        let ip = ip.parse().unwrap_or_else(|_| panic!("{ip:?} is no IP address"));
+        let name = Domain::parse(name).unwrap_or_else(|error| panic!("{error}"));
+        self.pointers.entry(ip).or_default().push(name);
+        self
+    }
+
+    /// Makes every question about `name` fail for now.
+    #[must_use]
+    pub fn fails(mut self, name: &str, reason: &str) -> Self {
+        self.entry(name).failure = Some(reason.to_owned());
+        self
+    }
+
+    fn entry(&mut self, name: &str) -> &mut Records {
+        self.names.entry(key(name)).or_default()
+    }
+
+    fn find<T>(
+        &self,
+        name: &str,
+        kind: &'static str,
+        pick: impl Fn(&Records) -> Vec<T>,
+    ) -> Result<Vec<T>, DnsError> {
+        let mut at = key(name);
+        for _ in 0..MAX_ALIASES {
+            let Some(records) = self.names.get(&at) else { return Err(DnsError::NoSuchName(at)) };
+            if let Some(reason) = records.failure.clone() {
+                return Err(DnsError::Temporary { name: at, kind, reason });
+            }
+            match &records.alias {
+                Some(alias) => at.clone_from(alias),
+                None => {
+                    let found = pick(records);
+                    return if found.is_empty() { Err(DnsError::NoRecords { name: at, kind }) } else { Ok(found) };
+                }
+            }
+        }
+        Err(DnsError::Temporary { name: at, kind, reason: "the aliases go in a circle".to_owned() })
+    }
+}
+
+fn key(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+impl Lookup for Fixed {
+    fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>> {
+        Box::pin(ready(self.find(domain.as_str(), "MX", |records| records.mx.clone())))
+    }
+
+    fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>> {
+        let wanted = |records: &Records| records.addresses.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
+        Box::pin(ready(self.find(name.as_str(), if v6 { "AAAA" } else { "A" }, wanted)))
+    }
+
+    fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>> {
+        Box::pin(ready(self.pointers.get(&ip).cloned().ok_or_else(|| DnsError::NoSuchName(ip.to_string()))))
+    }
+
+    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {
+        Box::pin(ready(self.find(name, "TXT", |records| records.txt.clone())))
+    }
+}

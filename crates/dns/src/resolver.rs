@@ -1,0 +1,182 @@
+//! Answers from real servers, with a cache.
+
+use crate::{Answer, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord};
+use address::Domain;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
+};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError as Refusal, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// Longest time that a "there is none" is believed, whatever the zone says (RFC 2308 §5 allows hours): whoever
+/// has just published a missing record wants to see mail flow.
+const MAX_NEGATIVE_AGE: Duration = Duration::from_secs(15 * 60);
+/// Answers kept; a few hundred bytes each.
+const CACHE_SIZE: u64 = 16_384;
+
+/// How to ask.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The servers to ask; empty: the system's (`/etc/resolv.conf`), with the system's hosts file for addresses.
+    pub servers: Vec<SocketAddr>,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// How often a question is asked, at least once.
+    pub tries: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { servers: Vec::new(), timeout: Duration::from_secs(5), tries: 2 }
+    }
+}
+
+/// A resolver with a cache; clones share both.
+#[derive(Clone)]
+pub struct Resolver {
+    inner: TokioResolver,
+    /// The bound for one question with all its tries and aliases.
+    patience: Duration,
+}
+
+impl Resolver {
+    /// Reads the system's settings when `settings` names no server. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// [`DnsError::Temporary`] when the system's settings cannot be read.
+    pub fn new(settings: &Settings) -> Result<Self, DnsError> {
+        let tries = settings.tries.max(1);
+        let setup = if settings.servers.is_empty() {
+            TokioResolver::builder_tokio()
+        } else {
+            let servers = settings.servers.iter().copied().map(name_server).collect();
+            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+            Ok(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+        };
+        let unusable = |error| temporary("the system's servers", "configuration", &error);
+        let mut builder = setup.map_err(unusable)?;
+        set_options(builder.options_mut(), settings, tries);
+        let inner = builder.build().map_err(unusable)?;
+        // One second more than the tries need, so that their own, more telling error comes first.
+        let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
+        Ok(Self { inner, patience })
+    }
+
+    /// Forgets all answers.
+    pub fn clear_cache(&self) {
+        self.inner.clear_cache();
+    }
+
+    async fn records<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&RData) -> Option<T>,
+        most: usize,
+    ) -> Result<Vec<T>, DnsError> {
+        let Ok(mut query) = Name::from_ascii(name) else { return Err(DnsError::NoSuchName(name.to_owned())) };
+        // Mail has no relative names: the search list is never used.
+        query.set_fqdn(true);
+        let answer = tokio::time::timeout(self.patience, self.inner.lookup(query, kind)).await;
+        let lookup = match answer {
+            Ok(answer) => answer.map_err(|error| classify(name, kind, &error))?,
+            Err(_) => return Err(temporary(name, type_name(kind), &NetError::Timeout)),
+        };
+        let found: Vec<T> = lookup.answers().iter().filter_map(|record| pick(&record.data)).take(most).collect();
+        if found.is_empty() {
+            return Err(DnsError::NoRecords { name: name.to_owned(), kind: type_name(kind) });
+        }
+        Ok(found)
+    }
+}
+
+impl std::fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Resolver").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+fn name_server(address: SocketAddr) -> NameServerConfig {
+    let (mut udp, mut tcp) = (ConnectionConfig::udp(), ConnectionConfig::tcp());
+    udp.port = address.port();
+    tcp.port = address.port();
+    NameServerConfig::new(address.ip(), true, vec![udp, tcp])
+}
+
+fn set_options(options: &mut ResolverOpts, settings: &Settings, tries: usize) {
+    options.timeout = settings.timeout;
+    // The library counts the retries after the first try.
+    options.attempts = tries - 1;
+    options.cache_size = CACHE_SIZE;
+    options.negative_max_ttl = Some(MAX_NEGATIVE_AGE);
+    options.max_active_requests = 256;
+    options.use_hosts_file =
+        if settings.servers.is_empty() { ResolveHosts::Always } else { ResolveHosts::Never };
+    options.server_ordering_strategy = ServerOrderingStrategy::QueryStatistics;
+}
+
+impl Lookup for Resolver {
+    fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>> {
+        let pick = |data: &RData| match data {
+            RData::MX(mx) => {
+                Some(MxRecord { preference: mx.preference, exchange: mx.exchange.to_ascii().to_ascii_lowercase() })
+            }
+            _ => None,
+        };
+        // One more than is used, so that a null MX among too many is still seen not to be alone.
+        Box::pin(self.records(domain.as_str(), RecordType::MX, pick, 4 * MAX_RECORDS))
+    }
+
+    fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>> {
+        let kind = if v6 { RecordType::AAAA } else { RecordType::A };
+        let pick = move |data: &RData| data.ip_addr().filter(|ip| ip.is_ipv6() == v6);
+        Box::pin(self.records(name.as_str(), kind, pick, MAX_ADDRESSES))
+    }
+
+    fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>> {
+        let pick = |data: &RData| match data {
+            RData::PTR(ptr) => Domain::parse(&ptr.0.to_ascii()).ok(),
+            _ => None,
+        };
+        Box::pin(async move { self.records(&Name::from(ip).to_ascii(), RecordType::PTR, pick, MAX_RECORDS).await })
+    }
+
+    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {
+        let pick = |data: &RData| match data {
+            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+            _ => None,
+        };
+        Box::pin(self.records(name, RecordType::TXT, pick, MAX_RECORDS))
+    }
+}
+
+/// Tells "there is none" from "it could not be learnt".
+fn classify(name: &str, kind: RecordType, error: &NetError) -> DnsError {
+    match error {
+        NetError::Dns(Refusal::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
+            DnsError::NoSuchName(name.to_owned())
+        }
+        NetError::Dns(Refusal::NoRecordsFound(none)) if none.response_code == ResponseCode::NoError => {
+            DnsError::NoRecords { name: name.to_owned(), kind: type_name(kind) }
+        }
+        other => temporary(name, type_name(kind), other),
+    }
+}
+
+fn temporary(name: &str, kind: &'static str, error: &NetError) -> DnsError {
+    let reason = match error {
+        NetError::Timeout => "no server answered in time".to_owned(),
+        NetError::Dns(Refusal::ResponseCode(code)) => format!("the server answered {code}"),
+        other => other.to_string(),
+    };
+    DnsError::Temporary { name: name.to_owned(), kind, reason }
+}
+
+fn type_name(kind: RecordType) -> &'static str {
+    kind.into()
+}

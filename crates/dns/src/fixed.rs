@@ -34,7 +34,7 @@ impl Fixed {
 
     /// Adds an MX record; `"."` as the exchange is the null MX.
     #[must_use]
-    pub fn mx(mut self, name: &str, preference: u16, exchange: &str) -> Self {
+    pub fn with_mx(mut self, name: &str, preference: u16, exchange: &str) -> Self {
         self.entry(name).mx.push(MxRecord { preference, exchange: exchange.to_owned() });
         self
     }
@@ -44,20 +44,20 @@ impl Fixed {
     /// # Panics
     /// When `ip` is no IP address.
     #[must_use]
-    pub fn a(mut self, name: &str, ip: &str) -> Self {
+    pub fn with_a(mut self, name: &str, ip: &str) -> Self {
         let ip = ip.parse().unwrap_or_else(|_| panic!("{ip:?} is no IP address"));
         self.entry(name).addresses.push(ip);
         self
     }
 
     #[must_use]
-    pub fn txt(mut self, name: &str, text: &str) -> Self {
+    pub fn with_txt(mut self, name: &str, text: &str) -> Self {
         self.entry(name).txt.push(text.to_owned());
         self
     }
 
     #[must_use]
-    pub fn cname(mut self, name: &str, target: &str) -> Self {
+    pub fn with_cname(mut self, name: &str, target: &str) -> Self {
         self.entry(name).alias = Some(key(target));
         self
     }
@@ -67,7 +67,7 @@ impl Fixed {
     /// # Panics
     /// When `ip` is no IP address or `name` no domain.
     #[must_use]
-    pub fn ptr(mut self, ip: &str, name: &str) -> Self {
+    pub fn with_ptr(mut self, ip: &str, name: &str) -> Self {
         let ip = ip.parse().unwrap_or_else(|_| panic!("{ip:?} is no IP address"));
         let name = Domain::parse(name).unwrap_or_else(|error| panic!("{error}"));
         self.pointers.entry(ip).or_default().push(name);
@@ -76,7 +76,7 @@ impl Fixed {
 
     /// Makes every question about `name` fail for now.
     #[must_use]
-    pub fn fails(mut self, name: &str, reason: &str) -> Self {
+    pub fn with_failure(mut self, name: &str, reason: &str) -> Self {
         self.entry(name).failure = Some(reason.to_owned());
         self
     }
@@ -101,7 +101,11 @@ impl Fixed {
                 Some(alias) => at.clone_from(alias),
                 None => {
                     let found = pick(records);
-                    return if found.is_empty() { Err(DnsError::NoRecords { name: at, kind }) } else { Ok(found) };
+                    return if found.is_empty() {
+                        Err(DnsError::NoRecords { name: at, kind })
+                    } else {
+                        Ok(found)
+                    };
                 }
             }
         }
@@ -119,7 +123,8 @@ impl Lookup for Fixed {
     }
 
     fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>> {
-        let wanted = |records: &Records| records.addresses.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
+        let wanted =
+            |records: &Records| records.addresses.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
         Box::pin(ready(self.find(name.as_str(), if v6 { "AAAA" } else { "A" }, wanted)))
     }
 

@@ -10,7 +10,7 @@
 //! use dns::{Family, Fixed, Lookup, MxLookup};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-//! let dns = Fixed::new().mx("example.org", 10, "mx.example.org").a("mx.example.org", "192.0.2.1");
+//! let dns = Fixed::new().with_mx("example.org", 10, "mx.example.org").with_a("mx.example.org", "192.0.2.1");
 //! let seed = 4; // orders hosts of equal preference; anything random
 //! let MxLookup::Hosts { hosts, .. } = dns.mx(&Domain::parse("example.org")?, seed).await? else { panic!() };
 //! let addresses = dns.addresses(&hosts[0].host, Family::Both).await?;

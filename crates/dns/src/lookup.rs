@@ -96,7 +96,8 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
                 Family::V4 => self.address_records(name, false).await?,
                 Family::V6 => self.address_records(name, true).await?,
                 Family::Both => {
-                    let (v6, v4) = tokio::join!(self.address_records(name, true), self.address_records(name, false));
+                    let (v6, v4) =
+                        tokio::join!(self.address_records(name, true), self.address_records(name, false));
                     both(v6, v4)?
                 }
             };
@@ -115,7 +116,10 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
 }
 
 /// Joins the answers of both families: what there is beats what failed, and "later" beats "never".
-fn both(v6: Result<Vec<IpAddr>, DnsError>, v4: Result<Vec<IpAddr>, DnsError>) -> Result<Vec<IpAddr>, DnsError> {
+fn both(
+    v6: Result<Vec<IpAddr>, DnsError>,
+    v4: Result<Vec<IpAddr>, DnsError>,
+) -> Result<Vec<IpAddr>, DnsError> {
     match (v6, v4) {
         (Ok(mut v6), Ok(mut v4)) => {
             v6.truncate(MAX_ADDRESSES / 2);
@@ -161,6 +165,9 @@ mod tests {
         let v4: IpAddr = "192.0.2.1".parse().unwrap();
         let v6: IpAddr = "2001:db8::1".parse().unwrap();
         let found = both(Ok(vec![v6; 500]), Ok(vec![v4; 500])).unwrap();
-        assert_eq!((found.len(), found.iter().filter(|ip| ip.is_ipv4()).count()), (MAX_ADDRESSES, MAX_ADDRESSES / 2));
+        assert_eq!(
+            (found.len(), found.iter().filter(|ip| ip.is_ipv4()).count()),
+            (MAX_ADDRESSES, MAX_ADDRESSES / 2)
+        );
     }
 }

@@ -117,7 +117,8 @@ mod tests {
     }
 
     fn select_from(records: &[(u16, &str)], seed: u64) -> Result<MxLookup, DnsError> {
-        let record = |&(preference, exchange): &(u16, &str)| MxRecord { preference, exchange: exchange.into() };
+        let record =
+            |&(preference, exchange): &(u16, &str)| MxRecord { preference, exchange: exchange.into() };
         select(&domain(), Ok(records.iter().map(record).collect()), seed)
     }
 

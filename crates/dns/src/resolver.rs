@@ -6,11 +6,14 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
 };
+use hickory_resolver::lookup::Lookup as Answers;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as Refusal, NetError};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::system_conf::read_system_conf;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest time that a "there is none" is believed, whatever the zone says (RFC 2308 §5 allows hours): whoever
@@ -39,7 +42,11 @@ impl Default for Settings {
 /// A resolver with a cache; clones share both.
 #[derive(Clone)]
 pub struct Resolver {
-    inner: TokioResolver,
+    /// All servers; it knows which of them are quick.
+    pool: TokioResolver,
+    /// Each server alone when there are several: the pool passes on the first SERVFAIL or REFUSED it gets,
+    /// though another server may know better.
+    each: Arc<[TokioResolver]>,
     /// The bound for one question with all its tries and aliases.
     patience: Duration,
 }
@@ -51,25 +58,42 @@ impl Resolver {
     /// [`DnsError::Temporary`] when the system's settings cannot be read.
     pub fn new(settings: &Settings) -> Result<Self, DnsError> {
         let tries = settings.tries.max(1);
-        let setup = if settings.servers.is_empty() {
-            TokioResolver::builder_tokio()
+        let unusable = |error| temporary("the system's servers", "configuration", &error);
+        let config = if settings.servers.is_empty() {
+            read_system_conf().map_err(unusable)?.0
         } else {
             let servers = settings.servers.iter().copied().map(name_server).collect();
-            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-            Ok(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+            ResolverConfig::from_parts(None, Vec::new(), servers)
         };
-        let unusable = |error| temporary("the system's servers", "configuration", &error);
-        let mut builder = setup.map_err(unusable)?;
-        set_options(builder.options_mut(), settings, tries);
-        let inner = builder.build().map_err(unusable)?;
+        let build = |servers: Vec<NameServerConfig>| {
+            let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+            set_options(builder.options_mut(), settings, tries);
+            builder.build().map_err(unusable)
+        };
+        let servers = config.name_servers().to_vec();
+        let alone = if servers.len() > 1 { servers.clone() } else { Vec::new() };
+        let each = alone.into_iter().map(|server| build(vec![server])).collect::<Result<_, _>>()?;
         // One second more than the tries need, so that their own, more telling error comes first.
         let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
-        Ok(Self { inner, patience })
+        Ok(Self { pool: build(servers)?, each, patience })
     }
 
     /// Forgets all answers.
     pub fn clear_cache(&self) {
-        self.inner.clear_cache();
+        self.pool.clear_cache();
+        self.each.iter().for_each(TokioResolver::clear_cache);
+    }
+
+    async fn ask(&self, query: Name, kind: RecordType) -> Result<Answers, NetError> {
+        let mut answer = self.pool.lookup(query.clone(), kind).await;
+        for server in self.each.iter() {
+            if !matches!(answer, Err(NetError::Dns(Refusal::ResponseCode(_)))) {
+                break;
+            }
+            answer = server.lookup(query.clone(), kind).await;
+        }
+        answer
     }
 
     async fn records<T>(
@@ -82,12 +106,13 @@ impl Resolver {
         let Ok(mut query) = Name::from_ascii(name) else { return Err(DnsError::NoSuchName(name.to_owned())) };
         // Mail has no relative names: the search list is never used.
         query.set_fqdn(true);
-        let answer = tokio::time::timeout(self.patience, self.inner.lookup(query, kind)).await;
+        let answer = tokio::time::timeout(self.patience, self.ask(query, kind)).await;
         let lookup = match answer {
             Ok(answer) => answer.map_err(|error| classify(name, kind, &error))?,
             Err(_) => return Err(temporary(name, type_name(kind), &NetError::Timeout)),
         };
-        let found: Vec<T> = lookup.answers().iter().filter_map(|record| pick(&record.data)).take(most).collect();
+        let found: Vec<T> =
+            lookup.answers().iter().filter_map(|record| pick(&record.data)).take(most).collect();
         if found.is_empty() {
             return Err(DnsError::NoRecords { name: name.to_owned(), kind: type_name(kind) });
         }
@@ -123,12 +148,13 @@ fn set_options(options: &mut ResolverOpts, settings: &Settings, tries: usize) {
 impl Lookup for Resolver {
     fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>> {
         let pick = |data: &RData| match data {
-            RData::MX(mx) => {
-                Some(MxRecord { preference: mx.preference, exchange: mx.exchange.to_ascii().to_ascii_lowercase() })
-            }
+            RData::MX(mx) => Some(MxRecord {
+                preference: mx.preference,
+                exchange: mx.exchange.to_ascii().to_ascii_lowercase(),
+            }),
             _ => None,
         };
-        // One more than is used, so that a null MX among too many is still seen not to be alone.
+        // More than are used: `mx` keeps those of best preference.
         Box::pin(self.records(domain.as_str(), RecordType::MX, pick, 4 * MAX_RECORDS))
     }
 
@@ -143,7 +169,9 @@ impl Lookup for Resolver {
             RData::PTR(ptr) => Domain::parse(&ptr.0.to_ascii()).ok(),
             _ => None,
         };
-        Box::pin(async move { self.records(&Name::from(ip).to_ascii(), RecordType::PTR, pick, MAX_RECORDS).await })
+        Box::pin(
+            async move { self.records(&Name::from(ip).to_ascii(), RecordType::PTR, pick, MAX_RECORDS).await },
+        )
     }
 
     fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {

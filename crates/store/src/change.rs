@@ -1,0 +1,62 @@
+//! What others hear of durable changes: the queue of new work, everybody else of mailboxes.
+
+use crate::Id;
+use crate::queue::Fresh;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{broadcast, mpsc};
+
+/// Mailbox changes that a slow listener may be behind; one that is further behind looks again for itself.
+const MAX_BEHIND: usize = 1_024;
+
+/// A change, told after it is durable.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A message with recipients for the queue.
+    Queued(Arc<Fresh>),
+    Delivered {
+        account: Id,
+        mailbox: Id,
+        uid: u32,
+    },
+    Removed {
+        account: Id,
+        mailbox: Id,
+    },
+}
+
+/// Every message that became durable with recipients to serve, in order. There is one.
+pub type QueueFeed = mpsc::UnboundedReceiver<Arc<Fresh>>;
+/// Changes of mailboxes; a listener that lags is told so.
+pub type Changes = broadcast::Receiver<Change>;
+
+/// Where the committer's changes go. The feed is unbounded because every entry is a message already accepted:
+/// intake is what bounds it.
+#[derive(Debug)]
+pub(crate) struct Announcer {
+    queued: mpsc::UnboundedSender<Arc<Fresh>>,
+    feed: Mutex<Option<QueueFeed>>,
+    mailboxes: broadcast::Sender<Change>,
+}
+
+impl Announcer {
+    pub(crate) fn new() -> Self {
+        let (queued, feed) = mpsc::unbounded_channel();
+        Self { queued, feed: Mutex::new(Some(feed)), mailboxes: broadcast::channel(MAX_BEHIND).0 }
+    }
+
+    pub(crate) fn publish(&self, change: Change) {
+        match change {
+            // Without a queue in this process (a command that works on the data) nobody listens.
+            Change::Queued(fresh) => drop(self.queued.send(fresh)),
+            other => drop(self.mailboxes.send(other)),
+        }
+    }
+
+    pub(crate) fn take_feed(&self) -> Option<QueueFeed> {
+        self.feed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(crate) fn subscribe(&self) -> Changes {
+        self.mailboxes.subscribe()
+    }
+}

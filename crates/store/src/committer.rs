@@ -1,0 +1,388 @@
+//! The one writer: gathers the writes that all sessions have ready, runs them in one transaction, and wakes
+//! them all when it is durable.
+//!
+//! ```text
+//!            jobs                    COMMIT bodies.db, then waypost.db
+//! sessions ───────▶ queue ──batch──▶ savepoint each ──────────▶ sync ──▶ answers, changes published
+//!                     ▲                                          │ I/O error
+//!                     └──────── probe succeeds ◀── down: every job is answered Unavailable
+//! ```
+
+use crate::body::files::Files;
+use crate::database::{self, Kind};
+use crate::{Change, Id, StoreError, body};
+use rusqlite::Connection;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// Jobs that may wait. Each holds a message in memory; past it sessions are told to try later.
+const MAX_WAITING: usize = 20_000;
+/// Jobs in one transaction: bounds how long the first of them waits for the last.
+const MAX_BATCH: usize = 1_000;
+/// Bodies removed in one transaction, so that a large clean-up does not hold up mail.
+const MAX_REMOVED: usize = 500;
+/// How long freed bodies wait for a batch to be removed with, when there is nothing else to write.
+const IDLE_CLEANUP: Duration = Duration::from_millis(500);
+/// Past this the committer itself finishes the checkpoint, so that a restart stays quick (DESIGN.md, Store).
+const WAL_LIMIT: u64 = 64 << 20;
+/// How often a failed disk is tried again.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What a job writes with. Inserting a body starts the transaction of `bodies.db`, which commits first.
+pub(crate) struct Writer<'a> {
+    pub(crate) db: &'a Connection,
+    bodies: &'a Connection,
+    bodies_begun: Cell<bool>,
+    after: RefCell<After>,
+}
+
+/// What a durable transaction brings with it.
+#[derive(Default)]
+struct After {
+    changes: Vec<Change>,
+    freed: Vec<Id>,
+}
+
+impl Writer<'_> {
+    pub(crate) fn bodies(&self) -> Result<&Connection, StoreError> {
+        if !self.bodies_begun.get() {
+            self.bodies.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+            self.bodies_begun.set(true);
+        }
+        Ok(self.bodies)
+    }
+
+    /// To be told to those who listen once the transaction is durable.
+    pub(crate) fn publish(&self, change: Change) {
+        self.after.borrow_mut().changes.push(change);
+    }
+
+    /// The body is named by nothing once this transaction is durable.
+    pub(crate) fn free(&self, body: Id) {
+        self.after.borrow_mut().freed.push(body);
+    }
+
+    fn commit(self) -> Result<After, StoreError> {
+        // Bodies first: a message must never name a body that is not there. The other way round is only waste.
+        if self.bodies_begun.get() {
+            self.bodies.prepare_cached("COMMIT")?.execute([])?;
+        }
+        self.db.prepare_cached("COMMIT")?.execute([])?;
+        Ok(self.after.into_inner())
+    }
+}
+
+trait Job: Send {
+    fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError>;
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct TypedJob<T, F> {
+    work: Option<F>,
+    done: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send, F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send> Job for TypedJob<T, F> {
+    fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError> {
+        let work = self.work.take().ok_or_else(|| StoreError::Bug("a job ran twice".into()))?;
+        self.done = Some(work(writer)?);
+        Ok(())
+    }
+
+    fn answer(mut self: Box<Self>, outcome: Result<(), StoreError>) {
+        let done = self.done.take();
+        let result =
+            outcome.and_then(|()| done.ok_or_else(|| StoreError::Bug("a job left no result".into())));
+        // Whoever asked may have gone; the write stands all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Box<dyn Job>>,
+    stopping: bool,
+    /// Why nothing can be written now.
+    down: Option<String>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between any two statements; a poisoned lock tells nothing more.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The handle that sessions submit to. Dropping it finishes what waits and ends the thread.
+pub(crate) struct Committer {
+    shared: Arc<Shared>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Committer {
+    /// Opens both databases, so that what is wrong with them is said before anything is served, and finds the
+    /// bodies that a kill left without a name.
+    pub(crate) fn start(
+        folder: &Path,
+        files: Files,
+        publish: impl Fn(Change) + Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let shared = Arc::new(Shared::default());
+        let databases = Databases::open(folder)?;
+        let mut freed = body::unreferenced(&databases.main)?;
+        freed.extend(body::sweep(&databases.main, &databases.bodies, &files, Id::generate())?);
+        let worker = Worker { shared: Arc::clone(&shared), folder: folder.to_owned(), files, publish };
+        let thread = std::thread::Builder::new()
+            .name("committer".into())
+            .spawn(move || worker.run(databases, freed))
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Runs `work` in the next transaction and returns when that is durable.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        {
+            let mut state = self.shared.lock();
+            if let Some(reason) = &state.down {
+                return Err(StoreError::Unavailable(reason.clone()));
+            }
+            if state.stopping || state.jobs.len() >= MAX_WAITING {
+                return Err(StoreError::Busy(state.jobs.len()));
+            }
+            state.jobs.push_back(Box::new(TypedJob { work: Some(work), done: None, reply }));
+        }
+        self.shared.wake.notify_one();
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the committer has stopped".into())))
+    }
+
+    /// Why writes are refused now, if they are.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.shared.lock().down.clone()
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Databases {
+    main: Connection,
+    bodies: Connection,
+}
+
+impl Databases {
+    fn open(folder: &Path) -> Result<Self, StoreError> {
+        Ok(Self {
+            main: database::open_writer(Kind::Main, folder)?,
+            bodies: database::open_writer(Kind::Bodies, folder)?,
+        })
+    }
+}
+
+struct Worker<P> {
+    shared: Arc<Shared>,
+    folder: PathBuf,
+    files: Files,
+    publish: P,
+}
+
+impl<P: Fn(Change)> Worker<P> {
+    /// `freed`: bodies that a process before this one did not come to remove.
+    fn run(&self, mut databases: Databases, mut freed: Vec<Id>) {
+        let _abort = AbortOnPanic;
+        while let Some(batch) = self.next_batch(!freed.is_empty()) {
+            let rest = freed.split_off(freed.len().min(MAX_REMOVED));
+            let removed = std::mem::replace(&mut freed, rest);
+            match self
+                .commit(&databases, batch, &removed)
+                .and_then(|new| self.bound_wal(&databases).map(|()| new))
+            {
+                Ok(newly_freed) => freed.extend(newly_freed),
+                Err(error) => {
+                    tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
+                    drop(databases);
+                    let Some(reopened) = self.recover(&error) else { return };
+                    databases = reopened;
+                    freed = body::unreferenced(&databases.main).unwrap_or_default();
+                }
+            }
+        }
+    }
+
+    /// Waits for work, or, with bodies to remove, for a moment without any. `None` when the store closes and
+    /// nothing waits any more.
+    fn next_batch(&self, cleanup: bool) -> Option<Vec<Box<dyn Job>>> {
+        let mut state = self.shared.lock();
+        loop {
+            if !state.jobs.is_empty() {
+                let count = state.jobs.len().min(MAX_BATCH);
+                return Some(state.jobs.drain(..count).collect());
+            }
+            if state.stopping {
+                return None;
+            }
+            if !cleanup {
+                state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let waited =
+                self.shared.wake.wait_timeout(state, IDLE_CLEANUP).unwrap_or_else(PoisonError::into_inner);
+            if waited.1.timed_out() {
+                return Some(Vec::new());
+            }
+            state = waited.0;
+        }
+    }
+
+    /// One transaction for all jobs of the batch; each job's own error undoes that job alone. Returns the
+    /// bodies it freed.
+    fn commit(
+        &self,
+        databases: &Databases,
+        mut batch: Vec<Box<dyn Job>>,
+        removed: &[Id],
+    ) -> Result<Vec<Id>, StoreError> {
+        let writer = Writer {
+            db: &databases.main,
+            bodies: &databases.bodies,
+            bodies_begun: Cell::new(false),
+            after: RefCell::default(),
+        };
+        let result = run_batch(&writer, &mut batch)
+            .and_then(|outcomes| body::remove(&writer, &self.files, removed).map(|()| outcomes))
+            .and_then(|outcomes| writer.commit().map(|after| (outcomes, after)));
+        match result {
+            Ok((outcomes, after)) => {
+                after.changes.into_iter().for_each(&self.publish);
+                batch.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
+                Ok(after.freed)
+            }
+            Err(error) => {
+                let told = StoreError::Unavailable(error.to_string());
+                batch.into_iter().for_each(|job| job.answer(Err(told.clone())));
+                Err(error)
+            }
+        }
+    }
+
+    fn bound_wal(&self, databases: &Databases) -> Result<(), StoreError> {
+        for (kind, connection) in [(Kind::Main, &databases.main), (Kind::Bodies, &databases.bodies)] {
+            if wal_size(&kind.path(&self.folder)) > WAL_LIMIT {
+                connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses everything until a probe file syncs and a full checkpoint succeeds (DESIGN.md, Trouble).
+    fn recover(&self, error: &StoreError) -> Option<Databases> {
+        let mut state = self.shared.lock();
+        state.down = Some(error.to_string());
+        let reason = StoreError::Unavailable(error.to_string());
+        state.jobs.drain(..).for_each(|job| job.answer(Err(reason.clone())));
+        loop {
+            if state.stopping {
+                return None;
+            }
+            let waited = self.shared.wake.wait_timeout(state, PROBE_INTERVAL);
+            drop(waited.unwrap_or_else(PoisonError::into_inner).0);
+            let attempt = self.probe();
+            state = self.shared.lock();
+            match attempt {
+                Ok(databases) => {
+                    tracing::warn!("store: writing works again");
+                    state.down = None;
+                    return Some(databases);
+                }
+                Err(error) => state.down = Some(error.to_string()),
+            }
+        }
+    }
+
+    fn probe(&self) -> Result<Databases, StoreError> {
+        let path = self.folder.join("probe");
+        let write = || -> std::io::Result<()> {
+            let mut file = File::create(&path)?;
+            file.write_all(&[0; 4096])?;
+            file.sync_all()?;
+            std::fs::remove_file(&path)
+        };
+        write().map_err(|e| StoreError::file(&path, e))?;
+        let databases = Databases::open(&self.folder)?;
+        for connection in [&databases.bodies, &databases.main] {
+            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if busy {
+                return Err(StoreError::Unavailable("a reader holds the write-ahead log".into()));
+            }
+        }
+        Ok(databases)
+    }
+}
+
+fn run_batch(
+    writer: &Writer<'_>,
+    batch: &mut [Box<dyn Job>],
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let db = writer.db;
+    let mut outcomes = Vec::with_capacity(batch.len());
+    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    for job in batch {
+        let (changes, freed) = (writer.after.borrow().changes.len(), writer.after.borrow().freed.len());
+        db.prepare_cached("SAVEPOINT job")?.execute([])?;
+        let outcome = job.run(writer);
+        if let Err(error) = &outcome {
+            if matches!(error, StoreError::Unavailable(_) | StoreError::Damaged(_)) {
+                return Err(error.clone());
+            }
+            db.prepare_cached("ROLLBACK TO job")?.execute([])?;
+            writer.after.borrow_mut().changes.truncate(changes);
+            writer.after.borrow_mut().freed.truncate(freed);
+        }
+        db.prepare_cached("RELEASE job")?.execute([])?;
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
+}
+
+fn wal_size(database: &Path) -> u64 {
+    let mut wal = database.as_os_str().to_owned();
+    wal.push("-wal");
+    std::fs::metadata(wal).map_or(0, |m| m.len())
+}
+
+/// A committer that died would leave every session waiting for ever: the process ends instead, and what was
+/// answered 250 is on disk.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("store: the committer panicked; the process ends");
+            std::process::abort();
+        }
+    }
+}

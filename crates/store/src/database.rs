@@ -1,0 +1,128 @@
+//! Opening the databases: settings, schema, and pools of readers.
+
+use crate::StoreError;
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+/// Prepared statements kept a connection: more than we have.
+const STATEMENT_CACHE: usize = 128;
+/// How long a connection waits for another's short lock (the checkpoint's, mostly).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Readers kept open when idle; more are opened when more threads read at once.
+const IDLE_READERS: usize = 8;
+
+/// Which of the databases, each with its schema's history and its own settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// `waypost.db`: queue, mailboxes, directory.
+    Main,
+    /// `bodies.db`: small bodies, rows only added and deleted.
+    Bodies,
+    /// `trail.db`: what happened; synced less often, made anew when damaged.
+    Trail,
+}
+
+impl Kind {
+    pub(crate) fn path(self, folder: &Path) -> PathBuf {
+        folder.join(match self {
+            Self::Main => "waypost.db",
+            Self::Bodies => "bodies.db",
+            Self::Trail => "trail.db",
+        })
+    }
+
+    /// Each entry brings the schema from the version of its index to the next.
+    fn migrations(self) -> &'static [&'static str] {
+        match self {
+            Self::Main => &[include_str!("migrations/main-1.sql")],
+            Self::Bodies => &[include_str!("migrations/bodies-1.sql")],
+            Self::Trail => &[include_str!("migrations/trail-1.sql")],
+        }
+    }
+
+    /// Bodies of some kilobytes waste least in pages of 8 KiB; the others hold short rows.
+    fn page_size(self) -> u32 {
+        match self {
+            Self::Bodies => 8192,
+            Self::Main | Self::Trail => 4096,
+        }
+    }
+}
+
+/// Opens for writing, creates and migrates.
+pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, StoreError> {
+    let path = kind.path(folder);
+    let connection = Connection::open(&path).map_err(|e| StoreError::file(&path, e))?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    // Page size and auto_vacuum only act on a new database; both must come before the WAL.
+    connection.pragma_update(None, "page_size", kind.page_size())?;
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL syncs the WAL at each commit: what a 250 rests on. The trail is rebuilt from waypost.db.
+    connection.pragma_update(None, "synchronous", if kind == Kind::Trail { "NORMAL" } else { "FULL" })?;
+    connection.pragma_update(None, "wal_autocheckpoint", if kind == Kind::Trail { 1000 } else { 0 })?;
+    // A stop leaves the WAL to the next start: SIGTERM must not wait for a checkpoint.
+    connection
+        .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind != Kind::Trail)?;
+    migrate(&connection, kind, &path)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection, kind: Kind, path: &Path) -> Result<(), StoreError> {
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let migrations = kind.migrations();
+    let Some(missing) = usize::try_from(version).ok().and_then(|v| migrations.get(v..)) else {
+        return Err(StoreError::Newer(path.display().to_string(), version));
+    };
+    for (step, sql) in missing.iter().enumerate() {
+        let next = version + step as i64 + 1;
+        connection
+            .execute_batch(&format!("BEGIN IMMEDIATE;\n{sql}\nPRAGMA user_version = {next};\nCOMMIT;"))?;
+    }
+    Ok(())
+}
+
+/// Read-only connections, one a reading thread, each seeing a consistent snapshot a call.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
+        Self { path: kind.path(folder), idle: Mutex::new(Vec::new()) }
+    }
+
+    /// Runs `read` in one read transaction. Short by contract: pages of rows, never a peer's pace.
+    pub(crate) fn with<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let connection = match self.idle.lock().ok().and_then(|mut idle| idle.pop()) {
+            Some(connection) => connection,
+            None => self.open()?,
+        };
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = read(&connection);
+        let ended = connection.prepare_cached("COMMIT")?.execute([]);
+        if ended.is_ok()
+            && let Ok(mut idle) = self.idle.lock()
+            && idle.len() < IDLE_READERS
+        {
+            idle.push(connection);
+        }
+        result
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+        Ok(connection)
+    }
+}

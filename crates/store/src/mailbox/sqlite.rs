@@ -1,0 +1,149 @@
+//! Mailboxes: the SQL.
+
+use super::{DEFAULT_FOLDERS, INBOX, Mailbox, Summary, flag};
+use crate::committer::Writer;
+use crate::queue::{LocalCopy, NewMessage};
+use crate::{Change, Id, StoreError, body};
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension as _};
+
+pub(crate) fn create_defaults(db: &Connection, account: Id) -> Result<(), StoreError> {
+    DEFAULT_FOLDERS.iter().try_for_each(|(name, role)| create(db, account, name, *role))
+}
+
+pub(super) fn create(db: &Connection, account: Id, name: &str, role: Option<&str>) -> Result<(), StoreError> {
+    let id = Id::generate();
+    // UIDVALIDITY grows with time, so that a folder made again under an old name is told apart (RFC 9051 §2.3.1.1).
+    let uidvalidity = (id.unix_ms() / 1000) as u32;
+    let sql = "INSERT OR IGNORE INTO mailbox(id, account, name, role, uidvalidity) VALUES(?, ?, ?, ?, ?)";
+    db.prepare_cached(sql)?.execute((id, account, name, role, uidvalidity))?;
+    Ok(())
+}
+
+/// Puts one copy into its folder, or into INBOX when the folder has gone.
+pub(crate) fn deliver(writer: &Writer<'_>, message: &NewMessage, copy: &LocalCopy) -> Result<(), StoreError> {
+    let db = writer.db;
+    let Some((mailbox, uid, modseq)) = next_uid(db, copy.account, &copy.mailbox)?
+        .map_or_else(|| next_uid(db, copy.account, INBOX), |found| Ok(Some(found)))?
+    else {
+        return Err(StoreError::NotFound(format!("mailbox for {:?}", copy.recipient)));
+    };
+    let mut prefix = Vec::with_capacity(copy.prefix.len() + message.trace.len());
+    prefix.extend_from_slice(&copy.prefix);
+    prefix.extend_from_slice(&message.trace);
+    let sql = "INSERT INTO message(mailbox, uid, id, body, body_size, prefix, received, flags, modseq) \
+               VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let (body, size) = (message.body.id(), message.body.size() as i64);
+    let row = (mailbox, uid, message.id, body, size, &prefix, message.id.unix_ms(), copy.flags, modseq);
+    db.prepare_cached(sql)?.execute(row)?;
+    count_use(db, copy.account, size + prefix.len() as i64, 1)?;
+    writer.publish(Change::Delivered { account: copy.account, mailbox, uid });
+    Ok(())
+}
+
+fn next_uid(db: &Connection, account: Id, name: &str) -> Result<Option<(Id, u32, i64)>, StoreError> {
+    let sql = "UPDATE mailbox SET uidnext = uidnext + 1, modseq = modseq + 1 WHERE account = ? AND name = ? \
+               RETURNING id, uidnext - 1, modseq";
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    Ok(db.prepare_cached(sql)?.query_row((account, name), row).optional()?)
+}
+
+fn count_use(db: &Connection, account: Id, bytes: i64, messages: i64) -> Result<(), StoreError> {
+    let sql =
+        "UPDATE account SET used_bytes = used_bytes + ?, used_messages = used_messages + ? WHERE id = ?";
+    db.prepare_cached(sql)?.execute((bytes, messages, account))?;
+    Ok(())
+}
+
+pub(super) fn list(db: &Connection, account: Id) -> Result<Vec<Mailbox>, StoreError> {
+    let sql = "SELECT id, name, role, uidvalidity, uidnext, \
+                 (SELECT count(*) FROM message WHERE message.mailbox = mailbox.id), \
+                 (SELECT count(*) FROM message WHERE message.mailbox = mailbox.id AND flags & ?2 = 0) \
+               FROM mailbox WHERE account = ?1 ORDER BY name != 'INBOX', name";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((account, flag::SEEN), |row| {
+        Ok(Mailbox {
+            id: row.get(0)?,
+            account,
+            name: row.get(1)?,
+            role: row.get(2)?,
+            uidvalidity: row.get(3)?,
+            uidnext: row.get(4)?,
+            messages: row.get::<_, i64>(5)? as u64,
+            unseen: row.get::<_, i64>(6)? as u64,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn page(
+    db: &Connection,
+    mailbox: Id,
+    after: u32,
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    let sql = "SELECT uid, id, body_size + length(prefix), received, flags FROM message \
+               WHERE mailbox = ? AND uid > ? ORDER BY uid LIMIT ?";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((mailbox, after, limit as i64), summary)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn find(
+    db: &Connection,
+    mailbox: Id,
+    uid: u32,
+) -> Result<Option<(Summary, Bytes, Id)>, StoreError> {
+    let sql = "SELECT uid, id, body_size + length(prefix), received, flags, prefix, body FROM message \
+               WHERE mailbox = ? AND uid = ?";
+    let row =
+        |row: &rusqlite::Row<'_>| Ok((summary(row)?, Bytes::from(row.get::<_, Vec<u8>>(5)?), row.get(6)?));
+    Ok(db.prepare_cached(sql)?.query_row((mailbox, uid), row).optional()?)
+}
+
+fn summary(row: &rusqlite::Row<'_>) -> rusqlite::Result<Summary> {
+    Ok(Summary {
+        uid: row.get(0)?,
+        id: row.get(1)?,
+        size: row.get::<_, i64>(2)? as u64,
+        received: row.get(3)?,
+        flags: row.get(4)?,
+    })
+}
+
+pub(super) fn remove(writer: &Writer<'_>, mailbox: Id, uids: &[u32]) -> Result<usize, StoreError> {
+    let db = writer.db;
+    let mut removed = 0;
+    let (mut bytes, sql) =
+        (0, "DELETE FROM message WHERE mailbox = ? AND uid = ? RETURNING body, body_size + length(prefix)");
+    for uid in uids {
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, Id>(0)?, row.get::<_, i64>(1)?));
+        let Some((body, size)) = db.prepare_cached(sql)?.query_row((mailbox, uid), row).optional()? else {
+            continue;
+        };
+        body::drop_reference(writer, body)?;
+        (removed, bytes) = (removed + 1, bytes + size);
+    }
+    let owner = "UPDATE mailbox SET modseq = modseq + 1 WHERE id = ? RETURNING account";
+    let account: Option<Id> = db.prepare_cached(owner)?.query_row([mailbox], |row| row.get(0)).optional()?;
+    if let Some(account) = account {
+        count_use(db, account, -bytes, -(removed as i64))?;
+        writer.publish(Change::Removed { account, mailbox });
+    }
+    Ok(removed)
+}
+
+/// Takes an account's folders and all that is in them away.
+pub(crate) fn remove_all(writer: &Writer<'_>, account: Id) -> Result<(), StoreError> {
+    for mailbox in list(writer.db, account)? {
+        let sql = "DELETE FROM message WHERE mailbox = ? RETURNING body";
+        let bodies: Vec<Id> = writer
+            .db
+            .prepare_cached(sql)?
+            .query_map([mailbox.id], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        bodies.into_iter().try_for_each(|body| body::drop_reference(writer, body))?;
+    }
+    writer.db.prepare_cached("DELETE FROM mailbox WHERE account = ?")?.execute([account])?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+CREATE TABLE body(
+  id INTEGER PRIMARY KEY,
+  data BLOB NOT NULL
+);

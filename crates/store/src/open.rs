@@ -1,0 +1,171 @@
+//! Opening a data folder, and the handle to it.
+
+use crate::body::files::Files;
+use crate::body::{self, Body, Budget, Spool};
+use crate::change::{Announcer, Changes, QueueFeed};
+use crate::committer::Committer;
+use crate::database::{Kind, Readers};
+use crate::lock::Lock;
+use crate::{Id, StoreError, trail};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bodies in memory, of all sessions and the queue together (DESIGN.md, The way of a message).
+const DEFAULT_BODY_BUDGET: usize = 256 << 20;
+
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Octets of bodies that may be in memory at once; past it they go to disk while they are received.
+    pub body_budget: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { body_budget: DEFAULT_BODY_BUDGET }
+    }
+}
+
+/// The data of one installation. Cheap to clone; the last clone closes it.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("folder", &self.inner.folder).finish_non_exhaustive()
+    }
+}
+
+pub(crate) struct Inner {
+    // Fields drop in this order: what still writes ends before the lock is given back.
+    pub(crate) committer: Committer,
+    pub(crate) trail: trail::Writer,
+    pub(crate) main: Readers,
+    bodies: Readers,
+    pub(crate) trail_readers: Readers,
+    pub(crate) files: Files,
+    budget: Arc<Budget>,
+    announcer: Arc<Announcer>,
+    folder: PathBuf,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the data in `folder`, makes it when it is new, and removes what a killed process left half-done.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] while another process has it; [`StoreError::Damaged`], [`StoreError::Newer`].
+    pub fn open(folder: &Path, options: &Options) -> Result<Self, StoreError> {
+        make_private(folder)?;
+        let lock = Lock::take(folder)?;
+        let files = Files::open(folder)?;
+        let announcer = Arc::new(Announcer::new());
+        let publisher = Arc::clone(&announcer);
+        let committer = Committer::start(folder, files.clone(), move |change| publisher.publish(change))?;
+        let inner = Inner {
+            committer,
+            trail: trail::Writer::start(folder)?,
+            main: Readers::new(Kind::Main, folder),
+            bodies: Readers::new(Kind::Bodies, folder),
+            trail_readers: Readers::new(Kind::Trail, folder),
+            files,
+            budget: Budget::new(options.body_budget),
+            announcer,
+            folder: folder.to_owned(),
+            _lock: lock,
+        };
+        let store = Self { inner: Arc::new(inner) };
+        store.rebuild_trail()?;
+        Ok(store)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    /// A place for a body that is being received.
+    pub fn spool(&self) -> Spool {
+        Spool::new(self.inner.files.clone(), &self.inner.budget)
+    }
+
+    /// The budget of bodies in memory, for those who decide when to say 4xx.
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.inner.budget
+    }
+
+    /// A stored body, by what its owner remembers of it.
+    pub fn body(&self, id: Id, size: u64) -> Result<Body, StoreError> {
+        self.inner.bodies.with(|db| body::load(db, &self.inner.files, id, size))
+    }
+
+    /// New work for the queue. The first caller gets it; there is one queue.
+    pub fn queue_feed(&self) -> Option<QueueFeed> {
+        self.inner.announcer.take_feed()
+    }
+
+    /// Changes of mailboxes from now on.
+    pub fn changes(&self) -> Changes {
+        self.inner.announcer.subscribe()
+    }
+
+    /// Why nothing can be written now, if so: intake answers 4xx before it takes a message.
+    pub fn trouble(&self) -> Option<String> {
+        self.inner.committer.trouble()
+    }
+
+    /// Octets free on the data's disk, and its size, for the user that Waypost runs as.
+    pub fn disk_space(&self) -> Result<(u64, u64), StoreError> {
+        let stat =
+            rustix::fs::statvfs(&self.inner.folder).map_err(|e| StoreError::file(&self.inner.folder, e))?;
+        Ok((stat.f_bavail * stat.f_frsize, stat.f_blocks * stat.f_frsize))
+    }
+
+    /// Reads everything once: what `waypost check store` shows. Empty when all is sound.
+    pub fn check(&self) -> Result<Vec<String>, StoreError> {
+        let mut problems = Vec::new();
+        for (name, readers) in [
+            ("waypost.db", &self.inner.main),
+            ("bodies.db", &self.inner.bodies),
+            ("trail.db", &self.inner.trail_readers),
+        ] {
+            let found = readers.with(|db| {
+                let mut statement = db.prepare("PRAGMA integrity_check(20)")?;
+                let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+                Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            })?;
+            problems
+                .extend(found.into_iter().filter(|line| line != "ok").map(|line| format!("{name}: {line}")));
+        }
+        problems.extend(self.missing_bodies()?);
+        Ok(problems)
+    }
+
+    fn missing_bodies(&self) -> Result<Vec<String>, StoreError> {
+        let named = self.inner.main.with(body::named)?;
+        let missing = |(id, size): &(Id, u64)| match self.body(*id, *size) {
+            Ok(body) if body.size() == *size => None,
+            Ok(body) => Some(format!("body {id} has {} octets, not {size}", body.size())),
+            Err(error) => Some(error.to_string()),
+        };
+        Ok(named.iter().filter_map(missing).collect())
+    }
+
+    /// The acceptances that a kill took from the trail, from `waypost.db`, where they were durable first.
+    fn rebuild_trail(&self) -> Result<(), StoreError> {
+        let Some(newest) = self.inner.trail.newest_at_start() else { return Ok(()) };
+        let lost = self.inner.main.with(|db| trail::lost(db, newest))?;
+        lost.into_iter().for_each(|entry| self.inner.trail.add(entry));
+        Ok(())
+    }
+}
+
+/// Mail is private: the folder belongs to one user.
+fn make_private(folder: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|e| StoreError::file(folder, e))
+}

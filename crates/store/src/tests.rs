@@ -1,0 +1,293 @@
+//! The store as its users see it: what is durable, what is removed, what is told to whom.
+
+use crate::directory::{AccountRecord, DomainKind, DomainRecord};
+use crate::mailbox::INBOX;
+use crate::queue::{Fate, LocalCopy, NewMessage, NewRecipient, RecipientChange};
+use crate::trail::{Entry, Event, Origin};
+use crate::{Body, Change, Id, Options, Store, StoreError};
+use address::{Address, ReversePath};
+use bytes::Bytes;
+use std::path::Path;
+
+fn open(folder: &Path) -> Store {
+    Store::open(folder, &Options::default()).unwrap()
+}
+
+/// A store with the account `me@example.org`.
+async fn with_account(folder: &Path) -> (Store, Id) {
+    let store = open(folder);
+    let name = "example.org".parse().unwrap();
+    let domain = DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
+    store.add_domain(domain, Vec::new()).await.unwrap();
+    let account = AccountRecord {
+        id: Id::generate(),
+        address: "me@example.org".parse().unwrap(),
+        name: None,
+        language: None,
+        quota: None,
+        disabled: false,
+        used_bytes: 0,
+        used_messages: 0,
+    };
+    let id = account.id;
+    store.add_account(account, None).await.unwrap();
+    (store, id)
+}
+
+fn message(body: Body) -> NewMessage {
+    NewMessage {
+        id: Id::generate(),
+        reverse_path: "sender@example.net".parse().unwrap(),
+        parameters: "RET=HDRS".into(),
+        body,
+        trace: Bytes::from_static(b"Received: from x by y\r\n"),
+        origin: Origin { session: "s1".into(), via: "smtp".into(), ..Origin::default() },
+        local: Vec::new(),
+        remote: Vec::new(),
+    }
+}
+
+fn copy(account: Id) -> LocalCopy {
+    let recipient = "me@example.org".parse().unwrap();
+    LocalCopy {
+        recipient,
+        account,
+        mailbox: INBOX.into(),
+        prefix: Bytes::from_static(b"Return-Path: <>\r\n"),
+        flags: 0,
+    }
+}
+
+fn recipient(address: &str) -> NewRecipient {
+    NewRecipient { address: address.parse().unwrap(), parameters: "NOTIFY=NEVER".into(), due: 5, held: false }
+}
+
+async fn read(body: &Body) -> Bytes {
+    body.read(usize::MAX).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_accepted_message_is_in_its_mailbox_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let mut changes = store.changes();
+    let new =
+        NewMessage { local: vec![copy(account)], ..message(Body::from_bytes("Subject: x\r\n\r\nhello\r\n")) };
+    store.accept(new.clone()).await.unwrap();
+    assert!(matches!(changes.recv().await.unwrap(), Change::Delivered { uid: 1, .. }));
+    drop(store);
+
+    let store = open(folder.path());
+    let inbox = store.inbox(account).unwrap();
+    let listed = store.messages(inbox.id, 0, 10).unwrap();
+    assert_eq!(listed.len(), 1);
+    let found = store.message(inbox.id, listed[0].uid).unwrap().unwrap();
+    assert_eq!(found.prefix, "Return-Path: <>\r\nReceived: from x by y\r\n");
+    assert_eq!(read(&found.body).await, "Subject: x\r\n\r\nhello\r\n");
+    assert_eq!(found.summary.size, (found.prefix.len() + 21) as u64);
+    assert_eq!(store.account_by_id(account).unwrap().unwrap().used_bytes, found.summary.size);
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn large_bodies_are_files_and_go_with_their_last_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let mut spool = store.spool();
+    let piece = Bytes::from(vec![b'x'; 100_000]);
+    for _ in 0..30 {
+        spool.write(piece.clone()).await.unwrap();
+    }
+    let body = spool.finish().await.unwrap();
+    assert!(body.in_memory().is_none());
+    let local = vec![copy(account), copy(account)];
+    let path = store.inner.files.path(body.id());
+    store.accept(NewMessage { local, ..message(body) }).await.unwrap();
+
+    let inbox = store.inbox(account).unwrap();
+    let found = store.message(inbox.id, 2).unwrap().unwrap();
+    assert_eq!(read(&found.body).await.len(), 3_000_000);
+    assert_eq!(store.remove_messages(inbox.id, vec![1]).await.unwrap(), 1);
+    assert!(path.exists());
+    assert_eq!(store.remove_messages(inbox.id, vec![1, 2]).await.unwrap(), 1);
+    // The next transaction takes it along; any write will do.
+    store.create_mailbox(account, "Other".into()).await.unwrap();
+    assert!(!path.exists());
+    assert_eq!(store.account_by_id(account).unwrap().unwrap().used_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_dropped_spool_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut spool = store.spool();
+    spool.write(vec![b'x'; 500_000].into()).await.unwrap();
+    assert_eq!(store.inner.files.list().unwrap().len(), 1);
+    drop(spool);
+    assert_eq!(store.inner.files.list().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn past_the_budget_bodies_go_to_disk_and_the_budget_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &Options { body_budget: 100_000 }).unwrap();
+    let mut first = store.spool();
+    first.write(vec![b'x'; 90_000].into()).await.unwrap();
+    let first = first.finish().await.unwrap();
+    assert_eq!(store.budget().percent_used(), 90);
+    let mut second = store.spool();
+    second.write(vec![b'y'; 20_000].into()).await.unwrap();
+    let second = second.finish().await.unwrap();
+    assert!(first.in_memory().is_some() && second.in_memory().is_none());
+    assert_eq!(read(&second).await, vec![b'y'; 20_000]);
+    drop(first);
+    assert_eq!(store.budget().percent_used(), 0);
+}
+
+#[tokio::test]
+async fn the_queue_hears_of_a_message_when_it_is_durable_and_finds_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let mut feed = store.queue_feed().unwrap();
+    assert!(store.queue_feed().is_none());
+    let remote = vec![recipient("a@example.com"), recipient("b@example.com")];
+    let new = NewMessage { remote, ..message(Body::from_bytes("x\r\n")) };
+    let id = new.id;
+    store.accept(new).await.unwrap();
+    let fresh = feed.recv().await.unwrap();
+    assert_eq!((fresh.id, fresh.recipients.len()), (id, 2));
+    drop((fresh, feed, store));
+
+    let store = open(folder.path());
+    let page = store.schedule_page(None, 10).unwrap();
+    assert_eq!(page.len(), 2);
+    assert_eq!(store.schedule_page(Some((id, 0)), 10).unwrap().len(), 1);
+    let (message, recipients) = store.queued(id).unwrap().unwrap();
+    assert_eq!(message.reverse_path, "sender@example.net".parse::<ReversePath>().unwrap());
+    assert_eq!(
+        (message.parameters.as_str(), recipients[0].parameters.as_str()),
+        ("RET=HDRS", "NOTIFY=NEVER")
+    );
+    assert_eq!(read(&store.body(message.body_id, message.body_size).unwrap()).await, "x\r\n");
+}
+
+#[tokio::test]
+async fn recipients_close_one_by_one_and_the_last_takes_the_message_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let remote = vec![recipient("a@example.com"), recipient("b@example.com")];
+    let new = NewMessage { remote, ..message(Body::from_bytes("x\r\n")) };
+    let (message, body) = (new.id, new.body.id());
+    store.accept(new).await.unwrap();
+    let change = |position, fate| vec![RecipientChange { message, position, fate }];
+    let deferred = Fate::Deferred { due: 77, delay_told: true, last: "451 later".into() };
+    store.record(change(0, Fate::Closed), Vec::new()).await.unwrap();
+    store.record(change(1, deferred), Vec::new()).await.unwrap();
+    let (_, left) = store.queued(message).unwrap().unwrap();
+    assert_eq!((left.len(), left[0].position, left[0].due, left[0].attempts), (1, 1, 77, 1));
+    store.record(change(1, Fate::Held), Vec::new()).await.unwrap();
+    assert_eq!(store.queue_count().unwrap().held, 1);
+    store.record(change(1, Fate::Closed), Vec::new()).await.unwrap();
+    assert!(store.queued(message).unwrap().is_none());
+    store.record(Vec::new(), Vec::new()).await.unwrap();
+    assert!(store.body(body, 3).is_err());
+}
+
+#[tokio::test]
+async fn a_job_that_fails_is_undone_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let good = NewMessage { local: vec![copy(account)], ..message(Body::from_bytes("good")) };
+    // The second copy has no mailbox, so the first must not stay either.
+    let bad =
+        NewMessage { local: vec![copy(account), copy(Id::generate())], ..message(Body::from_bytes("bad")) };
+    let (bad, good) = tokio::join!(store.accept(bad), store.accept(good));
+    assert!(matches!(bad, Err(StoreError::NotFound(_))));
+    good.unwrap();
+    let inbox = store.inbox(account).unwrap();
+    assert_eq!(store.messages(inbox.id, 0, 10).unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn bodies_that_nothing_names_are_swept_at_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let orphan = Body::from_bytes("orphan");
+    let (id, files) = (orphan.id(), store.inner.files.clone());
+    let insert = move |w: &crate::committer::Writer<'_>| crate::body::insert(w, &orphan, &files);
+    store.inner.committer.write(insert).await.unwrap();
+    let mut draft = store.inner.files.create(Id::generate()).unwrap();
+    draft.write(b"x").unwrap();
+    draft.finish().unwrap();
+    assert!(store.body(id, 6).is_ok());
+    drop(store);
+    let store = open(folder.path());
+    store.record(Vec::new(), Vec::new()).await.unwrap();
+    assert!(store.body(id, 6).is_err());
+    assert_eq!(store.inner.files.list().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn one_process_owns_the_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let _store = open(folder.path());
+    assert!(matches!(Store::open(folder.path(), &Options::default()), Err(StoreError::Locked(_))));
+}
+
+#[tokio::test]
+async fn the_trail_is_found_by_message_and_by_address_in_any_case() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let id = Id::generate();
+    let refused = Event::Refused {
+        origin: Origin::default(),
+        from: "Sender@example.net".into(),
+        recipients: vec!["Nobody@Example.org".into()],
+        reply: "550 5.1.1 no such user".into(),
+    };
+    store.tell(Entry::now(id, refused.clone()));
+    assert_eq!(store.trail_of_address("nobody@example.org", 5).unwrap(), [id]);
+    assert_eq!(store.trail_of_address("sender@EXAMPLE.net", 5).unwrap(), [id]);
+    assert_eq!(store.trail(id).unwrap()[0].event, refused);
+    assert_eq!(store.trail_newest(5).unwrap(), [id]);
+}
+
+#[tokio::test]
+async fn a_damaged_trail_is_set_aside_and_acceptances_are_rebuilt_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    store.tell(Entry::now(Id::generate(), Event::Note { text: "before".into() }));
+    let new = NewMessage {
+        local: vec![copy(account)],
+        remote: vec![recipient("a@b.example")],
+        ..message(Body::from_bytes("x"))
+    };
+    let id = new.id;
+    store.accept(new).await.unwrap();
+    drop(store);
+    let store = open(folder.path());
+    assert_eq!(store.trail(id).unwrap().len(), 2);
+    assert_eq!(store.trail_of_address("a@b.example", 5).unwrap(), [id]);
+    drop(store);
+    std::fs::write(folder.path().join("trail.db"), [b'z'; 20_000]).unwrap();
+    let store = open(folder.path());
+    assert!(store.trail(id).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_directory_refuses_what_contradicts_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let me: Address = "me@example.org".parse().unwrap();
+    let again = store.account_by_id(account).unwrap().unwrap();
+    let again = AccountRecord { id: Id::generate(), ..again };
+    assert!(matches!(store.add_account(again.clone(), None).await, Err(StoreError::Exists(_))));
+    assert!(matches!(store.add_alias(me.clone(), vec![me.clone()]).await, Err(StoreError::Exists(_))));
+    let elsewhere = AccountRecord { address: "me@elsewhere.example".parse().unwrap(), ..again };
+    assert!(matches!(store.add_account(elsewhere, None).await, Err(StoreError::NotFound(_))));
+    let domain = "example.org".parse().unwrap();
+    assert!(matches!(store.remove_domain(domain).await, Err(StoreError::Refused(_))));
+    store.remove_account(account).await.unwrap();
+    store.remove_domain("example.org".parse().unwrap()).await.unwrap();
+    assert!(store.domains().unwrap().is_empty() && store.mailboxes(account).unwrap().is_empty());
+}

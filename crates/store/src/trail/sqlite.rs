@@ -1,0 +1,102 @@
+//! The trail: the SQL.
+
+use super::{Delivery, Entry, Event, Origin, from_json, to_json};
+use crate::{Id, StoreError};
+use rusqlite::{Connection, OptionalExtension as _};
+
+pub(super) fn insert(db: &Connection, entry: &Entry, sequence: i64) -> Result<(), StoreError> {
+    let sql = "INSERT OR IGNORE INTO event(message, at, sequence, detail) VALUES(?, ?, ?, ?)";
+    db.prepare_cached(sql)?.execute((entry.message, entry.at, sequence, to_json(&entry.event)?))?;
+    for address in entry.event.parties() {
+        let sql = "INSERT OR IGNORE INTO party(address, message) VALUES(?, ?)";
+        db.prepare_cached(sql)?.execute((address, entry.message))?;
+    }
+    Ok(())
+}
+
+pub(super) fn of_message(db: &Connection, message: Id) -> Result<Vec<Entry>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT at, detail FROM event WHERE message = ? ORDER BY at, sequence")?;
+    let mut rows = statement.query([message])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let event = from_json(row.get_ref(1)?.as_str().unwrap_or_default())?;
+        entries.push(Entry { message, at: row.get(0)?, event });
+    }
+    Ok(entries)
+}
+
+pub(super) fn of_address(db: &Connection, address: &str, limit: usize) -> Result<Vec<Id>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT message FROM party WHERE address = ? ORDER BY message DESC LIMIT ?")?;
+    let ids = statement.query_map((address, limit as i64), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
+pub(super) fn newest(db: &Connection, limit: usize) -> Result<Vec<Id>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT message FROM event ORDER BY message DESC LIMIT ?")?;
+    let ids = statement.query_map([limit as i64], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(ids)
+}
+
+pub(super) fn newest_id(db: &Connection) -> Result<Option<Id>, StoreError> {
+    let sql = "SELECT message FROM event ORDER BY message DESC LIMIT 1";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
+}
+
+/// Removes up to `limit` of what is older than `before`; returns how many events went.
+pub(super) fn prune(db: &Connection, before: Id, limit: usize) -> Result<usize, StoreError> {
+    let sql = "DELETE FROM event WHERE (message, at, sequence) IN \
+               (SELECT message, at, sequence FROM event WHERE message < ? ORDER BY message LIMIT ?)";
+    let gone = db.prepare_cached(sql)?.execute((before, limit as i64))?;
+    let sql = "DELETE FROM party WHERE (address, message) IN \
+               (SELECT address, message FROM party WHERE message < ? ORDER BY message LIMIT ?)";
+    db.prepare_cached(sql)?.execute((before, limit as i64))?;
+    Ok(gone)
+}
+
+/// The acceptances in `waypost.db` (given here) that are newer than the trail.
+pub(crate) fn lost(main: &Connection, newest: Id) -> Result<Vec<Entry>, StoreError> {
+    let mut entries = Vec::new();
+    let sql = "SELECT id, origin, reverse_path, body_size, (SELECT group_concat(address, ' ') FROM recipient WHERE message = id) \
+               FROM queued WHERE id > ?";
+    let mut statement = main.prepare(sql)?;
+    let mut rows = statement.query([newest])?;
+    while let Some(row) = rows.next()? {
+        let recipients: Option<String> = row.get(4)?;
+        let event = Event::Accepted {
+            origin: from_json(row.get_ref(1)?.as_str().unwrap_or_default())?,
+            from: row.get(2)?,
+            recipients: recipients.unwrap_or_default().split(' ').map(str::to_owned).collect(),
+            delivered: Vec::new(),
+            size: row.get::<_, i64>(3)? as u64,
+            verdicts: Vec::new(),
+        };
+        let message: Id = row.get(0)?;
+        entries.push(Entry { message, at: message.unix_ms(), event });
+    }
+    entries.extend(lost_deliveries(main, newest)?);
+    Ok(entries)
+}
+
+fn lost_deliveries(main: &Connection, newest: Id) -> Result<Vec<Entry>, StoreError> {
+    let sql = "SELECT message.id, account.local || '@' || account.domain, mailbox.name, body_size FROM message \
+               JOIN mailbox ON mailbox.id = message.mailbox JOIN account ON account.id = mailbox.account WHERE message.id > ?";
+    let mut statement = main.prepare(sql)?;
+    let rows = statement.query_map([newest], |row| {
+        let (message, account): (Id, String) = (row.get(0)?, row.get(1)?);
+        let delivery =
+            Delivery { recipient: account.clone(), account: account.clone(), mailbox: row.get(2)? };
+        let event = Event::Accepted {
+            origin: Origin { via: "rebuilt after a kill".into(), ..Origin::default() },
+            from: String::new(),
+            recipients: vec![account],
+            delivered: vec![delivery],
+            size: row.get::<_, i64>(3)? as u64,
+            verdicts: Vec::new(),
+        };
+        Ok(Entry { message, at: message.unix_ms(), event })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -151,6 +151,7 @@ fn plain_text_after_stls_ends_the_session() {
 
     let mut driver = Driver::new(Config::new("mx.example"), vec![]);
     driver.session.handle_input(driver.now, b"STLS\r\n");
+    assert!(!driver.session.wants_input());
     driver.session.handle_input(driver.now, b"USER mrose\r\n");
     driver.drain();
     assert!(driver.sent.ends_with(b"+OK begin TLS negotiation\r\n"));

@@ -94,7 +94,8 @@ impl Session {
 
     /// Whether a read from the socket would be of use now.
     pub fn wants_input(&self) -> bool {
-        !self.ended && !self.state.is_over() && self.lines.len() < INPUT_LIMIT
+        !(self.ended || self.state.is_over() || matches!(self.state, State::StartingTls))
+            && self.lines.len() < INPUT_LIMIT
     }
 
     /// Whether TLS protects the connection.

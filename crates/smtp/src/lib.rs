@@ -4,9 +4,11 @@
 //! must not know sockets, clocks, configuration files, accounts or what anybody thinks of a message.
 //!
 //! - [`reply`]: what a server says.
+//! - [`client`]: the client's half of the dialogue.
 //! - [`command`] and [`parameter`]: what a client says; each type reads and writes itself.
 //! - [`server`]: the server's half of the dialogue.
 
+pub mod client;
 pub mod command;
 pub mod parameter;
 pub mod reply;

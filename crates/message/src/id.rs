@@ -44,6 +44,11 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// A MIME boundary. `=_` stands in no line of quoted-printable or base64 (RFC 2045 §6.7).
+pub(crate) fn boundary(random: [u8; 16]) -> String {
+    format!("=_{}", letters(random))
+}
+
 /// 128 random bits as 26 lower-case letters and digits.
 fn letters(random: [u8; 16]) -> String {
     data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase()

@@ -301,6 +301,14 @@ impl Sending {
     /// Takes a reply. An error ends the session.
     pub(super) fn on_reply(&mut self, reply: Reply, out: &mut Output) -> Result<(), Ended> {
         let Some(awaited) = self.awaiting.pop_front() else { return self.on_early_reply(reply) };
+        let done = self.on_answer(awaited, reply, out);
+        if done.is_err() {
+            self.awaiting.push_front(awaited); // what the session ended at
+        }
+        done
+    }
+
+    fn on_answer(&mut self, awaited: Awaited, reply: Reply, out: &mut Output) -> Result<(), Ended> {
         // Only DATA has an intermediate reply.
         if reply.is_intermediate() && awaited != Awaited::Data {
             return Err(Ended::OutOfTurn(reply));

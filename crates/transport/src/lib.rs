@@ -1,1 +1,8 @@
-//! How a message leaves: connections to hosts, their reuse, TLS policy, SMTP and LMTP out.
+//! How a message leaves.
+
+mod errand;
+
+pub use errand::{
+    Boxed, Carried, Carrier, Credentials, Destination, DestinationKey, Errand, ErrandRecipient, NamedHost,
+    NextHop, Outcome, Outgoing, Place, Route, Terms, TlsLevel, Unreachable,
+};

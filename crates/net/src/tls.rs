@@ -1,0 +1,21 @@
+//! TLS 1.2 and 1.3, as server and as client.
+
+mod certificate;
+mod client;
+mod info;
+mod server;
+
+pub use certificate::PeerCertificate;
+pub use client::{TlsClient, TlsPolicy};
+pub use info::{ChannelBindings, TlsInfo};
+pub use server::{KeyPair, TlsServer, TlsServerSettings};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a handshake may take: several round trips to the other end of the world, and a slow machine there.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}

@@ -1,0 +1,350 @@
+//! TLS for those who call us: certificates by name, read again when they change.
+
+use super::certificate::host_names;
+use super::{HANDSHAKE_TIMEOUT, TlsInfo, provider};
+use crate::socket::Socket;
+use crate::{NetError, Peer};
+use address::Secret;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// How often, at most, the files are looked at for a change.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Largest certificate or key file that is read: a chain takes a few kilobytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A certificate (with its chain, leaf first) and its key, in PEM.
+#[derive(Debug, Clone)]
+pub enum KeyPair {
+    Files {
+        certificate: PathBuf,
+        key: PathBuf,
+    },
+    /// Made in memory, never read again.
+    Pem {
+        certificate: Vec<u8>,
+        key: Secret<Vec<u8>>,
+    },
+}
+
+/// What a TLS server is made from.
+#[derive(Debug, Clone, Default)]
+pub struct TlsServerSettings {
+    /// The first is shown to those who ask for no name, or for one that no certificate has.
+    pub certificates: Vec<KeyPair>,
+    /// Whether clients are asked for a certificate. Any is taken; its fingerprint is in [`TlsInfo`]. Some clients
+    /// trip over the question: it is for submission, not for port 25.
+    pub ask_client: bool,
+    /// Protocols for ALPN, the preferred first; mail protocols have none.
+    pub alpn: Vec<String>,
+}
+
+/// Certificates and keys, ready for handshakes. Clones are the same, so that a reload reaches all.
+#[derive(Debug, Clone)]
+pub struct TlsServer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: TlsServerSettings,
+    snapshot: RwLock<Arc<Snapshot>>,
+    watch: Mutex<Watch>,
+}
+
+/// One consistent reading of all files.
+#[derive(Debug)]
+struct Snapshot {
+    config: Arc<ServerConfig>,
+    names: Arc<ByName>,
+}
+
+/// When the files were last looked at, and what they looked like when last read.
+#[derive(Debug)]
+struct Watch {
+    checked: Instant,
+    seen: Vec<Option<Stamp>>,
+}
+
+/// Changes whenever a file is replaced or written: device, inode, size, seconds and nanoseconds of its change.
+type Stamp = (u64, u64, u64, i64, i64);
+
+impl TlsServer {
+    /// Reads the certificates and keys.
+    ///
+    /// # Errors
+    /// [`NetError::CertificateFile`], [`NetError::KeyFile`] or [`NetError::TlsSetup`], with the file and the cause.
+    pub fn new(settings: TlsServerSettings) -> Result<Self, NetError> {
+        // Before reading: what changes meanwhile is seen at the next look.
+        let seen = stamps(&settings);
+        let snapshot = RwLock::new(Arc::new(Snapshot::read(&settings)?));
+        let watch = Mutex::new(Watch { checked: Instant::now(), seen });
+        Ok(Self(Arc::new(Shared { settings, snapshot, watch })))
+    }
+
+    /// Reads the files again. On an error what was read before stays in use.
+    ///
+    /// # Errors
+    /// As [`TlsServer::new`].
+    pub fn reload(&self) -> Result<(), NetError> {
+        let seen = stamps(&self.0.settings);
+        self.lock_watch().seen = seen;
+        let snapshot = Arc::new(Snapshot::read(&self.0.settings)?);
+        *self.0.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        Ok(())
+    }
+
+    /// Reloads if a file has changed since it was last read; returns whether it did. What cannot be used is not
+    /// tried again until it changes again. Handshakes do this by themselves, every few seconds at most.
+    ///
+    /// # Errors
+    /// As [`TlsServer::new`].
+    pub fn reload_if_changed(&self) -> Result<bool, NetError> {
+        let now = stamps(&self.0.settings);
+        if self.lock_watch().seen == now {
+            return Ok(false);
+        }
+        self.reload().map(|()| true)
+    }
+
+    /// The host names of all certificates.
+    pub fn names(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.snapshot().names.by_name.keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    pub(crate) async fn accept(
+        &self,
+        socket: Socket,
+        peer: Peer,
+    ) -> Result<(TlsStream<Socket>, TlsInfo), NetError> {
+        self.reload_now_and_then();
+        let snapshot = self.snapshot();
+        let acceptor = TlsAcceptor::from(Arc::clone(&snapshot.config));
+        let stream = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket))
+            .await
+            .map_err(|_| NetError::Timeout { what: "the TLS handshake", after: HANDSHAKE_TIMEOUT })?
+            .map_err(|source| NetError::Handshake { peer: peer.to_string(), source })?;
+        let connection = stream.get_ref().1;
+        let sni = connection.server_name().map(str::to_owned);
+        // The choice depends on the name alone, so that this is the certificate that was shown; resumed
+        // sessions are of the same snapshot, as each has its own ticket keys.
+        let shown = snapshot.names.choose(sni.as_deref());
+        let info = TlsInfo::new(connection, sni, shown.cert.first(), false);
+        Ok((stream, info))
+    }
+
+    fn reload_now_and_then(&self) {
+        {
+            let mut watch = self.lock_watch();
+            if watch.checked.elapsed() < CHECK_EVERY {
+                return;
+            }
+            watch.checked = Instant::now();
+        }
+        match self.reload_if_changed() {
+            Ok(true) => {
+                tracing::info!(names = ?self.names(), "certificates have changed and were read again")
+            }
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, "changed certificates cannot be used; the old ones stay in use")
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lock_watch(&self) -> std::sync::MutexGuard<'_, Watch> {
+        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshot {
+    fn read(settings: &TlsServerSettings) -> Result<Self, NetError> {
+        let provider = provider();
+        let setup = |error: Error| NetError::TlsSetup(error.to_string());
+        let keys = settings.certificates.iter().map(|pair| read_pair(pair, &provider));
+        let names = Arc::new(ByName::new(keys.collect::<Result<_, _>>()?)?);
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(setup)?;
+        let verifier: Arc<dyn ClientCertVerifier> = if settings.ask_client {
+            Arc::new(AnyClient(provider))
+        } else {
+            WebPkiClientVerifier::no_client_auth()
+        };
+        let mut config = builder
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::clone(&names) as Arc<dyn ResolvesServerCert>);
+        // Tickets keep the state of resumable sessions at the clients; here it would cost memory.
+        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+        Ok(Self { config: Arc::new(config), names })
+    }
+}
+
+/// Certificates by host name.
+#[derive(Debug)]
+struct ByName {
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+    default: Arc<CertifiedKey>,
+}
+
+impl ByName {
+    fn new(keys: Vec<Arc<CertifiedKey>>) -> Result<Self, NetError> {
+        let Some(default) = keys.first().cloned() else {
+            return Err(NetError::TlsSetup("there is no certificate".to_owned()));
+        };
+        let mut by_name = HashMap::new();
+        for key in &keys {
+            for name in key.cert.first().map(|leaf| host_names(leaf)).unwrap_or_default() {
+                by_name.entry(name).or_insert_with(|| Arc::clone(key));
+            }
+        }
+        Ok(Self { by_name, default })
+    }
+
+    /// The certificate for exactly this name, else for `*` in place of its first label (RFC 6125 §6.4.3), else the first.
+    fn choose(&self, name: Option<&str>) -> &Arc<CertifiedKey> {
+        let Some(name) = name.map(|name| name.trim_end_matches('.').to_ascii_lowercase()) else {
+            return &self.default;
+        };
+        let wildcard = || self.by_name.get(&format!("*.{}", name.split_once('.')?.1));
+        self.by_name.get(&name).or_else(wildcard).unwrap_or(&self.default)
+    }
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(self.choose(hello.server_name())))
+    }
+}
+
+/// Takes any certificate, but has the client prove that it holds the key.
+#[derive(Debug)]
+struct AnyClient(Arc<CryptoProvider>);
+
+impl ClientCertVerifier for AnyClient {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn read_pair(pair: &KeyPair, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, NetError> {
+    let (certificate_file, key_file) = match pair {
+        KeyPair::Files { certificate, key } => (certificate.clone(), key.clone()),
+        KeyPair::Pem { .. } => ("(in memory)".into(), "(in memory)".into()),
+    };
+    let bad_certificate =
+        |reason: String| NetError::CertificateFile { file: certificate_file.clone(), reason };
+    let bad_key = |reason: String| NetError::KeyFile { file: key_file.clone(), reason };
+    let (certificate, key) = match pair {
+        KeyPair::Files { certificate, key } => {
+            (read_file(certificate).map_err(bad_certificate)?, Secret::new(read_file(key).map_err(bad_key)?))
+        }
+        KeyPair::Pem { certificate, key } => (certificate.clone(), key.clone()),
+    };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&certificate)
+        .collect::<Result<_, _>>()
+        .map_err(|error| bad_certificate(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(bad_certificate(
+            "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
+        ));
+    }
+    let key = PrivateKeyDer::from_pem_slice(key.reveal())
+        .map_err(|error| bad_key(format!("it holds no unencrypted private key in PEM: {error}")))?;
+    match CertifiedKey::from_der(chain, key, provider) {
+        Ok(pair) => Ok(Arc::new(pair)),
+        Err(Error::InconsistentKeys(_)) => {
+            Err(bad_key(format!("it is not the key of the certificate in {}", certificate_file.display())))
+        }
+        Err(error @ Error::InvalidCertificate(_)) => Err(bad_certificate(error.to_string())),
+        Err(error) => Err(bad_key(error.to_string())),
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if length > MAX_FILE {
+        return Err(format!("it has {length} octets; certificates and keys are smaller"));
+    }
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
+fn stamps(settings: &TlsServerSettings) -> Vec<Option<Stamp>> {
+    let files = settings.certificates.iter().flat_map(|pair| match pair {
+        KeyPair::Files { certificate, key } => vec![certificate, key],
+        KeyPair::Pem { .. } => Vec::new(),
+    });
+    files.map(|file| stamp(file)).collect()
+}
+
+fn stamp(file: &Path) -> Option<Stamp> {
+    let found = std::fs::metadata(file).ok()?;
+    Some((found.dev(), found.ino(), found.size(), found.mtime(), found.mtime_nsec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let pair = KeyPair::Pem { certificate: Vec::new(), key: Secret::new(b"sesame".to_vec()) };
+        assert!(format!("{pair:?}").contains("[secret]"));
+    }
+}

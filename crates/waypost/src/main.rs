@@ -1,2 +1,8 @@
 //! A complete mail system in one program.
-fn main() {}
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    waypost::main(std::env::args_os())
+}

@@ -1,0 +1,145 @@
+//! The command line: its grammar, and which command does the work.
+//!
+//! Each command's words are in `commands/<name>.rs` beside the code that carries them out. The words are a
+//! contract (DESIGN.md): they may be added to, not changed.
+
+#[cfg(test)]
+mod tests;
+pub mod values;
+
+use crate::commands::{
+    account, alias, bench, check, completions, dev, domain, mail, queue, quickstart, send, sendmail, serve,
+    trail,
+};
+use crate::config::{Config, Error};
+use crate::exit::{Exit, Failure};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  waypost dev                                a mail system on loopback, to try things with
+  waypost quickstart you@example.org         everything for a domain of your own
+  waypost serve
+  waypost send --to you@example.org --subject Hello --body 'It works.'
+
+Exit status: 0 done, 1 the answer is \"no\" or a check failed, 2 wrong usage, 75 try again later.";
+
+/// A complete mail system in one program.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, after_help = EXAMPLES, propagate_version = false, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes, before or after its words.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Global {
+    /// The configuration file [default: waypost.toml in $WAYPOST_HOME, here, or in /etc/waypost]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl Global {
+    /// Finds, reads and checks the configuration.
+    pub fn load(&self) -> Result<(PathBuf, Config), Error> {
+        Config::load(self.config.as_deref())
+    }
+
+    /// As [`Global::load`] for a command that can do without: none when no file was named and none is found.
+    pub fn load_if_any(&self) -> Result<Option<(PathBuf, Config)>, Error> {
+        match self.load() {
+            Err(Error::NotFound(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Dev(dev::Args),
+    Quickstart(quickstart::Args),
+    Serve(serve::Args),
+    Send(Box<send::Args>),
+    Sendmail(sendmail::Args),
+    Mail(mail::Args),
+    Queue(queue::Args),
+    Trail(trail::Args),
+    Domain(domain::Args),
+    Account(account::Args),
+    Alias(alias::Args),
+    Check(check::Args),
+    Bench(Box<bench::Args>),
+    Completions(completions::Args),
+}
+
+impl Cli {
+    /// Parses words of which the first is the program's own name: called as `sendmail`, `mailq` or `newaliases`, the program is
+    /// that.
+    pub fn parse_words<W: Into<OsString>>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error> {
+        let words = as_sendmail(words.into_iter().map(Into::into).collect());
+        let matches = <Self as clap::CommandFactory>::command().try_get_matches_from(words)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// The words as they would have been with the program's own name first.
+fn as_sendmail(words: Vec<OsString>) -> Vec<OsString> {
+    let name = words.first().and_then(|word| Path::new(word).file_name()).and_then(|name| name.to_str());
+    let mode: &[&str] = match name {
+        Some("sendmail") => &[],
+        Some("mailq") => &["-bp"],
+        Some("newaliases") => &["-bi"],
+        _ => return words,
+    };
+    let start = ["waypost", "sendmail"].iter().chain(mode).map(OsString::from);
+    start.chain(words.into_iter().skip(1)).collect()
+}
+
+/// Carries out the command.
+pub fn run(cli: Cli) -> Result<Exit, Failure> {
+    let name = cli.command.name();
+    match cli.command {
+        Command::Check(args) => check::run(&cli.global, args),
+        Command::Completions(args) => completions::run(&args),
+        // Each of these gets an arm of its own when its command is written.
+        Command::Dev(_)
+        | Command::Quickstart(_)
+        | Command::Serve(_)
+        | Command::Send(_)
+        | Command::Sendmail(_)
+        | Command::Mail(_)
+        | Command::Queue(_)
+        | Command::Trail(_)
+        | Command::Domain(_)
+        | Command::Account(_)
+        | Command::Alias(_)
+        | Command::Bench(_) => Err(Failure::usage(format!("{name} is not built into this version"))),
+    }
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Dev(_) => "dev",
+            Self::Quickstart(_) => "quickstart",
+            Self::Serve(_) => "serve",
+            Self::Send(_) => "send",
+            Self::Sendmail(_) => "sendmail",
+            Self::Mail(_) => "mail",
+            Self::Queue(_) => "queue",
+            Self::Trail(_) => "trail",
+            Self::Domain(_) => "domain",
+            Self::Account(_) => "account",
+            Self::Alias(_) => "alias",
+            Self::Check(_) => "check",
+            Self::Bench(_) => "bench",
+            Self::Completions(_) => "completions",
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `waypost check`: is it right, and if not, why?
+
+mod config;
+
+use crate::cli::Global;
+use crate::config::Peer;
+use crate::exit::{Exit, Failure};
+use address::{Address, ReversePath};
+use std::net::SocketAddr;
+
+const EXAMPLES: &str = "\
+Only `config`, `store` and `delivery` need a configuration file.
+
+Examples:
+  waypost check config
+  waypost check store
+  waypost check relay mx.example.org
+  waypost check tls mx.example.org
+  waypost check delivery you@example.org";
+
+/// Check the configuration, the data, another server, or the way to an address
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    pub what: What,
+    /// Print one JSON document
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Ask this name server instead of the configured ones
+    #[arg(long, global = true, value_name = "ADDRESS[:PORT]", value_parser = crate::config::name_server)]
+    pub dns: Option<SocketAddr>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum What {
+    /// What the configuration file says, and what is wrong with it
+    #[command(after_help = "Example:\n  waypost check config --config /etc/waypost/waypost.toml")]
+    Config,
+    /// Whether the data is whole
+    #[command(after_help = "Example:\n  waypost check store --json")]
+    Store,
+    /// Whether a server relays for strangers, by the known ways of asking it
+    #[command(after_help = "Example:\n  waypost check relay mx.example.org:25")]
+    Relay {
+        #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
+        server: Peer,
+    },
+    /// Which TLS a server speaks, and with which certificate
+    #[command(after_help = "Example:\n  waypost check tls mx.example.org")]
+    Tls {
+        #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
+        server: Peer,
+    },
+    /// The whole way to an address, up to RCPT, without sending a message
+    #[command(after_help = "Example:\n  waypost check delivery you@example.org")]
+    Delivery {
+        #[arg(value_name = "ADDRESS")]
+        address: Address,
+        /// The sender; <> for none
+        #[arg(long, value_name = "ADDRESS", default_value = "<>", value_parser = crate::cli::values::reverse_path)]
+        from: ReversePath,
+    },
+}
+
+fn smtp_server(text: &str) -> Result<Peer, String> {
+    Peer::parse(text, crate::config::SMTP_PORT)
+}
+
+pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
+    match args.what {
+        What::Config => config::run(global, args.json),
+        // Each of these gets an arm of its own when its check is written.
+        What::Store | What::Relay { .. } | What::Tls { .. } | What::Delivery { .. } => {
+            Err(Failure::usage("this check is not built into this version"))
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The commands, a file each: its words (`Args`) and what it does (`run`).
+
+pub mod account;
+pub mod alias;
+pub mod bench;
+pub mod check;
+pub mod completions;
+pub mod dev;
+pub mod domain;
+pub mod mail;
+pub mod queue;
+pub mod quickstart;
+pub mod send;
+pub mod sendmail;
+pub mod serve;
+pub mod trail;

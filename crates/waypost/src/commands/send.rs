@@ -1,0 +1,162 @@
+//! `waypost send`: write a message and submit it, or try a server out step by step.
+
+use crate::cli::values::{self, Dns, Json, Notify, PasswordStdin, Ret, Server, Tls};
+use address::{Address, Domain, ForwardPath, ReversePath};
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  waypost send --to you@example.org --subject Hello --body 'It works.'
+  waypost send --from me@example.org --to you@example.org --attach report.pdf --server mail.example.org --auth me@example.org
+  waypost send --raw message.eml --from '<>' --to you@example.org --server 127.0.0.1:1025 --trace
+  waypost send --to probe@example.org --server mx.example.org:25 --trace --quit-after rcpt";
+
+/// Write a message and submit it
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The sender, in the envelope and in From; <> for none
+    #[arg(long, value_name = "ADDRESS", value_parser = values::reverse_path)]
+    pub from: Option<ReversePath>,
+    /// A recipient; may be repeated
+    #[arg(long, required = true, value_name = "ADDRESS", value_delimiter = ',', value_parser = values::forward_path)]
+    pub to: Vec<ForwardPath>,
+    /// A recipient of a copy; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = values::forward_path)]
+    pub cc: Vec<ForwardPath>,
+    /// A recipient of a copy whom the others do not see; may be repeated
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = values::forward_path)]
+    pub bcc: Vec<ForwardPath>,
+    #[arg(long, value_name = "TEXT")]
+    pub subject: Option<String>,
+    /// The text [default: standard input, unless it is a terminal]
+    #[arg(long, value_name = "TEXT")]
+    pub body: Option<String>,
+    /// A file to attach; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub attach: Vec<PathBuf>,
+    /// One more header field, as `Name: value`; may be repeated
+    #[arg(long, value_name = "FIELD", value_parser = header_field)]
+    pub header: Vec<(String, String)>,
+    /// Send this file as it is; - is standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["subject", "body", "attach", "header", "cc"])]
+    pub raw: Option<PathBuf>,
+    /// Send to this server: HOST[:PORT], smtp://, smtps://, lmtp://, unix:/path [default: the configured one, else dev's]
+    #[arg(long, value_name = "SERVER")]
+    pub server: Option<Server>,
+    /// Log in as this user
+    #[arg(long, value_name = "USER")]
+    pub auth: Option<String>,
+    #[command(flatten)]
+    pub password: PasswordStdin,
+    /// The mechanism to log in with [default: the best that both sides know]
+    #[arg(long, value_name = "NAME", requires = "auth", ignore_case = true)]
+    pub mechanism: Option<Mechanism>,
+    /// How to use TLS
+    #[arg(long, value_enum, default_value_t)]
+    pub tls: Tls,
+    /// Take any certificate. Then nobody knows who reads along
+    #[arg(long)]
+    pub insecure: bool,
+    /// The name to say in EHLO
+    #[arg(long, value_name = "NAME")]
+    pub helo: Option<Domain>,
+    /// When to be notified: never, or some of success, failure and delay
+    #[arg(long, value_enum, value_name = "WHEN", value_delimiter = ',', ignore_case = true)]
+    pub notify: Vec<Notify>,
+    /// How much of the message to return in a notification
+    #[arg(long, value_enum, ignore_case = true)]
+    pub ret: Option<Ret>,
+    /// An identifier that notifications repeat
+    #[arg(long, value_name = "ID")]
+    pub envid: Option<String>,
+    /// Send it this many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub count: u32,
+    /// Show the dialogue, line by line, with timings
+    #[arg(long)]
+    pub trace: bool,
+    /// Stop politely after this stage
+    #[arg(long, value_enum, value_name = "STAGE", ignore_case = true)]
+    pub quit_after: Option<Stage>,
+    /// After the stage of --quit-after (or after EHLO and AUTH) let me go on typing
+    #[arg(long)]
+    pub interactive: bool,
+    #[command(flatten)]
+    pub dns: Dns,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+impl Args {
+    /// What clap cannot say: the lists that must hold together.
+    pub fn check(&self) -> Result<(), String> {
+        values::check_notify(&self.notify).map_err(|error| format!("--notify: {error}"))?;
+        // xtext is added by the client; what it cannot carry at all is refused here (RFC 3461 §4.4).
+        match &self.envid {
+            Some(id)
+                if id.is_empty() || id.len() > 100 || !id.bytes().all(|b| (b' '..=b'~').contains(&b)) =>
+            {
+                Err("--envid: must be 1 to 100 printable ASCII characters (RFC 3461 §4.4)".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The sender's address, unless it is `<>` or left out.
+    pub fn from_address(&self) -> Option<&Address> {
+        self.from.as_ref().and_then(ReversePath::address)
+    }
+}
+
+/// Where a dialogue may be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Stage {
+    /// The greeting
+    #[value(alias = "banner", alias = "greeting")]
+    Connect,
+    #[value(alias = "helo", alias = "lhlo")]
+    Ehlo,
+    /// STARTTLS and the EHLO after it
+    #[value(alias = "tls")]
+    Starttls,
+    Auth,
+    #[value(alias = "from")]
+    Mail,
+    #[value(alias = "to")]
+    Rcpt,
+    /// The 354 to DATA; the connection is then closed
+    Data,
+}
+
+/// A SASL mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mechanism {
+    Plain,
+    Login,
+    #[value(name = "cram-md5")]
+    CramMd5,
+    #[value(name = "scram-sha-1")]
+    ScramSha1,
+    #[value(name = "scram-sha-1-plus")]
+    ScramSha1Plus,
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+    #[value(name = "scram-sha-256-plus")]
+    ScramSha256Plus,
+    External,
+    Xoauth2,
+    Oauthbearer,
+}
+
+/// Splits `Name: value`, refusing what would break the header (RFC 5322 §2.2).
+fn header_field(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write it as `Name: value`")?;
+    if name.is_empty() || !name.bytes().all(|b| (33..=126).contains(&b)) {
+        return Err(format!("{name:?} is no name of a header field"));
+    }
+    if value.contains(['\r', '\n', '\0']) {
+        return Err("the value must be one line".to_owned());
+    }
+    Ok((name.to_owned(), value.trim().to_owned()))
+}

@@ -1,0 +1,567 @@
+//! The reference of all keys, from which `docs/configuration.md` is made ([`markdown`]).
+//!
+//! Tests hold this table to the parser: each key is accepted, each default is what [`Config`](super::Config) has,
+//! and each example makes a difference.
+
+use std::fmt::Write as _;
+
+/// One table of the file; the first is the top of the file and has no name.
+#[derive(Debug)]
+pub struct Table {
+    /// As in the file, without brackets; `[[…]]` where [`Table::repeated`] is set.
+    pub name: &'static str,
+    pub repeated: bool,
+    pub doc: &'static str,
+    pub keys: &'static [Key],
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    pub name: &'static str,
+    /// What kind of value it takes.
+    pub kind: &'static str,
+    /// What it is when left out, as TOML; none where there is no such value.
+    pub default: Option<&'static str>,
+    /// Another value, as TOML.
+    pub example: &'static str,
+    pub doc: &'static str,
+}
+
+const fn key(
+    name: &'static str,
+    kind: &'static str,
+    default: &'static str,
+    example: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { name, kind, default: Some(default), example, doc }
+}
+
+const fn required(name: &'static str, kind: &'static str, example: &'static str, doc: &'static str) -> Key {
+    Key { name, kind, default: None, example, doc }
+}
+
+const PLACES: &str = "list of places";
+const NETWORKS: &str = "list of networks";
+const FILE: &str = "file";
+const COUNT: &str = "number";
+const BOUND: &str = "number, 0: no limit";
+const SIZE: &str = "size";
+const TIME: &str = "time";
+
+/// The keys of `[delivery]`, which a `[[route]]` takes too.
+const DELIVERY: &[Key] = &[
+    key(
+        "smarthost",
+        "URL",
+        r#""""#,
+        r#""smtp://relay.example.net:587""#,
+        "All mail goes to this host instead of the MX hosts. `smtp://HOST[:PORT]` takes STARTTLS when it is offered (port 25), `smtps://HOST[:PORT]` is TLS from the start (port 465). The name is not looked up for MX.",
+    ),
+    key(
+        "username",
+        "text",
+        r#""""#,
+        r#""us""#,
+        "The name to log in with at the smart host. With it goes `password-file`, and TLS must then be `verified`, whatever `tls` says.",
+    ),
+    key("password-file", FILE, r#""""#, r#""relay.password""#, "Its first line is the password."),
+    key("port", COUNT, "25", "2525", "The port at which MX hosts are called."),
+    key(
+        "tls",
+        "`opportunistic`, `required` or `verified`",
+        r#""opportunistic""#,
+        r#""verified""#,
+        "`opportunistic` encrypts when the host offers it; `required` does not send without; `verified` wants a certificate that is valid for the host's name as well. What DANE or MTA-STS of a destination ask for is added to this, never taken away.",
+    ),
+    key(
+        "source",
+        "list of addresses",
+        "[]",
+        r#"["192.0.2.1", "2001:db8::1"]"#,
+        "Own addresses to call from. Empty: the system chooses.",
+    ),
+    key("helo", "domain", r#""""#, r#""out.example.org""#, "The name said in EHLO. Empty: `hostname`."),
+    key("family", "`both`, `ipv4` or `ipv6`", r#""both""#, r#""ipv4""#, "Which kinds of address are called."),
+];
+
+/// Every table of the file, in the order of the document.
+pub const TABLES: &[Table] = &[
+    Table {
+        name: "",
+        repeated: false,
+        doc: "At the top of the file, before the first table.",
+        keys: &[
+            required(
+                "hostname",
+                "domain",
+                r#""mail.example.org""#,
+                "The name this machine has in DNS: in the greeting, in EHLO and in Received. The only key that must be there.",
+            ),
+            key(
+                "data",
+                "folder",
+                r#""/var/lib/waypost""#,
+                r#""data""#,
+                "Where messages, accounts and the queue are kept. A change needs a restart.",
+            ),
+            key(
+                "user",
+                "text",
+                r#""""#,
+                r#""waypost""#,
+                "The user to become once ports, keys and folders are open. Empty: no change of user (as root: a warning). A change needs a restart.",
+            ),
+        ],
+    },
+    Table {
+        name: "listen",
+        repeated: false,
+        doc: "Without this table: the standard ports of SMTP (25), submission (587, 465) and POP3 (110, 995), on all addresses. With it: exactly what it lists.\n\nA place is an address and port (`\"[::]:25\"`; `[::]` is both families, IPv4 alone where there is no IPv6) or a socket (`\"unix:/path\"`). An entry may also be a table, for settings of its own: `{ address = \"[::]:25\", proxy-from = [\"10.0.0.0/8\"], tls = false }`. Changed places need a restart.",
+        keys: &[
+            key("smtp", PLACES, "[]", r#"["[::]:25"]"#, "Mail from other servers."),
+            key(
+                "submission",
+                PLACES,
+                "[]",
+                r#"["[::]:587", "[::]:2525"]"#,
+                "Mail from people here, after STARTTLS and a login. Also 2525 where a network blocks 587.",
+            ),
+            key("submissions", PLACES, "[]", r#"["[::]:465"]"#, "The same with TLS from the start."),
+            key(
+                "lmtp",
+                PLACES,
+                "[]",
+                r#"["unix:/run/waypost/lmtp"]"#,
+                "Mail from another server on this machine, for the mailboxes here.",
+            ),
+            key("imap", PLACES, "[]", r#"["[::]:143"]"#, "IMAP. Not in this version: nothing listens."),
+            key(
+                "imaps",
+                PLACES,
+                "[]",
+                r#"["[::]:993"]"#,
+                "IMAP with TLS from the start. Not in this version: nothing listens.",
+            ),
+            key("pop3", PLACES, "[]", r#"["[::]:110"]"#, "POP3, with STLS."),
+            key("pop3s", PLACES, "[]", r#"["[::]:995"]"#, "POP3 with TLS from the start."),
+            key(
+                "managesieve",
+                PLACES,
+                "[]",
+                r#"["[::]:4190"]"#,
+                "ManageSieve. Not in this version: nothing listens.",
+            ),
+            key(
+                "http",
+                PLACES,
+                "[]",
+                r#"["127.0.0.1:8025"]"#,
+                "HTTP. Not in this version: nothing listens (but `waypost dev` has its page).",
+            ),
+            key("https", PLACES, "[]", r#"["[::]:443"]"#, "HTTPS. Not in this version: nothing listens."),
+            key(
+                "proxy-from",
+                NETWORKS,
+                "[]",
+                r#"["10.0.0.0/8"]"#,
+                "Balancers whose connections begin with a PROXY header (version 1 or 2), at every place that does not say otherwise. Connections from elsewhere must not send one.",
+            ),
+            key(
+                "xclient-from",
+                NETWORKS,
+                "[]",
+                r#"["10.0.0.0/8"]"#,
+                "Hosts that may say with XCLIENT for whom they speak. It gives nobody the right to relay.",
+            ),
+        ],
+    },
+    Table {
+        name: "tls",
+        repeated: false,
+        doc: "Both files are PEM and are read again at SIGHUP. The certificate's file holds the chain, the own certificate first.",
+        keys: &[
+            key(
+                "certificate",
+                FILE,
+                r#""""#,
+                r#""cert.pem""#,
+                "The certificate for clients that name no host. With it goes `key`.",
+            ),
+            key("key", FILE, r#""""#, r#""key.pem""#, "Its private key."),
+        ],
+    },
+    Table {
+        name: "tls.more",
+        repeated: true,
+        doc: "Certificates for further names, chosen by the name a client asks for (SNI).",
+        keys: &[
+            required(
+                "certificate",
+                FILE,
+                r#""other.pem""#,
+                "The certificate; its names are those it is chosen for.",
+            ),
+            required("key", FILE, r#""other.key""#, "Its private key."),
+        ],
+    },
+    Table {
+        name: "relay",
+        repeated: false,
+        doc: "",
+        keys: &[key(
+            "trusted",
+            NETWORKS,
+            "[]",
+            r#"["192.0.2.0/28"]"#,
+            "Networks that may send to anywhere without logging in. Nothing is looked up in DNS about them. Empty: nobody; loopback is not in it by itself.",
+        )],
+    },
+    Table { name: "delivery", repeated: false, doc: "How messages leave.", keys: DELIVERY },
+    Table {
+        name: "route",
+        repeated: true,
+        doc: "Another way for some messages: the first route that matches wins. It takes the keys of `[delivery]` as well; what it leaves out is as there, but a route to another host does not inherit `username`. A route never makes a domain ours: that is `waypost domain add`.",
+        keys: &[
+            required(
+                "domain",
+                "domain",
+                r#""lists.example.org""#,
+                "For recipients of this domain; `*.example.org`: of the domains below it; `*`: of all. A route has either `domain` or `sender`.",
+            ),
+            required(
+                "sender",
+                "address or domain",
+                r#""news@example.org""#,
+                "For messages whose envelope has this sender, a sender of this domain (`example.org`, `*.example.org`, `*`), or `<>`: notifications.",
+            ),
+            key(
+                "to",
+                "destination",
+                r#""""#,
+                r#""lmtp://127.0.0.1:24""#,
+                "`smtp://HOST[:PORT]`, `smtps://HOST[:PORT]`, `lmtp://HOST[:PORT]`, `lmtp:///path/of/socket`, `mailbox` (here), `hold` (kept in the queue until released) or `discard` (accepted and thrown away, as the trail says). Empty: as `[delivery]` says, with this route's other keys.",
+            ),
+        ],
+    },
+    Table {
+        name: "dns",
+        repeated: false,
+        doc: "",
+        keys: &[
+            key(
+                "servers",
+                "list of addresses",
+                "[]",
+                r#"["127.0.0.1:5353"]"#,
+                "Whom to ask; the port is 53 when left out. Empty: the system's.",
+            ),
+            key(
+                "trust-anchor",
+                FILE,
+                r#""""#,
+                r#""anchor""#,
+                "DS or DNSKEY records to trust in place of the root's. For tests.",
+            ),
+        ],
+    },
+    Table {
+        name: "limits",
+        repeated: false,
+        doc: "What one client, one account and all together may take. What is over a limit is refused for now (4xx) where trying later helps.",
+        keys: &[
+            key(
+                "message-size",
+                SIZE,
+                r#""50 MiB""#,
+                r#""10 MiB""#,
+                "The largest message taken; said in EHLO (SIZE).",
+            ),
+            key(
+                "recipients",
+                COUNT,
+                "1000",
+                "100",
+                "Recipients of one message; more are put off, so that the sender splits it.",
+            ),
+            key(
+                "connections",
+                COUNT,
+                "10000",
+                "500",
+                "Connections in all, of every kind. Lowered, with a warning, to what the file-handle limit allows (which is raised to the hard one).",
+            ),
+            key(
+                "connections-per-address",
+                BOUND,
+                "50",
+                "5",
+                "Connections of one address (IPv6: one /64) at the same time.",
+            ),
+            key(
+                "connections-per-minute",
+                BOUND,
+                "120",
+                "10",
+                "New connections of one address (IPv6: one /64) in a minute.",
+            ),
+            key("messages-per-session", BOUND, "1000", "10", "Messages in one connection."),
+            key("messages-per-hour", BOUND, "1000", "50", "Messages that one account sends in an hour."),
+            key(
+                "recipients-per-hour",
+                BOUND,
+                "2000",
+                "100",
+                "Recipients to whom one account sends in an hour.",
+            ),
+            key(
+                "commands",
+                COUNT,
+                "100",
+                "20",
+                "Commands in a session that carry no mail along (NOOP, RSET, VRFY and the like) since the last message.",
+            ),
+            key(
+                "errors",
+                COUNT,
+                "20",
+                "5",
+                "Wrong commands and refused recipients in a session before it is ended with 421.",
+            ),
+            key(
+                "auth-failures",
+                BOUND,
+                "10",
+                "3",
+                "Failed logins of one address, of any protocol, before it is shut out. Each one is answered more slowly.",
+            ),
+            key(
+                "shut-out",
+                TIME,
+                r#""15 min""#,
+                r#""1 h""#,
+                "For how long an address is then shut out, and the time in which failures add up.",
+            ),
+            key("hops", COUNT, "100", "30", "Received fields in a message that show a loop."),
+            key("idle", TIME, r#""5 min""#, r#""1 min""#, "How long an SMTP session may say nothing."),
+            key(
+                "minimum-rate",
+                "size a second, 0: any",
+                r#""100 B""#,
+                r#""1 KiB""#,
+                "A client that sends a message more slowly than this is cut off.",
+            ),
+            key(
+                "memory",
+                SIZE,
+                r#""256 MiB""#,
+                r#""64 MiB""#,
+                "All message bodies in memory together. What does not fit goes to disk.",
+            ),
+            key(
+                "exempt",
+                NETWORKS,
+                "[]",
+                r#"["192.0.2.0/28"]"#,
+                "Networks that limits per address and per session, and shut-outs, leave alone.",
+            ),
+        ],
+    },
+    Table {
+        name: "submission",
+        repeated: false,
+        doc: "Mail from the accounts here.",
+        keys: &[
+            key(
+                "check-sender",
+                "true or false",
+                "true",
+                "false",
+                "The envelope's sender and the From field must be addresses of the account.",
+            ),
+            key(
+                "hide-client-address",
+                "true or false",
+                "true",
+                "false",
+                "The client's address and name stay out of the Received field. The trail has them.",
+            ),
+        ],
+    },
+    Table {
+        name: "smtp",
+        repeated: false,
+        doc: "Mail from other servers.",
+        keys: &[
+            key(
+                "greeting-delay",
+                TIME,
+                r#""0 s""#,
+                r#""3 s""#,
+                "Wait this long before the greeting, and refuse clients that talk before it. On port 25 only, never for loopback, trusted or exempt networks. `0 s`: greet at once.",
+            ),
+            key(
+                "bare-newline",
+                "`reject` or `normalise`",
+                r#""reject""#,
+                r#""normalise""#,
+                "What to do with a message that has a CR or LF alone: refuse it, or make CRLF of it. It never ends a message, nor is it passed on.",
+            ),
+        ],
+    },
+    Table {
+        name: "queue",
+        repeated: false,
+        doc: "When to try again, and how hard.",
+        keys: &[
+            key(
+                "first-retry",
+                TIME,
+                r#""5 min""#,
+                r#""1 min""#,
+                "The wait after the first attempt; it doubles with each further one, give or take a fifth.",
+            ),
+            key("max-retry", TIME, r#""4 h""#, r#""1 h""#, "The longest wait between two attempts."),
+            key(
+                "lifetime",
+                TIME,
+                r#""5 d""#,
+                r#""2 d""#,
+                "After this a message that could not be delivered is returned.",
+            ),
+            key(
+                "lifetime-null",
+                TIME,
+                r#""2 d""#,
+                r#""1 d""#,
+                "The same for notifications (null sender), which go to the postmaster then.",
+            ),
+            key(
+                "delay-notice",
+                TIME,
+                r#""4 h""#,
+                r#""0 s""#,
+                "After this the sender is told, once, that a message is still waiting. `0 s`: never.",
+            ),
+            key(
+                "concurrency-initial",
+                COUNT,
+                "5",
+                "2",
+                "Connections to a destination at first. It grows by one each clean round and is halved on 421 or a failed connection.",
+            ),
+            key("concurrency-max", COUNT, "20", "40", "Connections to a destination at most."),
+        ],
+    },
+    Table {
+        name: "log",
+        repeated: false,
+        doc: "",
+        keys: &[
+            key(
+                "level",
+                "`error`, `warn`, `info`, `debug` or `trace`",
+                r#""info""#,
+                r#""debug""#,
+                "What is told.",
+            ),
+            key(
+                "format",
+                "`text` or `json`",
+                r#""text""#,
+                r#""json""#,
+                "One line an event, for people or for programs.",
+            ),
+            key(
+                "file",
+                FILE,
+                r#""""#,
+                r#""waypost.log""#,
+                "Empty: standard error. A file is opened anew at SIGHUP.",
+            ),
+        ],
+    },
+];
+
+/// The keys of an entry of `[listen]` that is a table.
+const ENTRY: &[&str] = &["address", "proxy-from", "xclient-from", "tls"];
+
+/// The dotted names of all tables and keys, as an unknown one is compared to.
+pub fn names() -> Vec<String> {
+    let mut names = Vec::new();
+    for table in TABLES {
+        let keys = table.keys.iter().chain(if table.name == "route" { DELIVERY } else { &[] });
+        match table.name {
+            "" => names.extend(keys.map(|key| key.name.to_owned())),
+            name => {
+                names.push(name.to_owned());
+                names.extend(keys.map(|key| format!("{name}.{}", key.name)));
+            }
+        }
+    }
+    names
+}
+
+/// Whether this dotted name, without the index of array entries, is a table or key of the file.
+pub fn is_known(general: &str) -> bool {
+    let entry = general.strip_prefix("listen.").and_then(|rest| rest.split_once('.'));
+    match entry {
+        Some((service, key)) => ENTRY.contains(&key) && is_known(&format!("listen.{service}")),
+        None => names().iter().any(|name| name == general),
+    }
+}
+
+const HEAD: &str = "\
+# Configuration
+
+<!-- Made from crates/waypost/src/config/reference.rs; `UPDATE_EXPECT=1 cargo test -p waypost reference` makes it anew. -->
+
+One TOML file holds what belongs to the machine. Domains, accounts and aliases are not in it: they are data, changed while
+Waypost runs by `waypost domain`, `waypost account` and `waypost alias`.
+
+Waypost reads the file that `--config` names, else the first there is of `$WAYPOST_HOME/waypost.toml`, `./waypost.toml` and
+`/etc/waypost/waypost.toml`. `waypost check config` says what it makes of it. Unknown keys are errors. `SIGHUP` reloads settings and
+certificates without dropping a connection; changed places to listen at, `data` and `user` need a restart.
+
+The shortest file that works:
+
+```toml
+hostname = \"mail.example.org\"
+```
+
+How values are written: sizes as `\"50 MiB\"` (B, kB, MB, GB, KiB, MiB, GiB; a bare number is octets), times as `\"5 min\"` (ms, s, min,
+h, d), networks as `\"10.0.0.0/8\"` or an address. Relative paths start at the file's own folder. An empty string is the same as
+leaving the key out.
+";
+
+/// The text of `docs/configuration.md`.
+pub fn markdown() -> String {
+    let mut text = HEAD.to_owned();
+    for table in TABLES {
+        let title = match (table.name, table.repeated) {
+            ("", _) => "Top of the file".to_owned(),
+            (name, false) => format!("`[{name}]`"),
+            (name, true) => format!("`[[{name}]]`"),
+        };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "\n## {title}\n\n");
+        if !table.doc.is_empty() {
+            let _ = write!(text, "{}\n\n", table.doc);
+        }
+        text.push_str("| key | value | default | |\n|---|---|---|---|\n");
+        for key in table.keys {
+            let default = match (key.default, table.name) {
+                (None, _) => "–".to_owned(),
+                (Some(_), "listen") if key.kind == PLACES => "see above".to_owned(),
+                (Some(default), _) => format!("`{default}`"),
+            };
+            let _ = writeln!(
+                text,
+                "| `{}` | {} | {default} | {} Example: `{} = {}` |",
+                key.name, key.kind, key.doc, key.name, key.example
+            );
+        }
+    }
+    text
+}

@@ -1,0 +1,64 @@
+//! The program as it is run: what it prints where, and its exit status.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn waypost(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_waypost"))
+        .args(words)
+        .current_dir(folder)
+        .env("WAYPOST_HOME", folder)
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn check_config_says_yes_or_no() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.toml");
+    std::fs::write(&file, "hostname = 'mail.example.org'\n").unwrap();
+    let good = waypost(folder.path(), &["check", "config", "--json"]);
+    assert_eq!(good.status.code(), Some(0));
+    let json: serde_json::Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert_eq!(json["ok"], true);
+
+    std::fs::write(&file, "hostname = 'mail.example.org'\n[limits]\nmesage-size = 1\n").unwrap();
+    let wrong = waypost(folder.path(), &["check", "config", "--json"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["problems"][0]["line"]), (&false.into(), &3.into()));
+
+    let text = stdout(&waypost(folder.path(), &["check", "config"]));
+    assert!(
+        text.contains("waypost.toml:3: limits.mesage-size: unknown key: did you mean message-size?"),
+        "{text}"
+    );
+    assert!(!text.contains('\x1b'), "no colours but on a terminal: {text:?}");
+}
+
+#[test]
+fn statuses_and_streams() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let missing = waypost(here, &["check", "config", "--config", "none.toml"]);
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(stdout(&missing).contains("none.toml"));
+
+    let usage = waypost(here, &["frobnicate"]);
+    assert_eq!(usage.status.code(), Some(2));
+    assert!(usage.stdout.is_empty() && !usage.stderr.is_empty());
+
+    let version = waypost(here, &["--version"]);
+    assert_eq!(
+        (version.status.code(), stdout(&version)),
+        (Some(0), format!("waypost {}\n", env!("CARGO_PKG_VERSION")))
+    );
+
+    let completions = waypost(here, &["completions", "bash"]);
+    assert_eq!(completions.status.code(), Some(0));
+    assert!(stdout(&completions).contains("quickstart"));
+}

@@ -1,5 +1,7 @@
 //! The program as it is run: what it prints where, and its exit status.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

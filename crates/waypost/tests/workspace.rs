@@ -1,6 +1,8 @@
 //! What holds for the workspace as a whole: who may know whom, under which licences our dependencies stand, and
 //! that every crate obeys the common lints.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
+
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

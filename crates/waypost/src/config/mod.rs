@@ -103,7 +103,7 @@ impl Config {
     pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
         let folder = std::path::absolute(file).ok().and_then(|file| file.parent().map(Path::to_owned));
         let checked = check(text).map(|mut config| {
-            config.resolve(folder.as_deref().unwrap_or(Path::new("")));
+            config.resolve(&folder.unwrap_or_default());
             config
         });
         checked.map_err(|problems| Error::Invalid { file: file.to_owned(), problems })

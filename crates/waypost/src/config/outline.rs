@@ -110,7 +110,7 @@ fn suggestion(general: &str) -> String {
     let (table, key) = general.rsplit_once('.').unwrap_or(("", general));
     let names = reference::names();
     let split = |name: &str| {
-        name.rsplit_once('.').map_or((String::new(), name.to_owned()), |(t, k)| (t.into(), k.into()))
+        name.rsplit_once('.').map_or_else(|| (String::new(), name.to_owned()), |(t, k)| (t.into(), k.into()))
     };
     let dashed = key.replace('_', "-").to_lowercase();
     let score = |name: &String| {

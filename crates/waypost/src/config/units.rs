@@ -47,7 +47,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 /// The shortest exact form: `50 MiB`.
 pub fn show_size(bytes: u64) -> String {
-    let exact = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes % factor == 0;
+    let exact = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
     // Of several exact units the one with the smallest number; at equal numbers there is only one unit.
     let best = SIZES.iter().filter(exact).max_by_key(|(_, factor)| *factor);
     best.map_or_else(|| format!("{bytes} B"), |(name, factor)| format!("{} {name}", bytes / factor))
@@ -56,7 +56,7 @@ pub fn show_size(bytes: u64) -> String {
 /// The shortest exact form: `5 min`. What is finer than a millisecond is not shown.
 pub fn show_duration(duration: Duration) -> String {
     let ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let best = TIMES.iter().rev().find(|(_, factor)| ms >= *factor && ms % factor == 0);
+    let best = TIMES.iter().rev().find(|(_, factor)| ms >= *factor && ms.is_multiple_of(*factor));
     best.map_or_else(
         || format!("{} s", ms / 1_000),
         |(names, factor)| format!("{} {}", ms / factor, names[0]),

@@ -28,9 +28,10 @@ pub enum Body {
 
 impl Needs {
     pub fn of(message: &[u8]) -> Self {
-        let header = Header::parse(message);
-        let body = message.get(header.body_offset()..).unwrap_or_default();
-        Self { body: Body::of(body), smtputf8: !header.as_bytes().is_ascii() }
+        let (header, body) = message.split_at(Header::parse(message).body_offset());
+        // A header may be beyond ASCII without its body being 8-bit, but its lines are lines as any other.
+        let body = if Body::of(header) == Body::Binary { Body::Binary } else { Body::of(body) };
+        Self { body, smtputf8: !header.is_ascii() }
     }
 }
 

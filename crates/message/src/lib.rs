@@ -11,6 +11,7 @@ mod header;
 mod id;
 mod list;
 mod mime;
+mod report;
 mod sendmail;
 mod trace;
 mod words;
@@ -24,6 +25,9 @@ pub use field::{FOLD_AT, MAX_LINE, NewField};
 pub use header::{Field, Fields, Header, MAX_HEADER, MAX_NAME};
 pub use id::MessageId;
 pub use list::{Listed, MAX_ADDRESSES, Mailbox, parse as parse_list};
+pub use report::{
+    Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Report, Return, Status,
+};
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
 pub use trace::{Client, Greeting, Protocol, Received, Tls, delivered_to, return_path};
 pub use words::decode_words;

@@ -1,4 +1,43 @@
-//! RFC 5322 and MIME: read, edit header fields, build trace fields and notifications.
+//! RFC 5322 and MIME: reading messages, editing their header, and making those that a mail server writes itself.
+//!
+//! This room works on bytes that it is given. It must not know about sockets, clocks, randomness, storage or settings: the
+//! time and random bits are arguments. Below it is only `address`. There is no session and so no run loop; everything is a
+//! function of its input, cannot panic on any, and is bounded in depth and size.
+//!
+//! What comes in:
+//! - [`Header`] reads the fields of raw bytes without copying: hop count, loops, anything by name.
+//! - [`Edit`] changes a header and leaves the body alone: its result is a short prefix and ranges of the original.
+//! - [`Received`], [`return_path`], [`delivered_to`] are the trace fields.
+//! - [`CrlfLines`], [`header_recipients`] and [`parse_list`] take what `sendmail` is given.
+//!
+//! What goes out:
+//! - [`Needs`] says what a message asks of the next server; [`downgrade`] makes it 7-bit.
+//! - [`Report`] is a delivery status notification.
+//! - [`Draft`] is a new message. [`MessageId`] names one.
+//!
+//! What people see: [`View`].
+//!
+//! ```
+//! use message::{Client, Edit, Greeting, Header, NewField, Protocol, Received};
+//!
+//! let now = jiff::Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::TimeZone::UTC);
+//! let (by, raw) = ("mx.example.org".parse().unwrap(), b"Subject: hello\r\n\r\nHi!\r\n");
+//! let received = Received {
+//!     by: &by,
+//!     client: Client::Shown { helo: "mail.example.net", name: None, ip: "192.0.2.1".parse().unwrap() },
+//!     with: Some(Protocol { greeting: Greeting::Ehlo, tls: false, authenticated: false, smtputf8: false }),
+//!     id: "0A1B",
+//!     only_recipient: None,
+//!     tls: None,
+//!     now: &now,
+//! };
+//! let mut edit = Edit::new(raw);
+//! edit.remove("Bcc");
+//! edit.prepend(&received.field());
+//! let out = edit.finish().to_vec(raw);
+//! assert_eq!(Header::parse(&out).hops(), 1);
+//! assert!(out.ends_with(raw));
+//! ```
 
 mod codec;
 mod compose;
@@ -8,12 +47,14 @@ mod encode;
 mod error;
 mod field;
 mod header;
+mod html;
 mod id;
 mod list;
 mod mime;
 mod report;
 mod sendmail;
 mod trace;
+mod view;
 mod words;
 
 pub use compose::{Attach, Draft, media_type};
@@ -30,4 +71,5 @@ pub use report::{
 };
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
 pub use trace::{Client, Greeting, Protocol, Received, Tls, delivered_to, return_path};
+pub use view::{Attachment, MAX_SHOWN, View, content, file_name};
 pub use words::decode_words;

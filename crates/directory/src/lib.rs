@@ -1,1 +1,87 @@
-//! Domains, accounts, aliases, credentials.
+//! Who an address belongs to, and who may log in.
+//!
+//! [`Directory`] gives meaning to the rows that `store` keeps: [`Directory::resolve`] follows domains, aliases,
+//! catch-alls and subaddresses to mailboxes; [`Directory::advance`] answers the questions of a SASL exchange,
+//! so that every server authenticates alike. It knows no protocol, socket or configuration file; changes act at
+//! once, because nothing but verified passwords is remembered.
+
+mod error;
+mod login;
+mod remembered;
+mod resolve;
+mod verifier;
+
+pub use error::DirectoryError;
+pub use login::{Login, Progress};
+pub use resolve::{MAX_ALIAS_DEPTH, MAX_TARGETS, RelayRecipient, Resolution, Target};
+pub use verifier::{MIN_ADVISED_PASSWORD, Verifier, generate_app_password};
+
+use address::{Address, Domain, Secret};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use remembered::Remembered;
+use sasl::server::Decoy;
+use std::sync::Arc;
+use store::Store;
+use tokio::sync::Semaphore;
+
+/// Passwords hashed at once: argon2 takes 19 MiB and milliseconds each, and mail must go on meanwhile.
+const HASHED_AT_ONCE: usize = 2;
+/// Between a user and the detail of a subaddress (RFC 5233).
+const SEPARATOR: char = '+';
+
+/// The directory of one installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    store: Store,
+    /// Where unqualified names belong.
+    home: Domain,
+    /// Who gets the mail of every domain that is not in the store (`waypost dev`).
+    capture: Option<Address>,
+    decoy: Decoy,
+    remembered: Arc<Remembered>,
+    hashing: Arc<Semaphore>,
+}
+
+impl Directory {
+    /// `home` is the host's own name: `root` and `<Postmaster>` are somebody there, or in the first local domain.
+    pub async fn open(store: Store, home: Domain) -> Result<Self, DirectoryError> {
+        let key = store.meta_or_insert("sasl-decoy", random::<32>()?.to_vec()).await?;
+        let key = <[u8; 32]>::try_from(key)
+            .map_err(|_| DirectoryError::Damaged("the key of made-up credentials"))?;
+        Ok(Self {
+            store,
+            home,
+            capture: None,
+            decoy: Decoy::new(Secret::new(key)),
+            remembered: Arc::new(Remembered::new(random()?)),
+            hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
+        })
+    }
+
+    /// Makes every domain of the world one catch-all domain of ours, whose mail `address` gets: for `waypost dev`,
+    /// from which nothing leaves.
+    #[must_use]
+    pub fn capturing(mut self, address: Address) -> Self {
+        self.capture = Some(address);
+        self
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// For [`sasl::server::Context`].
+    pub fn decoy(&self) -> &Decoy {
+        &self.decoy
+    }
+}
+
+/// Octets from the system's generator.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], DirectoryError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| DirectoryError::NoRandomness)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -100,11 +100,13 @@ impl Directory {
         })
     }
 
-    /// Whether the password is one of the account's. Without an account a made-up one is checked, which takes as long.
+    /// Whether the password is one of the account's: prepared for our own hashes, as it was sent for those of other
+    /// systems. Without an account a made-up one is checked, which takes as long.
     async fn verify(
         &self,
         account: Option<&AccountRecord>,
-        password: &Secret<String>,
+        prepared: &Secret<String>,
+        sent: &Secret<String>,
     ) -> Result<bool, DirectoryError> {
         let mut slow = Vec::new();
         for record in account.map(|a| self.store.credentials(a.id)).transpose()?.unwrap_or_default() {

@@ -13,10 +13,12 @@ mod error;
 mod parse;
 
 pub use attribute::{Attribute, AttributeName, AttributeValue, MAX_ATTRIBUTE};
-pub use error::{CommandError, quote};
+pub use error::CommandError;
+use error::quote;
+pub(crate) use parse::decode_response;
 
 use crate::parameter::{MailParameters, RcptParameters};
-use address::{ForwardPath, ReversePath, Secret};
+use address::{Domain, ForwardPath, ReversePath, Secret};
 use std::fmt;
 
 /// Longest name that HELO, EHLO or LHLO may give, in octets (RFC 5321 §4.5.3.1.2).
@@ -120,6 +122,16 @@ pub struct Mail {
 pub struct Rcpt {
     pub to: ForwardPath,
     pub parameters: RcptParameters,
+}
+
+impl Rcpt {
+    /// The recipient's domain, unless it is written without one or with an address literal.
+    pub fn domain(&self) -> Option<&Domain> {
+        match &self.to {
+            ForwardPath::Address(address) => address.domain(),
+            ForwardPath::Unqualified(_) => None,
+        }
+    }
 }
 
 /// `BDAT` (RFC 3030 §2).

@@ -54,7 +54,7 @@ impl CommandError {
 }
 
 /// Bounds what is repeated of a peer's words; [`Reply`] itself takes care of control characters.
-pub fn quote(words: &str) -> String {
+pub(super) fn quote(words: &str) -> String {
     let mut quoted: String = words.chars().take(2 * MAX_QUOTED).collect();
     if quoted.len() < words.len() {
         quoted.push('…');

@@ -7,6 +7,19 @@
 //! - [`client`]: the client's half of the dialogue.
 //! - [`command`] and [`parameter`]: what a client says; each type reads and writes itself.
 //! - [`server`]: the server's half of the dialogue.
+//!
+//! Each half is a machine that is fed and polled; its module gives the run loop. What they share is the grammar:
+//!
+//! ```
+//! use smtp::command::{Command, Mode};
+//! use smtp::Reply;
+//!
+//! let reply = match Command::parse(b"RCPT TO:<a@b@c>", Mode::Ascii) {
+//!     Ok(_) => Reply::new(250, (2, 1, 5), "ok"),
+//!     Err(error) => error.reply(),
+//! };
+//! assert_eq!((reply.code(), reply.is_permanent()), (501, true));
+//! ```
 
 pub mod client;
 pub mod command;

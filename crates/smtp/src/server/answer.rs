@@ -59,7 +59,10 @@ impl Session {
                         self.counts.messages += 1;
                         State::Mailing(Transaction { hello, mail, recipients: 0, domains: HashSet::new() })
                     }
-                    Answer::No(_) => State::Ready(hello),
+                    Answer::No(_) => {
+                        self.counts.forgiven = self.config.limits.recipients;
+                        State::Ready(hello)
+                    }
                 };
                 self.say_or(answer, || Reply::new(250, (2, 1, 0), "sender ok"));
             }

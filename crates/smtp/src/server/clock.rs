@@ -39,7 +39,7 @@ impl Clock {
         if std::mem::take(&mut self.thought) {
             self.deadline = now + self.timeouts.command;
         }
-        if let Some(window) = &mut self.window {
+        if let Some(window) = self.window.as_mut().filter(|_| octets > 0) {
             window.octets += octets as u64;
             self.deadline = now + self.timeouts.data;
         }

@@ -93,6 +93,7 @@ impl Session {
             return self.close(&reply, Closed::Limit);
         }
         if let Err(reply) = self.admit_mail(&mail.parameters) {
+            self.counts.forgiven = self.config.limits.recipients;
             return self.refuse(&reply);
         }
         if let State::Ready(hello) = self.take_state() {
@@ -172,7 +173,7 @@ impl Session {
             _ => out_of_order("say MAIL first"),
         };
         // The limits are no fault of the peer's.
-        if reply.is_transient() { self.say(&reply) } else { self.refuse(&reply) }
+        if reply.is_transient() { self.say(&reply) } else { self.refuse_follower(&reply) }
     }
 
     fn data(&mut self) {
@@ -193,7 +194,7 @@ impl Session {
             }
             _ => out_of_order("say MAIL and RCPT first"),
         };
-        self.refuse(&reply);
+        self.refuse_follower(&reply);
         self.expect_silence("DATA");
     }
 

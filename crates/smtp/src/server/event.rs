@@ -33,7 +33,8 @@ pub enum Event {
     Body(Bytes),
     /// *Asks.* The message is complete. A positive answer is a promise to deliver it.
     EndOfMessage(BodyFacts),
-    /// The transaction is over without its message: forget what came since MAIL.
+    /// The transaction is over without its message: forget what came since MAIL. (A message that is found
+    /// wanting is read to its end first; no piece of it comes any more.)
     Aborted(Abort),
     /// *Asks.* After `Accept` the session is as new: greeted again, no EHLO, not authenticated.
     Xclient(Vec<Attribute>),

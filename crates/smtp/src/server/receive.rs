@@ -28,7 +28,7 @@ impl Session {
         let binary = Message::is_binary(&transaction);
         let bare = if binary { BareNewline::Keep } else { self.config.bare_newline };
         self.clock.begin_message(self.config.limits.rate);
-        Message { transaction, decoder: BodyDecoder::new(framing, bare), read: 0, fault: None }
+        Message { transaction, decoder: BodyDecoder::new(framing, bare), read: 0, wanting: false }
     }
 
     pub(super) fn begin_chunk(&mut self, message: Message, bdat: Bdat) {
@@ -92,8 +92,9 @@ impl Session {
             if self.pass_on(&mut message, rest) {
                 self.end_of_message(message);
             }
-        } else if let Some(fault) = message.fault {
+        } else if let Some(fault) = self.fault(&message) {
             self.clock.end_message();
+            self.events.push_back(Event::Aborted(fault));
             self.state = State::Ready(message.transaction.hello);
             self.refuse(&fault.reply());
         } else {
@@ -111,7 +112,7 @@ impl Session {
         }
         self.clock.end_message();
         self.state = *then;
-        self.refuse(&reply);
+        self.refuse_follower(&reply);
     }
 
     fn take_input(&mut self, most: u64) -> BytesMut {
@@ -121,30 +122,32 @@ impl Session {
 
     /// Hands what was decoded to the driver, unless the message is found wanting. `false`: the session is over.
     fn pass_on(&mut self, message: &mut Message, decoded: Decoded) -> bool {
-        if message.fault.is_none()
-            && let Some(fault) = message.found_wanting(&self.config.limits, self.config.bare_newline)
-        {
-            message.fault = Some(fault);
-            self.events.push_back(Event::Aborted(fault));
-        }
+        message.wanting = message.wanting || self.fault(message).is_some();
         let limit = self.config.limits.message_size;
-        if message.fault.is_some() && message.read > limit.saturating_add(MAX_DISCARDED) {
+        if message.wanting && message.read > limit.saturating_add(MAX_DISCARDED) {
             self.too_much();
             return false;
         }
-        if message.fault.is_none() {
+        if !message.wanting {
             let parts = [decoded.head, decoded.tail].into_iter().filter(|part| !part.is_empty());
             self.events.extend(parts.map(Event::Body));
         }
         true
     }
 
+    /// Of several faults the same one is named however the message was cut on its way, so it is asked for
+    /// again at the end.
+    fn fault(&self, message: &Message) -> Option<Abort> {
+        message.found_wanting(&self.config.limits, self.config.bare_newline)
+    }
+
     fn end_of_message(&mut self, message: Message) {
         self.clock.end_message();
-        let Some(fault) = message.fault else {
+        let Some(fault) = self.fault(&message) else {
             let facts = message.decoder.facts();
             return self.ask(Question::EndOfMessage(message.transaction), Event::EndOfMessage(facts));
         };
+        self.events.push_back(Event::Aborted(fault));
         self.state = State::Ready(message.transaction.hello);
         for _ in 1..self.final_replies(message.transaction.recipients) {
             self.say(&fault.reply());

@@ -51,6 +51,8 @@ pub(super) struct Counts {
     pub(super) errors: usize,
     pub(super) idle_commands: usize,
     pub(super) messages: usize,
+    /// So many commands that follow a refused MAIL in a pipeline are no errors: the client could not know.
+    pub(super) forgiven: usize,
 }
 
 impl Session {
@@ -294,6 +296,17 @@ impl Session {
         self.counts.errors += 1;
         if self.counts.errors >= self.config.limits.errors {
             self.close(&Reply::new(421, (4, 7, 0), "too many errors"), Closed::Limit);
+        }
+    }
+
+    /// Refuses RCPT, DATA or BDAT for want of a transaction.
+    pub(super) fn refuse_follower(&mut self, reply: &Reply) {
+        match self.counts.forgiven.checked_sub(1) {
+            Some(left) => {
+                self.counts.forgiven = left;
+                self.say(reply);
+            }
+            None => self.refuse(reply),
         }
     }
 

@@ -1,7 +1,6 @@
 //! Where a session stands.
 
 use super::body::BodyDecoder;
-use super::event::Abort;
 use crate::command::{Bdat, Hello, Mail, Rcpt};
 use crate::reply::Reply;
 use address::Domain;
@@ -82,7 +81,7 @@ pub(super) struct Message {
     /// Octets read from the wire.
     pub(super) read: u64,
     /// Found wanting: the rest is read and thrown away.
-    pub(super) fault: Option<Abort>,
+    pub(super) wanting: bool,
 }
 
 impl State {

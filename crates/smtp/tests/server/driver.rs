@@ -15,15 +15,27 @@ pub(crate) struct Driver {
     body: Vec<u8>,
     recipients: Vec<String>,
     lmtp: bool,
+    welcome: bool,
 }
 
 impl Driver {
     pub(crate) fn new<'a>(settings: impl Iterator<Item = &'a str>) -> Self {
         let mut config = Config::new("mx.example".parse().unwrap(), Protocol::Smtp);
-        settings.for_each(|setting| set(&mut config, setting));
+        let mut welcome = true;
+        settings.for_each(|setting| match setting {
+            "connect refused" => welcome = false,
+            _ => set(&mut config, setting),
+        });
         let lmtp = config.protocol == Protocol::Lmtp;
         let now = Instant::now();
-        Self { session: Session::new(config, now), now, body: Vec::new(), recipients: Vec::new(), lmtp }
+        Self {
+            session: Session::new(config, now),
+            now,
+            body: Vec::new(),
+            recipients: Vec::new(),
+            lmtp,
+            welcome,
+        }
     }
 
     pub(crate) fn send(&mut self, octets: &[u8]) {
@@ -67,7 +79,10 @@ impl Driver {
 
     fn decide(&mut self, event: Event) -> (Option<String>, Option<Decision>) {
         match event {
-            Event::Connect => (None, Some(Decision::Accept)),
+            Event::Connect if self.welcome => (None, Some(Decision::Accept)),
+            Event::Connect => {
+                (None, Some(Decision::Refuse(Reply::new(554, (5, 7, 1), "no service for you"))))
+            }
             Event::Hello(hello) => (None, Some(by_name(hello.name.as_str()))),
             Event::StartTls => (None, Some(Decision::Accept)),
             Event::Auth(auth) => (None, Some(authenticate(&auth))),

@@ -146,8 +146,5 @@ fn crypt_matches(hash: &str, password: &str) -> bool {
     if hash.starts_with("$2") {
         return bcrypt::verify(password, hash).unwrap_or(false);
     }
-    if hash.starts_with("$5$") {
-        return sha_crypt::sha256_check(password, hash).is_ok();
-    }
-    sha_crypt::sha512_check(password, hash).is_ok()
+    sha_crypt::ShaCrypt::default().verify_password(password.as_bytes(), hash).is_ok()
 }

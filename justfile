@@ -1,0 +1,39 @@
+# The daily chores. Each is one line that works without just too.
+
+# What is there to do
+default:
+    @just --list
+
+# Does it compile?
+check:
+    cargo check --workspace --all-targets
+
+# The README's test command
+test:
+    cargo test --workspace
+
+# Format and lints, as .ci/run wants them
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# Write anew what is generated from the code or recorded: docs/configuration.md and the expected texts
+bless:
+    UPDATE_EXPECT=1 cargo test --workspace
+
+# Other people's mail programs against `waypost serve`; NAMES picks some: just peers test_swaks
+peers *NAMES:
+    cargo build -p waypost
+    tests/peers/run {{NAMES}}
+
+# All of it, as before a landing
+ci:
+    .ci/run
+
+# A message system on loopback
+dev *WORDS:
+    cargo run --release -- dev {{WORDS}}
+
+# Load against a running `just dev`
+bench *WORDS:
+    cargo run --release -- bench --server 127.0.0.1:1025 --keep {{WORDS}}

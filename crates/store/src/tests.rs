@@ -291,3 +291,25 @@ async fn the_directory_refuses_what_contradicts_itself() {
     store.remove_domain("example.org".parse().unwrap()).await.unwrap();
     assert!(store.domains().unwrap().is_empty() && store.mailboxes(account).unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_queued_message_goes_to_a_mailbox_with_its_body_in_one_transaction() {
+    for size in [10, crate::body::INLINE_LIMIT + 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, account) = with_account(folder.path()).await;
+        let body = Body::from_bytes(vec![b'x'; size]);
+        let new = NewMessage { remote: vec![recipient("me@example.org")], ..message(body.clone()) };
+        store.accept(new.clone()).await.unwrap();
+        let closed = RecipientChange { message: new.id, position: 0, fate: Fate::Closed };
+        let delivered = NewMessage { local: vec![copy(account)], remote: Vec::new(), ..new };
+        store.record(vec![closed], vec![delivered]).await.unwrap();
+        // The next transaction removes what the last one left without a name.
+        store.create_mailbox(account, "Other".into()).await.unwrap();
+
+        assert_eq!(store.queue_count().unwrap().messages, 0);
+        let inbox = store.inbox(account).unwrap();
+        let found = store.message(inbox.id, 1).unwrap().unwrap();
+        assert_eq!(read(&found.body).await.len(), size);
+        assert_eq!(store.check().unwrap(), Vec::<String>::new());
+    }
+}

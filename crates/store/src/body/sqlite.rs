@@ -12,16 +12,22 @@ use rusqlite::{Connection, OptionalExtension as _};
 const SWEEP_PAGE: i64 = 2_000;
 
 /// Makes the body durable with the transaction under way. A file already is; a body from elsewhere that is
-/// too large for a row is written as a file here.
+/// too large for a row is written as a file here. Nothing happens to a body that is stored already, which is
+/// how a message of the queue gets its copy in a mailbox here: ids name their content for good.
 pub(crate) fn insert(writer: &Writer<'_>, body: &Body, files: &Files) -> Result<(), StoreError> {
     let Content::Memory(bytes, _) = &body.content else { return Ok(()) };
     if bytes.len() > INLINE_LIMIT {
+        if files.path(body.id).exists() {
+            return Ok(());
+        }
         let mut draft = files.create(body.id)?;
         draft.write(bytes)?;
         return draft.finish();
     }
     let bodies = writer.bodies()?;
-    bodies.prepare_cached("INSERT INTO body(id, data) VALUES(?, ?)")?.execute((body.id, &bytes[..]))?;
+    bodies
+        .prepare_cached("INSERT OR IGNORE INTO body(id, data) VALUES(?, ?)")?
+        .execute((body.id, &bytes[..]))?;
     Ok(())
 }
 

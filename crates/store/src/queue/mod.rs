@@ -135,7 +135,8 @@ impl Store {
         self.inner.committer.write(move |writer| accept(writer, &files, &message)).await
     }
 
-    /// Closes, defers, holds recipients, and accepts the notifications about them, in one transaction.
+    /// Closes, defers, holds recipients, and accepts new messages about them (notifications, copies for mailboxes
+    /// here and forwarded ones, which may share the body of the message they come from), in one transaction.
     /// A change to a recipient that has gone meanwhile is passed over.
     pub async fn record(
         &self,

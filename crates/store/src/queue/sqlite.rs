@@ -90,6 +90,10 @@ pub(crate) fn record(
     changes: &[RecipientChange],
     notices: Vec<NewMessage>,
 ) -> Result<(), StoreError> {
+    // New messages first: one may share the body of a message that the changes close, which must stay.
+    for notice in notices {
+        accept(writer, files, &notice)?;
+    }
     for change in changes {
         let key = (change.message, change.position);
         match &change.fate {
@@ -108,9 +112,6 @@ pub(crate) fn record(
                 writer.db.prepare_cached(sql)?.execute((due, key.0, key.1))?;
             }
         }
-    }
-    for notice in notices {
-        accept(writer, files, &notice)?;
     }
     Ok(())
 }

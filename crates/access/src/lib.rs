@@ -1,1 +1,41 @@
-//! The POP3 server over the store.
+//! Mailboxes, for those who read them: the POP3 server over the store.
+//!
+//! This room joins what the layers below keep apart: it drives [`::pop3::server::Session`], which knows neither
+//! sockets nor passwords, over a [`net::Connection`]; it asks [`directory`] who may log in and [`policy`] what to
+//! think of those who fail; it reads and removes messages through [`store`]. It opens no socket, knows no setting's
+//! file and no SQL, and delivers nothing.
+//!
+//! Its main type is [`Context`], what all connections share. [`pop3::serve`] serves one connection:
+//!
+//! ```no_run
+//! # async fn example(store: store::Store) -> Result<(), Box<dyn std::error::Error>> {
+//! use access::{Context, Locks, pop3};
+//! use std::sync::Arc;
+//!
+//! let shutdown = net::Shutdown::new();
+//! let context = Arc::new(Context {
+//!     directory: directory::Directory::open(store, "mail.example.org".parse()?).await?,
+//!     guard: Arc::new(policy::AuthGuard::new(policy::AuthRules::default())),
+//!     hostname: "mail.example.org".into(),
+//!     tls: None,
+//!     require_tls: true,
+//!     offer_cram_md5: false,
+//!     locks: Locks::default(),
+//!     shutdown: shutdown.clone(),
+//! });
+//! let listener = net::Listener::bind(&"127.0.0.1:1110".parse()?, None)?;
+//! let options = net::ServeOptions::new(net::Limits::default(), shutdown).refusal(pop3::refusal);
+//! net::serve(listener, options, move |connection| {
+//!     pop3::serve(connection, pop3::Port::Pop3, Arc::clone(&context))
+//! })
+//! .await;
+//! # Ok(()) }
+//! ```
+
+mod context;
+mod locks;
+mod login;
+pub mod pop3;
+
+pub use context::Context;
+pub use locks::Locks;

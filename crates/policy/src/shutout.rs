@@ -8,9 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The answer to the first failure waits so long, each further one twice as long, up to [`MAX_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// Longer, and mail programs give up waiting.
+/// Longest delay: with a longer one, mail programs give up waiting.
 const MAX_DELAY: Duration = Duration::from_secs(10);
 /// Doublings after which the delay has long reached its maximum.
 const MAX_DOUBLINGS: u32 = 8;
@@ -24,6 +22,8 @@ pub struct AuthRules {
     pub window: Duration,
     /// How long an address is shut out.
     pub shut_out: Duration,
+    /// The answer to the first failure waits so long, each further one twice as long, at most 10 seconds.
+    pub first_delay: Duration,
     /// Networks that are never shut out nor slowed for their address.
     pub exempt: Vec<IpNet>,
 }
@@ -31,7 +31,8 @@ pub struct AuthRules {
 impl Default for AuthRules {
     fn default() -> Self {
         let quarter = Duration::from_secs(15 * 60);
-        Self { failures: 10, window: quarter, shut_out: quarter, exempt: Vec::new() }
+        let first_delay = Duration::from_secs(1);
+        Self { failures: 10, window: quarter, shut_out: quarter, first_delay, exempt: Vec::new() }
     }
 }
 
@@ -123,14 +124,14 @@ impl AuthGuard {
     pub fn failed(&self, address: Option<IpAddr>, name: &str, now: Instant) -> AuthFailure {
         let name = self.key(name);
         self.lock(|state| {
-            let window = state.rules.window;
+            let (window, first) = (state.rules.window, state.rules.first_delay);
             let for_name = count(&mut state.names, name, window, now);
             let Some(network) = state.watched(address) else {
-                return AuthFailure { delay: delay(for_name), shut_out: None };
+                return AuthFailure { delay: delay(first, for_name), shut_out: None };
             };
             let for_network = count(&mut state.networks, network, window, now);
             let shut_out = state.shut_out_after(network, for_network, now);
-            AuthFailure { delay: delay(for_name.max(for_network)), shut_out }
+            AuthFailure { delay: delay(first, for_name.max(for_network)), shut_out }
         })
     }
 
@@ -185,9 +186,9 @@ fn count<K: std::hash::Hash + Eq>(
     failures.count
 }
 
-fn delay(failures: u32) -> Duration {
+fn delay(first: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS);
-    (FIRST_DELAY * 2u32.pow(doublings)).min(MAX_DELAY)
+    first.saturating_mul(2u32.pow(doublings)).min(MAX_DELAY)
 }
 
 #[cfg(test)]

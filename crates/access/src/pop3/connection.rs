@@ -1,0 +1,377 @@
+//! The run loop: socket, session, store.
+
+use super::Port;
+use super::header::AsciiHeader;
+use super::maildrop::{Fault, Maildrop};
+use crate::Context;
+use crate::login::{Gate, Outcome, Refused};
+use net::{NetError, Stream};
+use pop3::server::{Config, Decision, Event, IDLE_TIMEOUT, MessageFlow, Reason, Refusal, Session};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
+use store::Id;
+use store::directory::AccountRecord;
+use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
+use tokio::time::{sleep, sleep_until, timeout};
+
+/// Octets taken from the socket at once. They pass over the stack, so that an idle connection holds no buffer.
+const READ: usize = 4 * 1024;
+/// Octets of a message handed to the session at once; it buffers them.
+const PIECE: usize = 32 * 1024;
+/// How long the client may take for a TLS handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a last word and the end of TLS may take.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+
+const STOPPING: &[u8] = b"-ERR [SYS/TEMP] the server is stopping; try again later\r\n";
+const SHUT_OUT: &[u8] = b"-ERR [SYS/TEMP] too many failed logins from your address; try again later\r\n";
+
+/// One connection.
+pub(super) struct Driver {
+    stream: Stream,
+    session: Session,
+    gate: Gate,
+    client: Client,
+    context: Arc<Context>,
+    id: Id,
+    summary: Summary,
+}
+
+/// How far the client has come.
+enum Client {
+    Unknown,
+    LoggedIn(Box<AccountRecord>),
+    Reading(Maildrop),
+}
+
+/// For the log.
+#[derive(Debug, Default)]
+pub(super) struct Summary {
+    pub(super) user: String,
+    pub(super) retrieved: u64,
+    pub(super) octets: u64,
+    pub(super) removed: usize,
+}
+
+/// How a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum End {
+    #[error("{reason:?}")]
+    Session { reason: Reason, summary: Summary },
+    #[error("the server is stopping")]
+    Stopping,
+    #[error("shut out for too many failed logins")]
+    ShutOut,
+    #[error("there is no certificate")]
+    NoCertificate,
+    #[error("the client did not read for {IDLE_TIMEOUT:?}")]
+    Stuck,
+    #[error("the TLS handshake took longer than {HANDSHAKE_TIMEOUT:?}")]
+    SlowHandshake,
+    #[error(transparent)]
+    Tls(#[from] NetError),
+    #[error("connection lost: {0}")]
+    Lost(#[from] io::Error),
+}
+
+impl Driver {
+    /// Does what comes before the greeting.
+    pub(super) async fn start(
+        mut stream: Stream,
+        port: Port,
+        context: Arc<Context>,
+        id: Id,
+    ) -> Result<Self, End> {
+        if context.guard.check(stream.peer().ip(), Instant::now()).is_err() {
+            if port == Port::Pop3 {
+                say(&mut stream, SHUT_OUT).await;
+            }
+            return Err(End::ShutOut);
+        }
+        if port == Port::Pop3s {
+            stream = handshake(stream, &context).await?;
+        }
+        let gate = Gate::new(Arc::clone(&context), "pop3", id, &stream);
+        let config = Config {
+            tls: stream.tls().is_some(),
+            stls: context.tls.is_some(),
+            require_tls: context.require_tls || !gate.is_private(),
+            mechanisms: gate.mechanisms(),
+            implementation: Some("Waypost".into()),
+            ..Config::new(&context.hostname)
+        };
+        let session = Session::new(config, Instant::now());
+        Ok(Self { stream, session, gate, client: Client::Unknown, context, id, summary: Summary::default() })
+    }
+
+    /// Goes on to the end. What is not committed by then is not removed.
+    pub(super) async fn run(mut self) -> End {
+        loop {
+            match self.step().await {
+                Ok(Some(Event::StartTls)) => match self.start_tls().await {
+                    Ok(secured) => self = secured,
+                    Err(end) => return end,
+                },
+                Ok(Some(Event::Closed(reason))) => {
+                    // The maildrop is free before the client can know that the connection is closed.
+                    self.client = Client::Unknown;
+                    let _ = timeout(FAREWELL_TIMEOUT, self.stream.shutdown()).await;
+                    return End::Session { reason, summary: self.summary };
+                }
+                Ok(Some(event)) => {
+                    if let Err(end) = self.carry_out(event).await {
+                        return end;
+                    }
+                }
+                Ok(None) => {}
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Writes what there is to write, then gives what is to be done, or waits for the client.
+    async fn step(&mut self) -> Result<Option<Event>, End> {
+        self.flush().await?;
+        if let Some(event) = self.session.poll_event() {
+            return Ok(Some(event));
+        }
+        self.listen().await?;
+        Ok(None)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        while let Some(bytes) = self.session.poll_transmit() {
+            timeout(IDLE_TIMEOUT, self.stream.write_all(&bytes)).await.map_err(|_| End::Stuck)??;
+        }
+        timeout(IDLE_TIMEOUT, self.stream.flush()).await.map_err(|_| End::Stuck)??;
+        Ok(())
+    }
+
+    /// Between two commands: the client speaks, or is silent for too long, or it is time to stop.
+    async fn listen(&mut self) -> Result<(), End> {
+        let shutdown = self.context.shutdown.clone();
+        let deadline = self.session.poll_timeout().unwrap_or_else(|| Instant::now() + IDLE_TIMEOUT);
+        tokio::select! {
+            biased;
+            () = shutdown.wait() => {
+                say(&mut self.stream, STOPPING).await;
+                Err(End::Stopping)
+            }
+            read = read_into(&mut self.stream, &mut self.session) => Ok(read?),
+            () = sleep_until(deadline.into()) => {
+                self.session.handle_timeout(Instant::now());
+                Ok(())
+            }
+        }
+    }
+
+    async fn start_tls(mut self) -> Result<Self, End> {
+        self.flush().await?;
+        // What came in the clear is thrown away by the session; nothing is read between here and the handshake.
+        let stream = handshake(self.stream, &self.context).await?;
+        self.gate.connection_changed(&stream);
+        let mechanisms = self.gate.mechanisms();
+        self.session.answer(Instant::now(), Decision::TlsStarted { mechanisms });
+        Ok(Self { stream, ..self })
+    }
+
+    async fn carry_out(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Login { user, password } => {
+                let outcome = self.gate.password(&user, &password).await;
+                self.conclude(outcome).await
+            }
+            Event::Auth { mechanism, initial } => {
+                let initial = initial.as_ref().map(|secret| secret.reveal().as_slice());
+                let outcome = self.gate.begin(&mechanism, initial).await;
+                self.conclude(outcome).await
+            }
+            Event::AuthResponse(response) => {
+                let outcome = self.gate.respond(response.reveal()).await;
+                self.conclude(outcome).await
+            }
+            Event::OpenMaildrop => {
+                let decision = self.open().await;
+                self.answer(decision);
+                Ok(())
+            }
+            Event::Fetch { index, utf8, .. } => self.fetch(index, utf8).await,
+            Event::Commit { deleted } => {
+                let all = self.commit(&deleted).await;
+                self.answer(Decision::Committed { all });
+                Ok(())
+            }
+            // The session asks something that this driver has not learnt.
+            _ => {
+                self.answer(Decision::Refused(Refusal::Permanent));
+                Ok(())
+            }
+        }
+    }
+
+    fn answer(&mut self, decision: Decision) {
+        self.session.answer(Instant::now(), decision);
+    }
+
+    /// Tells the client what came of its login.
+    async fn conclude(&mut self, outcome: Outcome) -> Result<(), End> {
+        let decision = match outcome {
+            Outcome::Challenge(text) => Decision::Challenge(text),
+            Outcome::LoggedIn(account) => {
+                self.summary.user = account.address.to_string();
+                self.client = Client::LoggedIn(account);
+                Decision::LoggedIn
+            }
+            Outcome::Refused(Refused::Credentials(failure)) => {
+                self.wait(failure.delay).await;
+                self.answer(Decision::Refused(Refusal::Credentials));
+                if failure.shut_out.is_some() {
+                    self.flush().await?;
+                    return Err(End::ShutOut);
+                }
+                return Ok(());
+            }
+            Outcome::Refused(Refused::ShutOut) => {
+                say(&mut self.stream, SHUT_OUT).await;
+                return Err(End::ShutOut);
+            }
+            Outcome::Refused(Refused::Malformed) => Decision::Refused(Refusal::Malformed),
+            Outcome::Refused(Refused::Temporary) => Decision::Refused(Refusal::Temporary),
+            Outcome::Refused(Refused::Permanent) => Decision::Refused(Refusal::Permanent),
+        };
+        self.answer(decision);
+        Ok(())
+    }
+
+    /// Lets the time pass, unless it is time to stop.
+    async fn wait(&self, delay: Duration) {
+        tokio::select! {
+            () = sleep(delay) => {}
+            () = self.context.shutdown.wait() => {}
+        }
+    }
+
+    async fn open(&mut self) -> Decision {
+        let Client::LoggedIn(account) = std::mem::replace(&mut self.client, Client::Unknown) else {
+            return Decision::Refused(Refusal::Permanent);
+        };
+        let Some(lock) = self.context.locks.take(account.id) else {
+            tracing::info!(protocol = %"pop3", session = %self.id, user = ?self.summary.user, "maildrop in use");
+            return Decision::Refused(Refusal::InUse);
+        };
+        match Maildrop::open(self.context.directory.store().clone(), &account, lock).await {
+            Ok((maildrop, messages)) => {
+                self.client = Client::Reading(maildrop);
+                Decision::Maildrop(messages)
+            }
+            Err(fault) => self.refuse("the maildrop cannot be listed", &fault),
+        }
+    }
+
+    /// Sends a message, in pieces, as fast as the client takes them.
+    async fn fetch(&mut self, index: usize, utf8: bool) -> Result<(), End> {
+        let found = match &self.client {
+            Client::Reading(maildrop) => maildrop.message(index).await,
+            _ => Ok(None),
+        };
+        let message = match found {
+            Ok(Some(message)) => message,
+            Ok(None) => {
+                self.answer(Decision::Refused(Refusal::Gone));
+                return Ok(());
+            }
+            Err(fault) => {
+                let refusal = self.refuse("the message cannot be read", &fault);
+                self.answer(refusal);
+                return Ok(());
+            }
+        };
+        self.answer(Decision::Message);
+        self.summary.retrieved += 1;
+        let mut header = (!utf8).then(AsciiHeader::new);
+        self.feed(&message.prefix, header.as_mut()).await?;
+        let mut reader = message.body.reader();
+        while self.session.message_flow() != MessageFlow::Closed {
+            match reader.next().await {
+                Ok(Some(piece)) => self.feed(&piece, header.as_mut()).await?,
+                Ok(None) => self.session.finish_message(Instant::now()),
+                Err(error) => {
+                    tracing::error!(protocol = %"pop3", session = %self.id, %error, "a message was cut short");
+                    self.session.abort_message();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a part of a message to the session, until it needs no more.
+    async fn feed(&mut self, part: &[u8], mut header: Option<&mut AsciiHeader>) -> Result<(), End> {
+        for piece in part.chunks(PIECE) {
+            if self.session.message_flow() == MessageFlow::Closed {
+                break;
+            }
+            let replaced = header.as_mut().and_then(|header| header.replace(piece));
+            self.session.handle_message(Instant::now(), replaced.as_deref().unwrap_or(piece));
+            self.summary.octets += piece.len() as u64;
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Removes what was marked and lets the maildrop go; whether all of it is gone.
+    async fn commit(&mut self, deleted: &[usize]) -> bool {
+        let Client::Reading(maildrop) = std::mem::replace(&mut self.client, Client::Unknown) else {
+            return deleted.is_empty();
+        };
+        match maildrop.remove(deleted).await {
+            Ok(removed) => {
+                self.summary.removed = removed;
+                true
+            }
+            Err(fault) => {
+                tracing::error!(protocol = %"pop3", session = %self.id, %fault, "messages were not all removed");
+                false
+            }
+        }
+    }
+
+    fn refuse(&self, what: &str, fault: &Fault) -> Decision {
+        tracing::error!(protocol = %"pop3", session = %self.id, %fault, "{what}");
+        Decision::Refused(fault.refusal())
+    }
+}
+
+/// Reads once. The buffer is on the stack while there is something to read, and nowhere while there is not.
+async fn read_into(stream: &mut Stream, session: &mut Session) -> io::Result<()> {
+    poll_fn(|cx| {
+        let mut buffer = [0; READ];
+        let mut buffer = ReadBuf::new(&mut buffer);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+        match buffer.filled() {
+            [] => session.handle_end(),
+            bytes => session.handle_input(Instant::now(), bytes),
+        }
+        Poll::Ready(Ok(()))
+    })
+    .await
+}
+
+async fn handshake(stream: Stream, context: &Context) -> Result<Stream, End> {
+    let Some(server) = &context.tls else { return Err(End::NoCertificate) };
+    // On the heap for its time only: a handshake's state is much larger than the rest of a connection's.
+    let handshake = Box::pin(stream.start_tls(server));
+    Ok(timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| End::SlowHandshake)??)
+}
+
+/// A last word, if the client takes it.
+async fn say(stream: &mut Stream, words: &[u8]) {
+    let farewell = async {
+        stream.write_all(words).await?;
+        stream.shutdown().await
+    };
+    let _ = timeout(FAREWELL_TIMEOUT, farewell).await;
+}

@@ -1,0 +1,223 @@
+//! A POP3 server on loopback with one account, and a client that follows a script.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
+
+use access::pop3::{self, Port};
+use access::{Context, Locks};
+use address::{Host, Secret};
+use bytes::Bytes;
+use directory::{Directory, Verifier};
+use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
+use net::{Endpoint, Limits, Listener, ServeOptions, Shutdown, Stream};
+use policy::{AuthGuard, AuthRules};
+use rcgen::CertifiedKey;
+use std::sync::Arc;
+use std::time::Duration;
+use store::directory::{AccountRecord, DomainKind, DomainRecord};
+use store::mailbox::INBOX;
+use store::queue::{LocalCopy, NewMessage};
+use store::trail::Origin;
+use store::{Body, Id, Options, Store};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Only a failing test waits so long.
+const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) struct World {
+    pub(crate) context: Context,
+    pub(crate) store: Store,
+    pub(crate) account: Id,
+    pub(crate) own: CertifiedKey<rcgen::KeyPair>,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) fn certificate(name: &str) -> CertifiedKey<rcgen::KeyPair> {
+    rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
+}
+
+/// Nobody waits after a failure, and many may fail.
+pub(crate) fn patient() -> AuthRules {
+    AuthRules { first_delay: Duration::ZERO, failures: 100, ..AuthRules::default() }
+}
+
+impl World {
+    /// The account `me@example.org` with the password `secret`, and a server that has a certificate and, as it is
+    /// on loopback, does not insist on TLS.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Options::default()).unwrap();
+        let name = "example.org".parse().unwrap();
+        let domain =
+            DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
+        store.add_domain(domain, Vec::new()).await.unwrap();
+        let account = AccountRecord {
+            id: Id::generate(),
+            address: "me@example.org".parse().unwrap(),
+            name: None,
+            language: None,
+            quota: None,
+            disabled: false,
+            used_bytes: 0,
+            used_messages: 0,
+        };
+        let id = account.id;
+        let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap();
+        store.add_account(account, Some(verifier.to_storage())).await.unwrap();
+        let own = certificate("mail.example.org");
+        let pair = KeyPair::Pem {
+            certificate: own.cert.pem().into_bytes(),
+            key: Secret::new(own.signing_key.serialize_pem().into_bytes()),
+        };
+        let settings = TlsServerSettings { certificates: vec![pair], ask_client: true, ..Default::default() };
+        let context = Context {
+            directory: Directory::open(store.clone(), "mail.example.org".parse().unwrap()).await.unwrap(),
+            guard: Arc::new(AuthGuard::new(patient())),
+            hostname: "mail.example.org".into(),
+            tls: Some(TlsServer::new(settings).unwrap()),
+            require_tls: false,
+            offer_cram_md5: true,
+            locks: Locks::default(),
+            shutdown: Shutdown::new(),
+        };
+        Self { context, store, account: id, own, _folder: folder }
+    }
+
+    pub(crate) async fn deliver(&self, text: &str) {
+        let copy = LocalCopy {
+            recipient: "me@example.org".parse().unwrap(),
+            account: self.account,
+            mailbox: INBOX.into(),
+            prefix: Bytes::from_static(b"Return-Path: <>\r\n"),
+            flags: 0,
+        };
+        let message = NewMessage {
+            id: Id::generate(),
+            reverse_path: "sender@example.net".parse().unwrap(),
+            parameters: String::new(),
+            body: Body::from_bytes(text.to_owned()),
+            trace: Bytes::new(),
+            origin: Origin::default(),
+            local: vec![copy],
+            remote: Vec::new(),
+        };
+        self.store.accept(message).await.unwrap();
+    }
+
+    pub(crate) fn messages(&self) -> usize {
+        self.store.messages(self.store.inbox(self.account).unwrap().id, 0, 1000).unwrap().len()
+    }
+
+    pub(crate) fn listen(&self, port: Port) -> Endpoint {
+        let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
+        let place = listener.local().clone();
+        let context = Arc::new(self.context.clone());
+        let options = ServeOptions::new(Limits::default(), self.context.shutdown.clone());
+        tokio::spawn(net::serve(listener, options, move |connection| {
+            pop3::serve(connection, port, Arc::clone(&context))
+        }));
+        place
+    }
+
+    /// A client of a listener of its own, in the clear.
+    pub(crate) async fn client(&self) -> Client<Stream> {
+        Client::call(&self.listen(Port::Pop3)).await
+    }
+
+    /// The same that has read the greeting and logged in.
+    pub(crate) async fn reader(&self) -> Client<Stream> {
+        let mut client = self.client().await;
+        client.talk("S: +OK mail.example.org POP3 server ready").await;
+        client.log_in().await;
+        client
+    }
+
+    pub(crate) async fn secure(&self, stream: Stream) -> Client<Stream> {
+        let trusting = TlsClient::with_roots([self.own.cert.der().clone()]).unwrap();
+        let name: Host = "mail.example.org".parse().unwrap();
+        Client::new(stream.connect_tls(&trusting, &name, &TlsPolicy::Verified).await.unwrap())
+    }
+}
+
+pub(crate) struct Client<S> {
+    pub(crate) stream: S,
+    unread: Vec<u8>,
+}
+
+impl Client<Stream> {
+    pub(crate) async fn call(place: &Endpoint) -> Self {
+        Self::new(net::connect(place, None, SOON).await.unwrap())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// Follows a script: `C:` is sent with CRLF, `S:` must come so. `S:` alone is an empty line, `S: …` anything,
+    /// `S: =` the end of the connection.
+    pub(crate) async fn talk(&mut self, script: &str) {
+        for step in script.lines().map(str::trim).filter(|step| !step.is_empty()) {
+            match step.split_at(2) {
+                ("C:", line) => self.send(&format!("{}\r\n", line.trim_start())).await,
+                ("S:", "") => assert_eq!(self.line().await, ""),
+                ("S:", " =") => assert_eq!(self.rest().await, ""),
+                ("S:", " …") => drop(self.line().await),
+                ("S:", line) => assert_eq!(self.line().await, line.trim_start()),
+                _ => panic!("{step}"),
+            }
+        }
+    }
+
+    pub(crate) async fn log_in(&mut self) {
+        self.talk("C: USER me@example.org\nS: +OK send PASS\nC: PASS secret").await;
+        assert!(self.line().await.starts_with("+OK"));
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
+    /// The next line without its end.
+    pub(crate) async fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.unread.windows(2).position(|two| two == b"\r\n") {
+                let line: Vec<u8> = self.unread.drain(..end + 2).take(end).collect();
+                return String::from_utf8(line).unwrap();
+            }
+            assert_ne!(
+                self.read().await,
+                0,
+                "the connection ended at {:?}",
+                String::from_utf8_lossy(&self.unread)
+            );
+        }
+    }
+
+    /// The lines of a multi-line response, joined by LF.
+    pub(crate) async fn multi_line(&mut self, command: &str) -> String {
+        self.send(&format!("{command}\r\n")).await;
+        let first = self.line().await;
+        assert!(first.starts_with("+OK"), "{first}");
+        let mut lines = Vec::new();
+        loop {
+            match self.line().await.as_str() {
+                "." => return lines.join("\n"),
+                line => lines.push(line.to_owned()),
+            }
+        }
+    }
+
+    /// All that comes until the connection ends.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.read().await != 0 {}
+        String::from_utf8(std::mem::take(&mut self.unread)).unwrap()
+    }
+
+    async fn read(&mut self) -> usize {
+        let read = self.stream.read_buf(&mut self.unread);
+        tokio::time::timeout(SOON, read).await.expect("the server is silent").unwrap_or(0)
+    }
+}

@@ -1,0 +1,132 @@
+//! From a route to its hosts (RFC 5321 §5.1, RFC 7505).
+
+use crate::{
+    Destination, DestinationKey, NamedHost, NextHop, Place, Route, Settings, Terms, TlsLevel, Unreachable,
+};
+use address::{Domain, Host};
+use dns::{DnsError, Family, Lookup, MxHost, MxLookup};
+use std::fmt::Write as _;
+use std::hash::{BuildHasher as _, RandomState};
+
+pub(crate) async fn locate(
+    dns: &dyn Lookup,
+    settings: &Settings,
+    route: &Route,
+) -> Result<Destination, Unreachable> {
+    let port = route.terms.port;
+    let hosts = match &route.next {
+        NextHop::Mx(Host::Domain(domain)) | NextHop::BetterMx(domain) => {
+            let hosts = mx_hosts(dns, domain, route.terms.family).await?;
+            let hosts =
+                without_ourselves(hosts, settings, domain, matches!(route.next, NextHop::BetterMx(_)))?;
+            hosts.into_iter().map(|mx| named(Host::Domain(mx.host), port, false)).collect()
+        }
+        NextHop::Mx(literal @ Host::Literal(_)) => vec![named(literal.clone(), port, false)],
+        NextHop::Smtp { host, port, implicit_tls } => vec![named(host.clone(), *port, *implicit_tls)],
+        NextHop::Lmtp { host, port } => vec![named(host.clone(), *port, false)],
+        NextHop::LmtpSocket(path) => {
+            vec![NamedHost { name: path.display().to_string(), place: Place::Socket(path.clone()) }]
+        }
+    };
+    Ok(Destination { key: key(settings, route, &hosts), route: route.clone(), hosts })
+}
+
+fn named(host: Host, port: u16, implicit_tls: bool) -> NamedHost {
+    NamedHost { name: host.to_string(), place: Place::Host { host, port, implicit_tls } }
+}
+
+async fn mx_hosts(dns: &dyn Lookup, domain: &Domain, family: Family) -> Result<Vec<MxHost>, Unreachable> {
+    match dns.mx(domain, random()).await.map_err(|error| unreachable(&error))? {
+        MxLookup::Hosts { hosts, .. } => Ok(hosts),
+        // RFC 7505 §4.
+        MxLookup::NullMx => Err(Unreachable {
+            permanent: true,
+            reply: format!("556 5.1.10 {domain} takes no mail: it has a null MX"),
+        }),
+        // Asked now, as without an address either there is no such mail domain, and nothing to try.
+        MxLookup::Implicit(host) => match dns.addresses(&host, family).await {
+            Ok(_) => Ok(vec![MxHost { preference: 0, host }]),
+            Err(error) => Err(unreachable(&error)),
+        },
+    }
+}
+
+fn unreachable(error: &DnsError) -> Unreachable {
+    let (permanent, code) = match error {
+        DnsError::Temporary { .. } => (false, "451 4.4.3"),
+        DnsError::NoSuchName(_) | DnsError::NoRecords { .. } => (true, "550 5.1.2"),
+        DnsError::NoUsableMx { .. } => (true, "550 5.4.4"),
+    };
+    Unreachable { permanent, reply: format!("{code} {error}") }
+}
+
+/// RFC 5321 §5.1: who finds itself among the hosts drops itself and all that are not better, lest mail go round in a
+/// circle.
+fn without_ourselves(
+    mut hosts: Vec<MxHost>,
+    settings: &Settings,
+    domain: &Domain,
+    backup: bool,
+) -> Result<Vec<MxHost>, Unreachable> {
+    let ours = hosts.iter().filter(|mx| mx.host == settings.hostname).map(|mx| mx.preference).min();
+    if let Some(ours) = ours {
+        hosts.retain(|mx| mx.preference < ours);
+    }
+    if !hosts.is_empty() {
+        return Ok(hosts);
+    }
+    let us = &settings.hostname;
+    let reply = match backup {
+        false => format!(
+            "554 5.4.6 mail for {domain} loops back to us: its best MX is {us}, and it is no domain of ours"
+        ),
+        true => format!(
+            "554 5.4.6 mail for {domain} loops back to us: no MX is better than {us}; relay it to a host instead"
+        ),
+    };
+    Err(Unreachable { permanent: true, reply })
+}
+
+/// The hosts in alphabetical order, so that domains served by the same hosts share it, and what a connection to them depends on.
+fn key(settings: &Settings, route: &Route, hosts: &[NamedHost]) -> DestinationKey {
+    let mut names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
+    names.sort_unstable();
+    let mut key = match &route.next {
+        NextHop::Lmtp { .. } | NextHop::LmtpSocket(_) => "lmtp:".to_owned(),
+        NextHop::Mx(_) | NextHop::BetterMx(_) | NextHop::Smtp { .. } => String::new(),
+    };
+    key.push_str(&names.join(","));
+    if let Some(Place::Host { port, implicit_tls, .. }) = hosts.first().map(|host| &host.place) {
+        let _ = write!(key, ":{port}{}", if *implicit_tls { " smtps" } else { "" });
+    }
+    let _ = write_terms(&mut key, settings, &route.terms);
+    DestinationKey(key)
+}
+
+fn write_terms(key: &mut String, settings: &Settings, terms: &Terms) -> std::fmt::Result {
+    match terms.tls {
+        TlsLevel::Opportunistic => {}
+        TlsLevel::Required => key.push_str(" tls=required"),
+        TlsLevel::Verified => key.push_str(" tls=verified"),
+    }
+    match terms.family {
+        Family::Both => {}
+        Family::V4 => key.push_str(" family=ipv4"),
+        Family::V6 => key.push_str(" family=ipv6"),
+    }
+    for source in &terms.source {
+        write!(key, " from={source}")?;
+    }
+    if !terms.helo.is_empty() && terms.helo != settings.hostname.as_str() {
+        write!(key, " helo={}", terms.helo)?;
+    }
+    if let Some(credentials) = &terms.credentials {
+        write!(key, " user={}", credentials.user)?;
+    }
+    Ok(())
+}
+
+/// For spreading load, not for secrets.
+pub(crate) fn random() -> u64 {
+    RandomState::new().hash_one(0)
+}

@@ -1,0 +1,85 @@
+//! One connection as a route wants it.
+
+use crate::client::{Call, Client, OpenError, TlsUse};
+use crate::places::Called;
+use crate::{NextHop, Place, Route, Settings};
+use address::Host;
+use net::tls::TlsClient;
+use sasl::client::Credentials;
+use smtp::client::{Config, Protocol, Stage};
+use smtp::command::HelloName;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// A connection, and what there is to say about how it came to be.
+pub(crate) struct Opened {
+    pub(crate) client: Client,
+    pub(crate) note: Option<String>,
+}
+
+/// Calls an address for a message.
+pub(crate) async fn open(
+    tls: &TlsClient,
+    settings: &Settings,
+    route: &Route,
+    called: &Called,
+    level: TlsUse,
+) -> Result<Opened, OpenError> {
+    open_until(None, tls, settings, route, called, level).await
+}
+
+/// Calls an address, to go as far as `stop`. Where TLS is optional and its handshake fails, calls once more without (RFC 7435).
+pub(crate) async fn open_until(
+    stop: Option<Stage>,
+    tls: &TlsClient,
+    settings: &Settings,
+    route: &Route,
+    called: &Called,
+    level: TlsUse,
+) -> Result<Opened, OpenError> {
+    let mut call = call(settings, route, called, level);
+    call.session.stop_after = stop;
+    match Client::open(&call, tls, None).await {
+        Ok(client) => Ok(Opened { client, note: None }),
+        Err(OpenError::Handshake(error)) if level == TlsUse::Opportunistic && !call.implicit_tls => {
+            call.tls = TlsUse::Never;
+            let client = Client::open(&call, tls, None).await?;
+            let note = format!("sent without TLS to {}, as {error}", called.label());
+            Ok(Opened { client, note: Some(note) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn call(settings: &Settings, route: &Route, called: &Called, level: TlsUse) -> Call {
+    let terms = &route.terms;
+    let (name, implicit_tls) = match &called.host.place {
+        Place::Host { host, implicit_tls, .. } => (host.clone(), *implicit_tls),
+        // There is no TLS on a socket, so the name stands for nothing.
+        Place::Socket(_) => (Host::Literal(IpAddr::V4(Ipv4Addr::LOCALHOST).into()), false),
+    };
+    let mut session = Config::new(helo(settings, &terms.helo));
+    session.timeouts = settings.timeouts;
+    if matches!(route.next, NextHop::Lmtp { .. } | NextHop::LmtpSocket(_)) {
+        session.protocol = Protocol::Lmtp;
+    }
+    let credentials = terms
+        .credentials
+        .as_ref()
+        .map(|credentials| Credentials::password(&credentials.user, credentials.password.clone()));
+    Call {
+        source: called.source,
+        tls: level,
+        implicit_tls,
+        credentials,
+        session,
+        connect_timeout: settings.connect_timeout,
+        ..Call::new(called.endpoint.clone(), name, helo(settings, &terms.helo))
+    }
+}
+
+/// The route's name where it has one that can be said.
+fn helo(settings: &Settings, wanted: &str) -> HelloName {
+    HelloName::new(wanted)
+        .or_else(|| HelloName::new(settings.hostname.as_str()))
+        .unwrap_or_else(|| unreachable!("a domain is a word of at most 255 octets"))
+}

@@ -1,0 +1,83 @@
+//! The carrier of the queue's mail.
+
+use crate::attempt::Attempt;
+use crate::locate::locate;
+use crate::pool::Pool;
+use crate::silent::Silent;
+use crate::verify::Verified;
+use crate::{Boxed, Carried, Carrier, Destination, Errand, Route, Settings, Unreachable};
+use address::Domain;
+use dns::Lookup;
+use net::tls::TlsClient;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Messages that are re-encoded at the same time: each is in memory twice meanwhile.
+const REENCODED_AT_ONCE: usize = 2;
+
+/// Makes the value of a signature for a message that was re-encoded: given the domain of `From:` and the whole message, the
+/// bytes of a `DKIM-Signature` field with its line end; `None` when there is no key for that domain. Runs on the blocking pool.
+pub type Signer = Arc<dyn Fn(&Domain, &[u8]) -> Option<Vec<u8>> + Send + Sync>;
+
+/// Carries messages to other servers: finds their hosts, calls them, keeps connections for the next message.
+///
+/// [`Carrier::locate`] and [`Carrier::carry`] are the queue's; [`verify`](Self::verify) is for relayed domains at RCPT.
+pub struct Transport {
+    pub(crate) dns: Arc<dyn Lookup>,
+    pub(crate) tls: TlsClient,
+    pub(crate) settings: Settings,
+    pub(crate) signer: Option<Signer>,
+    pub(crate) pool: Arc<Pool>,
+    pub(crate) silent: Silent,
+    pub(crate) verified: Verified,
+    pub(crate) reencoding: Semaphore,
+}
+
+impl Transport {
+    /// Must be called within a tokio runtime only when it carries.
+    pub fn new(dns: Arc<dyn Lookup>, tls: TlsClient, settings: Settings) -> Self {
+        Self {
+            dns,
+            tls,
+            signer: None,
+            pool: Arc::new(Pool::new(settings.idle, settings.max_idle)),
+            silent: Silent::new(settings.silence),
+            verified: Verified::default(),
+            reencoding: Semaphore::new(REENCODED_AT_ONCE),
+            settings,
+        }
+    }
+
+    /// Signs again what was submitted here and has to be re-encoded.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Signer) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes leave of all idle connections: the program stops, or its network changed.
+    pub fn close_idle(&self) {
+        self.pool.clear();
+    }
+}
+
+impl Carrier for Transport {
+    fn locate<'a>(&'a self, route: &'a Route) -> Boxed<'a, Result<Destination, Unreachable>> {
+        Box::pin(locate(&*self.dns, &self.settings, route))
+    }
+
+    fn carry<'a>(&'a self, destination: &'a Destination, errand: Errand) -> Boxed<'a, Vec<Carried>> {
+        Box::pin(Attempt::new(self, destination, errand).run())
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

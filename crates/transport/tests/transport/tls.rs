@@ -1,0 +1,148 @@
+//! TLS by level, credentials, REQUIRETLS.
+
+use crate::server::{Script, Server, certificate};
+use crate::{DELIVERED, Letter, SLOW, check, no_trust, route, send_one, settings, terms};
+use dns::Fixed;
+use net::tls::{TlsClient, TlsServer};
+use std::sync::Arc;
+use transport::{Carried, Credentials, NextHop, Outcome, Terms, TlsLevel, Transport};
+
+const OFFERED: Script = &[
+    ("EHLO", "250-mx\r\n250 STARTTLS"),
+    ("EHLO", "250-mx\r\n250 AUTH PLAIN"),
+    ("AUTH", "235 2.7.0 welcome"),
+];
+const REFUSED: Script = &[("EHLO", "250-mx\r\n250 STARTTLS"), ("STARTTLS", "454 4.7.0 not now")];
+const NONE: Script = &[("EHLO", "250 mx")];
+
+/// A server by the name of mx.example, and a transport that trusts it or does not.
+struct Scene {
+    transport: Transport,
+    server: Server,
+}
+
+impl Scene {
+    async fn new(script: Script, name: &str, trusted: bool) -> Self {
+        let (root, tls) = certificate(name);
+        let client = if trusted { TlsClient::with_roots([root]).unwrap() } else { no_trust() };
+        Self::with(script, client, Some(tls)).await
+    }
+
+    async fn with(script: Script, client: TlsClient, tls: Option<TlsServer>) -> Self {
+        let server = Server::start_at("127.0.0.1:0", script, tls).await;
+        let dns = Fixed::new().with_a("mx.example", "127.0.0.1").with_mx("d.example", 10, "mx.example");
+        Self { transport: Transport::new(Arc::new(dns), client, settings()), server }
+    }
+
+    async fn send(&self, terms: Terms, letter: &Letter) -> Carried {
+        let next = NextHop::Smtp {
+            host: "mx.example".parse().unwrap(),
+            port: self.server.address.port(),
+            implicit_tls: false,
+        };
+        send_one(&self.transport, &route(next, terms), letter).await
+    }
+
+    async fn at(&self, level: TlsLevel) -> Carried {
+        self.send(Terms { tls: level, ..terms(25) }, &Letter::default()).await
+    }
+}
+
+#[tokio::test]
+async fn opportunistic_takes_tls_with_any_certificate_and_does_without() {
+    let carried = Scene::new(OFFERED, "wrong.example", false).await.at(TlsLevel::Opportunistic).await;
+    check(&carried, DELIVERED, "250 ");
+    assert!(carried.tls.unwrap().starts_with("TLSv1.3 TLS_"));
+    for script in [REFUSED, NONE] {
+        let scene = Scene::new(script, "mx.example", false).await;
+        let carried = scene.at(TlsLevel::Opportunistic).await;
+        check(&carried, DELIVERED, "250 ");
+        assert_eq!((carried.tls, scene.server.connections()), (None, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_is_followed_by_a_call_without_tls_and_a_note() {
+    let script: Script = &[("EHLO", "250-mx\r\n250 STARTTLS"), ("STARTTLS", "220 go on close")];
+    let scene = Scene::with(script, no_trust(), None).await;
+    let carried = scene.at(TlsLevel::Opportunistic).await;
+    check(&carried, DELIVERED, "250 ");
+    assert!(carried.notes[0].starts_with("sent without TLS"), "{carried:?}");
+    assert_eq!(scene.server.connections(), 2);
+}
+
+#[tokio::test]
+async fn required_takes_any_certificate_and_waits_for_one() {
+    check(&Scene::new(OFFERED, "wrong.example", false).await.at(TlsLevel::Required).await, DELIVERED, "250 ");
+    check(&Scene::new(NONE, "mx.example", false).await.at(TlsLevel::Required).await, SLOW, "451 4.7.4 ");
+    let refused = Scene::new(REFUSED, "mx.example", false).await;
+    check(&refused.at(TlsLevel::Required).await, SLOW, "454 4.7.0 not now");
+    assert_eq!(refused.server.count("MAIL"), 0);
+}
+
+#[tokio::test]
+async fn verified_takes_the_right_name_from_a_trusted_issuer_only() {
+    check(&Scene::new(OFFERED, "mx.example", true).await.at(TlsLevel::Verified).await, DELIVERED, "250 ");
+    for (name, trusted) in [("wrong.example", true), ("mx.example", false)] {
+        let scene = Scene::new(OFFERED, name, trusted).await;
+        check(&scene.at(TlsLevel::Verified).await, SLOW, "451 4.7.5 ");
+        assert_eq!((scene.server.connections(), scene.server.count("MAIL")), (1, 0));
+    }
+}
+
+fn with_credentials() -> Terms {
+    let credentials =
+        Credentials { user: "tim".to_owned(), password: address::Secret::new("tanstaaf".to_owned()) };
+    Terms { credentials: Some(credentials), ..terms(25) }
+}
+
+#[tokio::test]
+async fn a_password_goes_to_a_verified_server_only() {
+    let scene = Scene::new(OFFERED, "mx.example", true).await;
+    check(&scene.send(with_credentials(), &Letter::default()).await, DELIVERED, "250 ");
+    assert_eq!(scene.server.count("AUTH PLAIN AHRpbQB0YW5zdGFhZg=="), 1);
+    let scene = Scene::new(OFFERED, "mx.example", false).await;
+    check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "451 4.7.5 ");
+    let plain: Script = &[("EHLO", "250-mx\r\n250 AUTH PLAIN")];
+    let scene = Scene::new(plain, "mx.example", true).await;
+    check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "451 4.7.4 ");
+    assert_eq!(scene.server.count("AUTH"), 0);
+}
+
+#[tokio::test]
+async fn refused_credentials_wait_for_correction() {
+    let script: Script = &[
+        ("EHLO", "250-mx\r\n250 STARTTLS"),
+        ("EHLO", "250-mx\r\n250 AUTH PLAIN"),
+        ("AUTH", "535 5.7.8 wrong password"),
+    ];
+    let scene = Scene::new(script, "mx.example", true).await;
+    check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "535 5.7.8 wrong password");
+    assert_eq!(scene.server.count("MAIL"), 0);
+}
+
+#[tokio::test]
+async fn requiretls_goes_over_verified_tls_to_servers_that_keep_the_promise() {
+    const KEEPS: Script = &[("EHLO", "250-mx\r\n250 STARTTLS"), ("EHLO", "250-mx\r\n250 REQUIRETLS")];
+    let letter = Letter { parameters: "REQUIRETLS", ..Letter::default() };
+    let scene = Scene::new(KEEPS, "mx.example", true).await;
+    check(&scene.send(terms(25), &letter).await, DELIVERED, "250 ");
+    assert_eq!(scene.server.count("MAIL FROM:<a@us.example> REQUIRETLS"), 1);
+    scene.transport.close_idle();
+
+    let lacking = Scene::new(OFFERED, "mx.example", true).await;
+    // A connection that was kept lacks it no less, and the attempt ends.
+    check(&lacking.at(TlsLevel::Verified).await, DELIVERED, "250 ");
+    let strict = || Terms { tls: TlsLevel::Verified, ..terms(25) };
+    check(&lacking.send(strict(), &letter).await, Outcome::Failed, "550 5.7.30 ");
+    check(&lacking.send(terms(25), &letter).await, Outcome::Failed, "550 5.7.30 ");
+    let plain = Scene::new(NONE, "mx.example", true).await;
+    check(&plain.send(terms(25), &letter).await, Outcome::Failed, "550 5.7.10 ");
+    // RFC 8689 §4.2.1: a name out of an unsigned MX record proves nothing.
+    let carried =
+        send_one(&scene.transport, &crate::mx("d.example", scene.server.address.port()), &letter).await;
+    check(&carried, Outcome::Failed, "550 5.7.30 ");
+    // RFC 8689 §5: a notification goes all the same.
+    let notification = Letter { from: "", parameters: "REQUIRETLS", ..Letter::default() };
+    check(&lacking.send(terms(25), &notification).await, DELIVERED, "250 ");
+}

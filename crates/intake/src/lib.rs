@@ -1,1 +1,34 @@
-//! SMTP and LMTP in: listeners' rules, permits, the verdict, hand-over.
+//! SMTP and LMTP in: from a connection to a message that is durable.
+//!
+//! [`Intake`] is what all sessions share; [`Intake::serve`] runs one connection. The dialogue itself is
+//! `smtp::server`'s; here each of its questions is answered: who may log in, who may send, whom a message may be for,
+//! and, at the end of the data, that the store has it. A 250 follows `store.accept` and nothing else.
+//!
+//! ```text
+//! driver ──events──▶ session ──▶ login      AUTH
+//!   ▲  octets           │  ├──▶ envelope   MAIL, RCPT: permit, quota, rates
+//!   │                   │  ├──▶ receive    DATA, BDAT: header fields, body, signature
+//!   └──decisions────────┘  └──▶ handover   copies, queue entries, trail, 250
+//! ```
+//!
+//! Accepting a recipient takes a permit, which only `permit` can make: an open relay cannot be written.
+
+mod driver;
+mod envelope;
+mod handover;
+mod listener;
+mod login;
+mod permit;
+mod receive;
+mod session;
+mod settings;
+mod shared;
+mod signing;
+
+pub use listener::{Listener, Role};
+pub use settings::Settings;
+pub use shared::{Intake, RecipientCheck, Verification};
+pub use signing::Signers;
+
+#[cfg(test)]
+mod tests;

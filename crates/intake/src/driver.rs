@@ -1,0 +1,166 @@
+//! The run loop of a connection: octets in, replies out, questions to the session.
+
+use crate::session::Session;
+use crate::{Intake, Listener};
+use net::{Connection, Stream};
+use smtp::server::{Decision, Event};
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::ready;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncWriteExt as _, ReadBuf};
+use tokio::time::timeout;
+
+/// Octets read at once. The buffer is the thread's, so that an idle connection holds none.
+const READ: usize = 32 << 10;
+/// How long a peer may take to read our replies (RFC 5321 §4.5.3.2.7).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
+}
+
+/// What the loop waited for.
+enum Wakeup {
+    Input,
+    End,
+    Timeout,
+    Stop,
+}
+
+pub(crate) async fn run(intake: Arc<Intake>, listener: Arc<Listener>, connection: Connection) {
+    let Connection { stream, guard: _guard } = connection;
+    let mut session = Session::new(Arc::clone(&intake), Arc::clone(&listener), &stream);
+    let stream = match (listener.implicit_tls, &intake.tls) {
+        (false, _) => Ok(stream),
+        (true, Some(tls)) => stream.start_tls(tls).await,
+        (true, None) => return session.log_end("no certificate for a listener with TLS"),
+    };
+    match stream {
+        Ok(stream) => {
+            session.connected(&stream);
+            let reason =
+                converse(&intake, &mut session, stream).await.unwrap_or_else(|error| error.to_string());
+            session.log_end(&reason);
+        }
+        Err(error) => session.log_end(&error.to_string()),
+    }
+}
+
+/// Returns why the connection ended.
+async fn converse(intake: &Intake, session: &mut Session, mut stream: Stream) -> io::Result<String> {
+    let mut stopping = false;
+    loop {
+        let Some(event) = session.smtp.poll_event() else {
+            if let Some(bytes) = session.smtp.poll_transmit() {
+                write(&mut stream, &bytes).await?;
+                continue;
+            }
+            if session.smtp.is_closed() {
+                let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
+                return Ok(session.end_reason());
+            }
+            match wait(intake, session, &mut stream, stopping).await? {
+                Wakeup::Input => {}
+                Wakeup::End => session.smtp.handle_disconnect(),
+                Wakeup::Timeout => session.smtp.handle_timeout(Instant::now()),
+                Wakeup::Stop => {
+                    stopping = true;
+                    session.smtp.shut_down();
+                }
+            }
+            continue;
+        };
+        match event {
+            Event::Connect => {
+                let early = greeting_delay(session, &mut stream).await?;
+                let decision = session.greet(early);
+                session.smtp.answer(decision);
+            }
+            Event::StartTls => stream = start_tls(intake, session, stream).await?,
+            event => {
+                if let Some(decision) = session.handle(event).await {
+                    session.smtp.answer(decision);
+                }
+            }
+        }
+    }
+}
+
+/// Says 220 and does the handshake. What came before it is thrown away by the machine.
+async fn start_tls(intake: &Intake, session: &mut Session, mut stream: Stream) -> io::Result<Stream> {
+    let Some(tls) = &intake.tls else {
+        session.smtp.answer(Decision::Refuse(smtp::reply::Reply::new(
+            454,
+            (4, 7, 0),
+            "TLS is not available now",
+        )));
+        return Ok(stream);
+    };
+    session.smtp.answer(Decision::Accept);
+    if let Some(bytes) = session.smtp.poll_transmit() {
+        write(&mut stream, &bytes).await?;
+    }
+    let stream = stream.start_tls(tls).await.map_err(io::Error::other)?;
+    session.smtp.tls_started(Instant::now());
+    session.connected(&stream);
+    Ok(stream)
+}
+
+/// Whether the client spoke before it was greeted.
+async fn greeting_delay(session: &mut Session, stream: &mut Stream) -> io::Result<bool> {
+    let delay = session.greeting_delay();
+    if delay.is_zero() {
+        return Ok(false);
+    }
+    match timeout(delay, read(stream, session)).await {
+        Err(_) => Ok(false),
+        Ok(read) => read.map(|octets| octets > 0),
+    }
+}
+
+async fn wait(
+    intake: &Intake,
+    session: &mut Session,
+    stream: &mut Stream,
+    stopping: bool,
+) -> io::Result<Wakeup> {
+    let deadline = session.smtp.poll_timeout();
+    let expiry = async {
+        match deadline {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        octets = read(stream, session) => Ok(if octets? == 0 { Wakeup::End } else { Wakeup::Input }),
+        () = expiry => Ok(Wakeup::Timeout),
+        () = intake.shutdown.wait(), if !stopping => Ok(Wakeup::Stop),
+    }
+}
+
+/// Reads into the thread's buffer and gives it to the machine in the same breath.
+async fn read(stream: &mut Stream, session: &mut Session) -> io::Result<usize> {
+    std::future::poll_fn(|context| {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut *stream).poll_read(context, &mut buffer))?;
+            session.smtp.handle_input(Instant::now(), buffer.filled());
+            io::Result::Ok(buffer.filled().len()).into()
+        })
+    })
+    .await
+}
+
+async fn write(stream: &mut Stream, bytes: &[u8]) -> io::Result<()> {
+    let slow = |_| io::Error::new(io::ErrorKind::TimedOut, "the client does not read its replies");
+    timeout(WRITE_TIMEOUT, async {
+        stream.write_all(bytes).await?;
+        stream.flush().await
+    })
+    .await
+    .map_err(slow)?
+}

@@ -1,0 +1,212 @@
+//! The end of the message: copies, queue entries, and the promise.
+
+use crate::envelope::{Accepted, Destiny, Transaction};
+use crate::listener::Role;
+use crate::permit::is_mailbox;
+use crate::receive::{HeaderFacts, Received, not_stored};
+use crate::session::Session;
+use address::Address;
+use bytes::Bytes;
+use directory::Target;
+use jiff::Zoned;
+use message::{Client, Header, Protocol, Tls};
+use smtp::parameter::Hold;
+use smtp::reply::Reply;
+use smtp::server::{BodyFacts, Decision};
+use std::collections::HashSet;
+use store::mailbox::INBOX;
+use store::queue::{LocalCopy, NewMessage, NewRecipient};
+use store::trail::{self, Delivery, Entry, Event};
+use store::{Id, StoreError};
+
+impl Session {
+    /// Answers the end of the data: 250 when the store has the message, and not before.
+    pub(crate) async fn end_of_message(&mut self, facts: BodyFacts) -> Decision {
+        let Some(mut transaction) = self.transaction.take() else {
+            return Decision::Refuse(Reply::new(503, (5, 5, 1), "no message is under way"));
+        };
+        match self.hand_over(&mut transaction).await {
+            Ok(id) => {
+                let (size, from) = (facts.octets, &transaction.mail.from);
+                let recipients = transaction.recipients.len();
+                tracing::info!(session = %self.id, queue = %id, size, recipients, from = %from, "accepted");
+                Decision::AcceptWith(Reply::new(250, (2, 0, 0), format!("ok, queued as {id}")))
+            }
+            Err((reply, reason)) => {
+                self.log_refusal("data", "", &reply, &reason);
+                self.tell_refused(&transaction, &format!("{reply} ({reason})"));
+                Decision::Refuse(reply)
+            }
+        }
+    }
+
+    async fn hand_over(&mut self, transaction: &mut Transaction) -> Result<Id, (Reply, String)> {
+        let Some(receiving) = transaction.receiving.take() else {
+            return Err((Reply::new(503, (5, 5, 1), "no message was sent"), "no message".into()));
+        };
+        let received = receiving.finish(self).await?;
+        let hops = received.facts.hops;
+        if hops > self.settings.max_hops {
+            let words = format!("the message has passed {hops} servers: it goes in circles");
+            return Err((Reply::new(554, (5, 4, 6), &words), words));
+        }
+        let id = Id::generate();
+        let (message, delivered) = self.new_message(id, transaction, received).await;
+        let size = message.body.size();
+        let origin = message.origin.clone();
+        self.intake.store.accept(message).await.map_err(|error| refusal(&error))?;
+        let recipients = transaction.recipients.iter().map(|r| r.address.to_string()).collect();
+        let from = trail::sender(&transaction.mail.from);
+        let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts: Vec::new() };
+        self.intake.store.tell(Entry::now(id, event));
+        Ok(id)
+    }
+
+    async fn new_message(
+        &mut self,
+        id: Id,
+        transaction: &Transaction,
+        received: Received,
+    ) -> (NewMessage, Vec<Delivery>) {
+        let now = Zoned::now();
+        let mut trace = self.received_field(id, transaction, &now).await.into_bytes();
+        if let Some(signing) = received.signing {
+            trace.extend(signing.sign(now.timestamp().as_second().unsigned_abs()).await);
+        }
+        let mut origin = self.origin();
+        origin.protocol = self.protocol(transaction).keyword().to_owned();
+        origin.message_id = received.facts.message_id.clone();
+        let mut plan = Plan::new(transaction, &received.facts, id.unix_ms());
+        transaction.recipients.iter().for_each(|recipient| plan.add(recipient));
+        let mut parameters = transaction.mail.parameters.clone();
+        parameters.size = None;
+        // Who submitted it is our business alone unless the next server is trusted (RFC 4954 §5).
+        parameters.auth = None;
+        parameters.hold = None;
+        let message = NewMessage {
+            id,
+            reverse_path: transaction.mail.from.clone(),
+            parameters: parameters.to_string().trim().to_owned(),
+            body: received.body,
+            trace: trace.into(),
+            origin,
+            local: plan.local,
+            remote: plan.remote,
+        };
+        (message, plan.delivered)
+    }
+
+    async fn received_field(&mut self, id: Id, transaction: &Transaction, now: &Zoned) -> String {
+        let name = self.client_name().await;
+        let hidden = self.settings.hide_client_address && self.is_submission();
+        let helo = self.client.helo.as_ref().map(|hello| hello.name.to_string()).unwrap_or_default();
+        let user = self.client.peer.uid().map(|uid| format!("uid {uid}")).unwrap_or_default();
+        let client = match self.client_ip() {
+            _ if hidden => Client::Hidden,
+            Some(ip) => Client::Shown { helo: &helo, name: name.as_ref(), ip },
+            None if self.listener.role == Role::Local => Client::Local { user: &user },
+            None => Client::Socket { helo: &helo },
+        };
+        let only_recipient = match transaction.recipients.as_slice() {
+            [only] => Some(&only.address),
+            _ => None,
+        };
+        let tls = self.client.tls.as_ref().map(|(version, cipher)| Tls { version, cipher });
+        let (by, id) = (self.intake.hostname(), id.to_string());
+        let with = (self.listener.role != Role::Local).then(|| self.protocol(transaction));
+        message::Received { by: &by, client, with, id: &id, only_recipient, tls, now }.field().to_string()
+    }
+
+    fn protocol(&self, transaction: &Transaction) -> Protocol {
+        Protocol {
+            greeting: self.greeting(),
+            tls: self.client.tls.is_some(),
+            authenticated: self.login.is_some(),
+            smtputf8: transaction.mail.parameters.smtputf8,
+        }
+    }
+}
+
+/// Who gets what: a copy here in the same transaction, or an entry of the queue.
+struct Plan<'a> {
+    transaction: &'a Transaction,
+    facts: &'a HeaderFacts,
+    due: i64,
+    copied: HashSet<Id>,
+    local: Vec<LocalCopy>,
+    remote: Vec<NewRecipient>,
+    delivered: Vec<Delivery>,
+}
+
+impl<'a> Plan<'a> {
+    fn new(transaction: &'a Transaction, facts: &'a HeaderFacts, now: i64) -> Self {
+        let due = match transaction.mail.parameters.hold {
+            None => now,
+            Some(Hold::For(seconds)) => now + i64::from(seconds) * 1000,
+            Some(Hold::Until(time)) => time.as_millisecond().max(now),
+        };
+        let (local, remote, delivered) = (Vec::new(), Vec::new(), Vec::new());
+        Self { transaction, facts, due, copied: HashSet::new(), local, remote, delivered }
+    }
+
+    fn add(&mut self, recipient: &Accepted) {
+        match &recipient.destiny {
+            Destiny::Here(targets) if self.is_simple(recipient, targets) => {
+                targets.iter().for_each(|target| self.copy(recipient, target));
+            }
+            // The queue knows what to do for those who want to be told, are forwarded, or may be a loop.
+            Destiny::Here(_) | Destiny::Queue => {
+                let (address, parameters) = (recipient.address.clone(), parameters(recipient));
+                self.remote.push(NewRecipient { address, parameters, due: self.due, held: false });
+            }
+        }
+    }
+
+    /// Whether nothing but copies in mailboxes here is to be made, now.
+    fn is_simple(&self, recipient: &Accepted, targets: &[Target]) -> bool {
+        let wants_success = recipient.parameters.notify.is_some_and(|notify| notify.success);
+        let looped = Header::parse(&self.facts.header).was_delivered_to(&recipient.address);
+        let held = self.transaction.mail.parameters.hold.is_some();
+        !wants_success && !looped && !held && targets.iter().all(is_mailbox)
+    }
+
+    fn copy(&mut self, recipient: &Accepted, target: &Target) {
+        let Target::Account { account, .. } = target else { return };
+        // Two recipients that lead to one mailbox make one copy, as with one recipient named twice.
+        if !self.copied.insert(account.id) {
+            return;
+        }
+        self.local.push(LocalCopy {
+            recipient: recipient.address.clone(),
+            account: account.id,
+            mailbox: INBOX.to_owned(),
+            prefix: prefix(self.transaction, &recipient.address),
+            flags: 0,
+        });
+        self.delivered.push(Delivery {
+            recipient: recipient.address.to_string(),
+            account: account.address.to_string(),
+            mailbox: INBOX.to_owned(),
+        });
+    }
+}
+
+fn prefix(transaction: &Transaction, recipient: &Address) -> Bytes {
+    let return_path = message::return_path(&transaction.mail.from);
+    format!("{return_path}{}", message::delivered_to(recipient)).into()
+}
+
+/// RCPT's parameters for the way on.
+fn parameters(recipient: &Accepted) -> String {
+    recipient.parameters.to_string().trim().to_owned()
+}
+
+fn refusal(error: &StoreError) -> (Reply, String) {
+    match error {
+        // The mailbox went away between RCPT and the end: the client is to ask again, and will be told.
+        StoreError::NotFound(what) => {
+            (Reply::new(450, (4, 2, 1), "a recipient has just been removed, try again"), what.clone())
+        }
+        error => not_stored(error),
+    }
+}

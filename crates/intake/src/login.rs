@@ -1,0 +1,115 @@
+//! AUTH: the exchange between the dialogue and the directory.
+
+use crate::session::Session;
+use address::Secret;
+use directory::{DirectoryError, Progress};
+use sasl::server::{Context, Failure, Step};
+use sasl::{Mechanism, Nonce};
+use smtp::command::Auth;
+use smtp::reply::Reply;
+use smtp::server::Decision;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// An exchange that waits for the client.
+pub(crate) struct Exchange {
+    mechanism: Mechanism,
+    next: sasl::server::Exchange,
+}
+
+impl Session {
+    pub(crate) async fn auth(&mut self, auth: Auth) -> Decision {
+        let Ok(mechanism) = auth.mechanism.parse::<Mechanism>() else {
+            return Decision::Refuse(Reply::new(504, (5, 5, 4), "this mechanism is not offered here"));
+        };
+        let context = match self.context() {
+            Ok(context) => context,
+            Err(error) => return self.unavailable(&error),
+        };
+        let initial = auth.initial.as_ref().map(|secret| secret.reveal().as_slice());
+        let step = sasl::server::begin(mechanism, context, initial);
+        self.advance(mechanism, step).await
+    }
+
+    pub(crate) async fn auth_response(&mut self, response: Secret<Vec<u8>>) -> Decision {
+        let Some(exchange) = self.exchange.take() else {
+            return Decision::Refuse(Reply::new(503, (5, 5, 1), "no authentication is under way"));
+        };
+        self.advance(exchange.mechanism, exchange.next.respond(response.reveal())).await
+    }
+
+    fn context(&self) -> Result<Context, DirectoryError> {
+        let mut random = [0; 18];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| DirectoryError::NoRandomness)?;
+        Ok(Context {
+            channel: self.channel().clone(),
+            nonce: Nonce::new(random),
+            decoy: self.intake.directory.decoy().clone(),
+            host: self.settings.hostname.to_string(),
+            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+            certificate: self.intake.directory.account_of_certificate(self.certificate())?,
+        })
+    }
+
+    async fn advance(&mut self, mechanism: Mechanism, step: Step) -> Decision {
+        let name = asked_name(&step);
+        match self.intake.directory.advance(step).await {
+            Ok(Progress::Challenge { text, next }) => {
+                self.exchange = Some(Exchange { mechanism, next });
+                Decision::Challenge(text)
+            }
+            Ok(Progress::Done(login)) => {
+                let account = login.account.address.to_string();
+                self.intake.auth_guard.succeeded(self.client_ip(), &account);
+                tracing::info!(session = %self.id, %account, mechanism = mechanism.name(), "authenticated");
+                self.login = Some(login);
+                Decision::Accept
+            }
+            Ok(Progress::Failed(failure)) => self.failed(failure, &name).await,
+            Err(error) => self.unavailable(&error),
+        }
+    }
+
+    /// Slowed, counted, and logged in one line that fail2ban reads (dist/fail2ban).
+    async fn failed(&mut self, failure: Failure, name: &str) -> Decision {
+        let (code, enhanced, words) = match failure {
+            Failure::Malformed(what) => (501, (5, 5, 2), what),
+            Failure::TooLong => (500, (5, 5, 6), "the response is too long"),
+            Failure::EncryptionRequired => (538, (5, 7, 11), "encryption is required for this mechanism"),
+            Failure::Unavailable => (504, (5, 5, 4), "this mechanism is not offered here"),
+            Failure::Credentials | Failure::NotAuthorized | Failure::ChannelBinding => {
+                (535, (5, 7, 8), "authentication failed")
+            }
+        };
+        let ip = self.client_ip();
+        let peer = ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
+        let user = name.escape_debug();
+        tracing::warn!(session = %self.id, "auth failed protocol=smtp peer={peer} user={user} reason={failure:?}");
+        if code != 535 {
+            return Decision::Refuse(Reply::new(code, enhanced, words));
+        }
+        let counted = self.intake.auth_guard.failed(ip, name, Instant::now());
+        tokio::time::sleep(counted.delay).await;
+        if counted.shut_out.is_some() {
+            tracing::warn!(session = %self.id, "shut out protocol=smtp peer={peer}");
+            return Decision::Close(Reply::new(421, (4, 7, 0), "too many failed logins"));
+        }
+        Decision::Refuse(Reply::new(code, enhanced, words))
+    }
+
+    fn unavailable(&self, error: &DirectoryError) -> Decision {
+        tracing::error!(session = %self.id, %error, "authentication is not possible now");
+        Decision::Refuse(Reply::new(454, (4, 7, 0), "temporary authentication failure"))
+    }
+}
+
+/// The name that a step is about, for the log.
+fn asked_name(step: &Step) -> String {
+    match step {
+        Step::VerifyPassword(question) => question.authcid().to_owned(),
+        Step::FindScramKeys(question) => question.authcid().to_owned(),
+        Step::FindCramSecret(question) => question.authcid().to_owned(),
+        Step::Authorize(question) => question.authcid().to_owned(),
+        Step::Done(identity) => identity.authcid.clone(),
+        Step::Challenge { .. } | Step::Failed(_) => String::new(),
+    }
+}

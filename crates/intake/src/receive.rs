@@ -1,0 +1,260 @@
+//! DATA and BDAT: the header is looked at, and for our own users' mail completed; the body goes on to the spool.
+
+use crate::session::Session;
+use address::Address;
+use bytes::{Bytes, BytesMut};
+use mailauth::dkim::{BodyHasher, Form, Signer};
+use message::{Edit, Header, MAX_HEADER, MessageId, NewField, rfc5322_date};
+use smtp::reply::Reply;
+use smtp::server::Decision;
+use std::sync::Arc;
+use store::{Body, Spool};
+
+/// A message on its way in.
+pub(crate) struct Receiving {
+    stage: Stage,
+    spool: Spool,
+    /// The first thing that went wrong; what still comes is thrown away, and this is said at the end.
+    refusal: Option<(Reply, String)>,
+}
+
+enum Stage {
+    /// Collecting the header, up to the empty line.
+    Header(BytesMut),
+    Body(Completed),
+}
+
+/// A header that was looked at, and perhaps completed.
+struct Completed {
+    facts: HeaderFacts,
+    signing: Option<Signing>,
+}
+
+/// What is known of a message's header.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct HeaderFacts {
+    pub(crate) hops: usize,
+    pub(crate) message_id: Option<String>,
+    /// Of those it was delivered to before, to see a loop.
+    pub(crate) header: Bytes,
+}
+
+/// A signature in the making.
+pub(crate) struct Signing {
+    signers: Arc<Vec<Signer>>,
+    header: Bytes,
+    hasher: BodyHasher,
+}
+
+/// A message that is complete.
+pub(crate) struct Received {
+    pub(crate) body: Body,
+    pub(crate) facts: HeaderFacts,
+    pub(crate) signing: Option<Signing>,
+}
+
+impl Session {
+    /// The go-ahead for a message.
+    pub(crate) fn data(&mut self) -> Decision {
+        if let Some((reply, reason)) = self.intake.pressure(0) {
+            self.log_refusal("data", "", &reply, &reason);
+            return Decision::Refuse(reply);
+        }
+        let spool = self.intake.store.spool();
+        if let Some(transaction) = &mut self.transaction {
+            let stage = Stage::Header(BytesMut::new());
+            transaction.receiving = Some(Receiving { stage, spool, refusal: None });
+        }
+        Decision::Accept
+    }
+
+    /// A piece of the message.
+    pub(crate) async fn body(&mut self, piece: Bytes) {
+        let Some(mut receiving) = self.transaction.as_mut().and_then(|t| t.receiving.take()) else { return };
+        if receiving.refusal.is_none()
+            && let Err(refusal) = self.receive(&mut receiving, piece).await
+        {
+            receiving.refusal = Some(refusal);
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.receiving = Some(receiving);
+        }
+    }
+
+    async fn receive(&self, receiving: &mut Receiving, piece: Bytes) -> Result<(), (Reply, String)> {
+        let Stage::Header(collected) = &mut receiving.stage else {
+            return receiving.write(piece).await;
+        };
+        // Only what may hold the end is searched again.
+        let from = collected.len().saturating_sub(3);
+        collected.extend_from_slice(&piece);
+        let ended = collected.starts_with(b"\r\n") || find(&collected[from..], b"\r\n\r\n");
+        if !ended {
+            let over = collected.len() > MAX_HEADER;
+            let words = "the header of the message is too large";
+            return if over { Err((Reply::new(552, (5, 3, 4), words), words.into())) } else { Ok(()) };
+        }
+        let collected = std::mem::take(collected).freeze();
+        self.header_done(receiving, collected).await
+    }
+
+    async fn header_done(&self, receiving: &mut Receiving, collected: Bytes) -> Result<(), (Reply, String)> {
+        let unavailable = |error| self.unavailable_directory(&error);
+        let header = Header::parse(&collected);
+        let mut facts = HeaderFacts { hops: header.hops(), ..HeaderFacts::default() };
+        let mut pieces = vec![collected.clone()];
+        if self.is_submission() {
+            self.refuse_foreign_from(&header)?;
+            pieces = self.complete(&collected);
+        }
+        let joined = if let [only] = pieces.as_slice() { only.clone() } else { pieces.concat().into() };
+        let header = Header::parse(&joined);
+        facts.message_id = MessageId::of(&header).map(|id| id.to_string());
+        facts.header = joined.slice(..header.body_offset().min(joined.len()));
+        let signers = self.signers_for(&header).map_err(unavailable)?;
+        let signing = signers.map(|signers| {
+            let hasher = BodyHasher::new(signers.first().map_or(Form::Relaxed, |s| s.canonicalization.body));
+            Signing { signers, header: facts.header.clone(), hasher }
+        });
+        let body_from = facts.header.len();
+        receiving.stage = Stage::Body(Completed { facts, signing });
+        receiving.hash(&joined[body_from..]);
+        receiving.spool(joined).await
+    }
+
+    /// A submitted message gets what it lacks and loses what nobody else may read (RFC 6409 §8, RFC 5322 §3.6.3).
+    fn complete(&self, message: &Bytes) -> Vec<Bytes> {
+        let mut edit = Edit::new(message);
+        edit.remove("Bcc");
+        edit.remove("Return-Path");
+        edit.add_missing("Message-ID", || {
+            let mut random = [0; 16];
+            // Without randomness the id is still unique by its session.
+            if aws_lc_rs::rand::fill(&mut random).is_err() {
+                random[..8].copy_from_slice(&self.id.get().to_be_bytes());
+            }
+            NewField::new("Message-ID", &MessageId::generate(random, &self.settings.hostname).to_string())
+        });
+        edit.add_missing("Date", || NewField::new("Date", &rfc5322_date(&jiff::Zoned::now())));
+        if !edit.header().contains("From")
+            && let Some(sender) = self.sender_field()
+        {
+            edit.prepend(&NewField::new("From", &sender));
+        }
+        edit.finish().pieces(message)
+    }
+
+    /// Who a message without From is from: the envelope's sender, else the account.
+    fn sender_field(&self) -> Option<String> {
+        let envelope = self.transaction.as_ref().and_then(|t| t.mail.from.address());
+        let account = self.login.as_ref().map(|login| &login.account.address);
+        envelope.or(account).map(|address| format!("<{address}>"))
+    }
+
+    /// Every address of From must belong to the account.
+    fn refuse_foreign_from(&self, header: &Header<'_>) -> Result<(), (Reply, String)> {
+        let Some(login) = self.login.as_ref().filter(|_| self.settings.check_sender) else { return Ok(()) };
+        for address in from_addresses(header) {
+            let allowed = self.intake.directory.may_send_as(&login.account, &address);
+            if !allowed.map_err(|error| self.unavailable_directory(&error))? {
+                let words = format!("From: <{address}> does not belong to {}", login.account.address);
+                return Err((Reply::new(550, (5, 7, 1), &words), words));
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of the From domain, when it is our user's mail and there are any.
+    fn signers_for(
+        &self,
+        header: &Header<'_>,
+    ) -> Result<Option<Arc<Vec<Signer>>>, directory::DirectoryError> {
+        if !self.is_submission() {
+            return Ok(None);
+        }
+        let Some(domain) = from_addresses(header).first().and_then(|a| a.domain().cloned()) else {
+            return Ok(None);
+        };
+        let signers = self.intake.signers.of(&domain)?;
+        Ok((!signers.is_empty()).then_some(signers))
+    }
+}
+
+impl Receiving {
+    async fn write(&mut self, piece: Bytes) -> Result<(), (Reply, String)> {
+        self.hash(&piece);
+        self.spool(piece).await
+    }
+
+    async fn spool(&mut self, piece: Bytes) -> Result<(), (Reply, String)> {
+        self.spool.write(piece).await.map_err(|error| not_stored(&error))
+    }
+
+    fn hash(&mut self, piece: &[u8]) {
+        if let Stage::Body(Completed { signing: Some(signing), .. }) = &mut self.stage {
+            signing.hasher.update(piece);
+        }
+    }
+
+    /// The whole message, or why it is refused.
+    pub(crate) async fn finish(mut self, session: &Session) -> Result<Received, (Reply, String)> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
+        if let Stage::Header(collected) = &mut self.stage {
+            // The message ended without a body: its header ends with it.
+            let mut collected = std::mem::take(collected);
+            if !collected.is_empty() && !collected.ends_with(b"\r\n") {
+                collected.extend_from_slice(b"\r\n");
+            }
+            collected.extend_from_slice(b"\r\n");
+            session.header_done(&mut self, collected.freeze()).await?;
+        }
+        let body = self.spool.finish().await.map_err(|error| not_stored(&error))?;
+        match self.stage {
+            Stage::Body(Completed { facts, signing }) => Ok(Received { body, facts, signing }),
+            Stage::Header(_) => Err((Reply::new(451, (4, 3, 0), "internal error"), "header not read".into())),
+        }
+    }
+}
+
+impl Signing {
+    /// The DKIM-Signature fields, on the blocking pool: an RSA signature takes a quarter of a millisecond.
+    pub(crate) async fn sign(self, now: u64) -> Vec<u8> {
+        let Self { signers, header, hasher } = self;
+        let signed = tokio::task::spawn_blocking(move || {
+            let hash = hasher.finish();
+            let mut fields = Vec::new();
+            for signer in signers.iter() {
+                match signer.sign(&header, &hash, now) {
+                    Ok(field) => fields.extend_from_slice(&field),
+                    Err(error) => {
+                        tracing::error!(domain = %signer.domain, %error, "the message could not be signed")
+                    }
+                }
+            }
+            fields
+        });
+        signed.await.unwrap_or_default()
+    }
+}
+
+/// 451: nothing was promised.
+pub(crate) fn not_stored(error: &store::StoreError) -> (Reply, String) {
+    (Reply::new(451, (4, 3, 0), "the message cannot be stored now, try again later"), error.to_string())
+}
+
+/// The addresses of From; what is none is passed over.
+fn from_addresses(header: &Header<'_>) -> Vec<Address> {
+    let Some(field) = header.get("From") else { return Vec::new() };
+    let listed = message::parse_list(&field.value()).unwrap_or_default();
+    let address = |path| match path {
+        address::ForwardPath::Address(address) => Some(address),
+        address::ForwardPath::Unqualified(_) => None,
+    };
+    listed.into_iter().filter_map(|listed| listed.path.ok().and_then(address)).collect()
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}

@@ -1,0 +1,328 @@
+//! One connection: who is there, and the answers to what the dialogue asks.
+
+use crate::envelope::Transaction;
+use crate::listener::Role;
+use crate::login::Exchange;
+use crate::permit::{Authenticated, TransactionId};
+use crate::{Intake, Listener, Settings};
+use address::Domain;
+use directory::Login;
+use message::Greeting;
+use net::tls::TlsInfo;
+use net::{Endpoint, Peer, Stream};
+use policy::SessionMisses;
+use sasl::{Bindings, Channel};
+use smtp::command::{Attribute, AttributeName, AttributeValue, Hello, HelloVerb};
+use smtp::reply::Reply;
+use smtp::server::{Abort, Closed, Decision, Event};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::Id;
+use store::trail::Origin;
+use tokio::task::JoinHandle;
+
+/// A PTR look-up is worth no more of a message's time than this.
+const NAME_WAIT: Duration = Duration::from_secs(2);
+
+pub(crate) struct Session {
+    pub(crate) id: Id,
+    pub(crate) smtp: smtp::server::Session,
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) client: Client,
+    pub(crate) login: Option<Login>,
+    pub(crate) exchange: Option<Exchange>,
+    pub(crate) transaction: Option<Transaction>,
+    pub(crate) misses: SessionMisses,
+    channel: Channel,
+    certificate: Vec<String>,
+    closed: Option<Closed>,
+    began: Instant,
+}
+
+/// Who is at the other end, as far as it is known.
+pub(crate) struct Client {
+    pub(crate) peer: Peer,
+    local: Endpoint,
+    /// The address that counts: of the socket, of PROXY, or of XCLIENT.
+    pub(crate) address: Option<SocketAddr>,
+    pub(crate) helo: Option<Hello>,
+    pub(crate) tls: Option<(String, String)>,
+    name: Name,
+}
+
+/// The client's host name.
+enum Name {
+    Unasked,
+    Asked(JoinHandle<Option<Domain>>),
+    Known(Option<Domain>),
+}
+
+impl Session {
+    pub(crate) fn new(intake: Arc<Intake>, listener: Arc<Listener>, stream: &Stream) -> Self {
+        let settings = intake.settings();
+        let peer = stream.peer();
+        let address = match peer {
+            Peer::Ip(address) => Some(address),
+            Peer::Unix(_) => None,
+        };
+        let config = listener.config(&settings, intake.tls.is_some(), peer.ip());
+        let (local, name) = (stream.local().clone(), Name::Unasked);
+        let client = Client { peer, local, address, helo: None, tls: None, name };
+        let id = Id::generate();
+        tracing::info!(session = %id, via = listener.via(), peer = %client.peer, local = %client.local, "connected");
+        Self {
+            id,
+            smtp: smtp::server::Session::new(config, Instant::now()),
+            intake,
+            listener,
+            settings,
+            client,
+            login: None,
+            exchange: None,
+            transaction: None,
+            misses: SessionMisses::default(),
+            channel: Channel::Clear,
+            certificate: Vec::new(),
+            closed: None,
+            began: Instant::now(),
+        }
+    }
+
+    /// The connection is as it will be for now: in the clear, or in TLS. What was known of the client is void.
+    pub(crate) fn connected(&mut self, stream: &Stream) {
+        self.forget();
+        self.client.tls = stream.tls().map(|tls| (tls.version.to_owned(), tls.cipher.clone()));
+        self.channel = match stream.tls() {
+            Some(tls) => Channel::Tls(bindings(tls)),
+            None if self.listener.clear_login || stream.peer().ip().is_none() => Channel::Local,
+            None => Channel::Clear,
+        };
+        let certificate = stream.tls().and_then(|tls| tls.peer_certificate.as_ref());
+        self.certificate = certificate.map(|c| vec![c.fingerprint()]).unwrap_or_default();
+        if let Some(tls) = stream.tls() {
+            tracing::info!(session = %self.id, version = tls.version, cipher = %tls.cipher, sni = tls.sni.as_deref(), "tls");
+        }
+        let mechanisms = self.listener.mechanisms(&self.channel, !self.certificate.is_empty());
+        self.smtp.config_mut().mechanisms = mechanisms;
+    }
+
+    /// STARTTLS and XCLIENT: the dialogue begins anew, and every permit with it.
+    fn forget(&mut self) {
+        self.login = None;
+        self.exchange = None;
+        self.transaction = None;
+        self.client.helo = None;
+    }
+
+    pub(crate) fn greeting_delay(&self) -> Duration {
+        let waits = self.listener.role == Role::Relay && !self.is_trusted();
+        if waits { self.settings.greeting_delay } else { Duration::ZERO }
+    }
+
+    /// Whether the client shall be served at all.
+    pub(crate) fn greet(&mut self, talked_early: bool) -> Decision {
+        let now = Instant::now();
+        if talked_early {
+            tracing::warn!(session = %self.id, peer = %self.client.peer, "talked before it was greeted");
+            return Decision::Close(Reply::new(554, (5, 5, 0), "you spoke before you were greeted"));
+        }
+        let ip = self.client_ip();
+        if let Err(out) = self.intake.auth_guard.check(ip, now) {
+            let minutes = out.until.saturating_duration_since(now).as_secs() / 60 + 1;
+            let words = format!("too many failed logins, come back in {minutes} minutes");
+            return Decision::Close(Reply::new(421, (4, 7, 0), words));
+        }
+        let limited = !self.is_trusted() && ip.is_some_and(|ip| !ip.is_loopback());
+        if let (true, Some(ip), Some(rate)) = (limited, ip, &self.intake.connection_rate)
+            && rate.check(policy::Network::of(ip), 1, now).is_err()
+        {
+            return Decision::Close(Reply::new(421, (4, 7, 0), "too many connections, come back later"));
+        }
+        self.ask_name();
+        Decision::Accept
+    }
+
+    /// Everything but the connection itself. `None`: nothing was asked.
+    pub(crate) async fn handle(&mut self, event: Event) -> Option<Decision> {
+        match event {
+            Event::Hello(hello) => {
+                self.transaction = None;
+                let esmtp = hello.verb != HelloVerb::Helo;
+                tracing::debug!(session = %self.id, helo = hello.name.as_str(), esmtp, "hello");
+                self.client.helo = Some(hello);
+                Some(Decision::Accept)
+            }
+            Event::Auth(auth) => Some(self.auth(auth).await),
+            Event::AuthResponse(response) => Some(self.auth_response(response).await),
+            Event::AuthEnded => {
+                self.exchange = None;
+                None
+            }
+            Event::Mail(mail) => Some(self.mail(mail).await),
+            Event::Rcpt(rcpt) => Some(self.rcpt(rcpt).await),
+            Event::Data(_) => Some(self.data()),
+            Event::Body(piece) => {
+                self.body(piece).await;
+                None
+            }
+            Event::EndOfMessage(facts) => Some(self.end_of_message(facts).await),
+            Event::Aborted(abort) => {
+                self.aborted(abort);
+                None
+            }
+            Event::Xclient(attributes) => Some(self.xclient(&attributes)),
+            Event::Xforward(attributes) => {
+                let shown: Vec<String> = attributes.iter().map(ToString::to_string).collect();
+                tracing::info!(session = %self.id, forwarded = shown.join(" "), "xforward");
+                Some(Decision::Accept)
+            }
+            Event::Closed(reason) => {
+                self.transaction = None;
+                self.closed = Some(reason);
+                None
+            }
+            // The driver has dealt with these.
+            Event::Connect | Event::StartTls => Some(Decision::Accept),
+        }
+    }
+
+    fn aborted(&mut self, abort: Abort) {
+        if let Some(transaction) = self.transaction.take()
+            && abort != Abort::Reset
+        {
+            let reason = match abort {
+                Abort::Reset => "reset",
+                Abort::Sequence => "commands out of order",
+                Abort::TooLarge => "552 5.3.4 larger than the limit",
+                Abort::BareNewline => "550 5.6.0 a bare CR or LF",
+                Abort::LongLine => "a line longer than the limit",
+            };
+            self.tell_refused(&transaction, reason);
+        }
+    }
+
+    /// A listed host speaks for another client (XCLIENT). Whatever was known of the session is void.
+    fn xclient(&mut self, attributes: &[Attribute]) -> Decision {
+        self.forget();
+        let (mut ip, mut port, mut name) = (self.client_ip(), 0, Name::Unasked);
+        for attribute in attributes {
+            match (attribute.name, &attribute.value) {
+                (AttributeName::Addr, _) => ip = attribute.value.ip(),
+                (AttributeName::Port, AttributeValue::Known(text)) => port = text.parse().unwrap_or(0),
+                (AttributeName::Name, AttributeValue::Known(text)) => name = Name::Known(text.parse().ok()),
+                (AttributeName::Name, _) => name = Name::Known(None),
+                _ => {}
+            }
+        }
+        self.client.address = ip.map(|ip| SocketAddr::new(ip, port));
+        self.client.name = name;
+        self.ask_name();
+        tracing::info!(session = %self.id, client = ?self.client.address, "xclient");
+        Decision::Accept
+    }
+
+    pub(crate) fn client_ip(&self) -> Option<IpAddr> {
+        self.client.address.map(|address| address.ip())
+    }
+
+    /// Whether the client's network may relay; such clients are not looked up either.
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.client_ip().is_some_and(|ip| self.settings.trusted.iter().any(|network| network.contains(&ip)))
+    }
+
+    /// What permits relaying, if anything does but the recipient and the address.
+    pub(crate) fn authenticated(&self) -> Option<Authenticated<'_>> {
+        match (&self.login, self.listener.role) {
+            (Some(login), _) => Some(Authenticated::Account(login)),
+            (None, Role::Local) => Some(Authenticated::LocalUser(self.client.peer)),
+            (None, _) => None,
+        }
+    }
+
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    pub(crate) fn certificate(&self) -> impl Iterator<Item = &str> {
+        self.certificate.iter().map(String::as_str)
+    }
+
+    /// Looks the client's name up beside the dialogue; never for loopback or a trusted network (DESIGN.md, DNS).
+    fn ask_name(&mut self) {
+        let strangers = self.client_ip().filter(|ip| !ip.is_loopback() && !self.is_trusted());
+        let (Name::Unasked, Some(ip)) = (&self.client.name, strangers) else { return };
+        let resolver = Arc::clone(&self.intake.resolver);
+        self.client.name = Name::Asked(tokio::spawn(async move { confirmed_name(&*resolver, ip).await }));
+    }
+
+    /// The name that the client's address has and that leads back to it.
+    pub(crate) async fn client_name(&mut self) -> Option<Domain> {
+        if let Name::Asked(task) = &mut self.client.name {
+            let found = tokio::time::timeout(NAME_WAIT, task).await;
+            self.client.name = Name::Known(found.ok().and_then(Result::ok).flatten());
+        }
+        match &self.client.name {
+            Name::Known(name) => name.clone(),
+            Name::Unasked | Name::Asked(_) => None,
+        }
+    }
+
+    pub(crate) fn greeting(&self) -> Greeting {
+        match self.client.helo.as_ref().map(|hello| hello.verb) {
+            Some(HelloVerb::Ehlo) => Greeting::Ehlo,
+            Some(HelloVerb::Lhlo) => Greeting::Lhlo,
+            Some(HelloVerb::Helo) | None => Greeting::Helo,
+        }
+    }
+
+    /// Where what comes in this session comes from, for the trail.
+    pub(crate) fn origin(&self) -> Origin {
+        let account = self.login.as_ref().map(|login| login.account.address.to_string());
+        let local_user = self.client.peer.uid().filter(|_| self.listener.role == Role::Local);
+        Origin {
+            session: self.id.to_string(),
+            via: self.listener.via().to_owned(),
+            client: self.client.address,
+            helo: self.client.helo.as_ref().map(|hello| hello.name.to_string()).unwrap_or_default(),
+            protocol: String::new(),
+            tls: self.client.tls.as_ref().map(|(version, cipher)| format!("{version} {cipher}")),
+            account: account.or_else(|| local_user.map(|uid| format!("uid {uid}"))),
+            message_id: None,
+        }
+    }
+
+    pub(crate) fn new_transaction_id(&self) -> TransactionId {
+        TransactionId::new()
+    }
+
+    pub(crate) fn end_reason(&self) -> String {
+        self.closed.map_or_else(|| "closed".into(), |reason| format!("{reason:?}").to_lowercase())
+    }
+
+    pub(crate) fn log_end(&self, reason: &str) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        tracing::info!(session = %self.id, peer = %self.client.peer, reason, seconds, "disconnected");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Name::Asked(task) = &self.client.name {
+            task.abort();
+        }
+    }
+}
+
+fn bindings(tls: &TlsInfo) -> Bindings {
+    Bindings { exporter: tls.bindings.exporter, server_end_point: tls.bindings.server_end_point.clone() }
+}
+
+async fn confirmed_name(resolver: &dyn dns::Lookup, ip: IpAddr) -> Option<Domain> {
+    // One name is enough for a trace field; hosts with many are rare.
+    let name = resolver.ptr(ip).await.ok()?.into_iter().next()?;
+    let back = resolver.addresses(&name, dns::Family::Both).await.ok()?;
+    back.contains(&ip).then_some(name)
+}

@@ -1,0 +1,129 @@
+//! What all sessions share.
+
+use crate::{Listener, Settings, Signers, driver};
+use address::{Address, Domain};
+use directory::Directory;
+use net::tls::TlsServer;
+use net::{Connection, Pressure, Shutdown};
+use policy::{AuthGuard, HarvestGuard, RateLimiter};
+use smtp::reply::Reply;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use store::{Id, Store};
+
+/// A share of the disk that intake leaves to deliveries and deletions (DESIGN.md, Trouble).
+const DISK_RESERVE_PERCENT: u64 = 1;
+
+/// Whether the next host takes a recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    Taken,
+    /// In its words.
+    Refused(String),
+    /// It could not be asked.
+    Unknown(String),
+}
+
+/// Asks the next host of a relay domain at RCPT: `transport` behind a seam, so that intake opens no connections.
+pub trait RecipientCheck: Send + Sync {
+    fn check<'a>(&'a self, address: &'a Address) -> Pin<Box<dyn Future<Output = Verification> + Send + 'a>>;
+}
+
+/// The receiving side of one installation.
+pub struct Intake {
+    pub store: Store,
+    pub directory: Directory,
+    pub signers: Signers,
+    pub tls: Option<TlsServer>,
+    pub resolver: Arc<dyn dns::Lookup>,
+    pub recipients: Option<Arc<dyn RecipientCheck>>,
+    pub auth_guard: Arc<AuthGuard>,
+    pub harvest_guard: HarvestGuard,
+    /// Connections of a network.
+    pub connection_rate: Option<RateLimiter<policy::Network>>,
+    /// Messages of an account.
+    pub message_rate: Option<RateLimiter<Id>>,
+    /// Recipients of an account.
+    pub recipient_rate: Option<RateLimiter<Id>>,
+    pub shutdown: Shutdown,
+    settings: RwLock<Arc<Settings>>,
+    memory_pressure: Pressure,
+    disk_pressure: Pressure,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Intake {
+    /// With neither TLS nor rates, which are set as fields.
+    pub fn new(
+        directory: Directory,
+        resolver: Arc<dyn dns::Lookup>,
+        settings: Settings,
+        shutdown: Shutdown,
+    ) -> Self {
+        let store = directory.store().clone();
+        Self {
+            signers: Signers::new(store.clone()),
+            store,
+            directory,
+            tls: None,
+            resolver,
+            recipients: None,
+            auth_guard: Arc::new(AuthGuard::new(policy::AuthRules::default())),
+            harvest_guard: HarvestGuard::new(policy::HarvestRules::default()),
+            connection_rate: None,
+            message_rate: None,
+            recipient_rate: None,
+            shutdown,
+            settings: RwLock::new(Arc::new(settings)),
+            memory_pressure: Pressure::new(),
+            disk_pressure: Pressure::new(),
+        }
+    }
+
+    /// Runs one connection to its end.
+    pub async fn serve(self: Arc<Self>, listener: Arc<Listener>, connection: Connection) {
+        driver::run(self, listener, connection).await;
+    }
+
+    /// The snapshot of now.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// For sessions from now on.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    /// The words for everybody who brings mail now, when there is no room for it. It passes by itself.
+    pub(crate) fn pressure(&self, size: u64) -> Option<(Reply, String)> {
+        if let Some(trouble) = self.store.trouble() {
+            let reply = Reply::new(451, (4, 3, 0), "mail cannot be stored now, try again later");
+            return Some((reply, format!("store: {trouble}")));
+        }
+        if self.memory_pressure.update(self.store.budget().percent_used(), 100) && size == 0 {
+            let reply = Reply::new(452, (4, 3, 1), "too much mail at once, try again later");
+            return Some((reply, "memory for bodies".into()));
+        }
+        let (free, total) = self.store.disk_space().unwrap_or((u64::MAX, u64::MAX));
+        let reserve = (total / 100 * DISK_RESERVE_PERCENT).max(2 * self.settings().limits.message_size);
+        // Used of what is not reserved, as the hysteresis counts it.
+        let full = self.disk_pressure.update(usize::from(free < reserve.saturating_add(size)), 1);
+        full.then(|| {
+            (
+                Reply::new(452, (4, 3, 1), "no room for mail now, try again later"),
+                format!("{free} octets free"),
+            )
+        })
+    }
+
+    pub(crate) fn hostname(&self) -> Domain {
+        self.settings().hostname.clone()
+    }
+}

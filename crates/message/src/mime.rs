@@ -56,7 +56,7 @@ impl Media {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
-    /// Reads `Content-Type` or `Content-Disposition`, which has no subtype.
+    /// Reads `Content-Type` or `Content-Disposition` (RFC 2183), which has no subtype.
     pub(crate) fn read(header: &Header<'_>, name: &str) -> Option<Self> {
         static PARSER: LazyLock<MessageParser> =
             LazyLock::new(|| MessageParser::new().default_header_ignore().header_content_type("X"));

@@ -113,7 +113,7 @@ pub enum Fate {
     Deferred { due: i64, delay_told: bool, last: String },
     /// By command: kept until released.
     Held,
-    /// By command: due at that time.
+    /// By command: due at that time. `last` is then set, so that one released differs from one never looked at.
     Due(i64),
 }
 

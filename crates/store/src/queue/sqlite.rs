@@ -108,7 +108,8 @@ pub(crate) fn record(
                 writer.db.prepare_cached(sql)?.execute(key)?;
             }
             Fate::Due(due) => {
-                let sql = "UPDATE recipient SET held = 0, due = ? WHERE message = ? AND position = ?";
+                let sql = "UPDATE recipient SET held = 0, due = ?, last = coalesce(last, 'due by command') \
+                           WHERE message = ? AND position = ?";
                 writer.db.prepare_cached(sql)?.execute((due, key.0, key.1))?;
             }
         }

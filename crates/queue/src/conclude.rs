@@ -1,0 +1,362 @@
+//! After an attempt: what is recorded, who is told, and when it is tried again, all in one transaction.
+
+use crate::deadline::Deadlines;
+use crate::notice::{self, News, Report};
+use crate::schedule::Next;
+use crate::shared::Shared;
+use delivery::Keep;
+use smtp::parameter::{MailParameters, Notify, RcptParameters};
+use std::collections::HashMap;
+use std::time::Duration;
+use store::queue::{Fate, NewMessage, QueuedMessage, QueuedRecipient, RecipientChange};
+use store::trail::{Delivery, Entry, Event, Outcome, sender};
+use store::{Id, StoreError};
+
+/// Between tries to record what has happened already, so that a disk that fails for a moment does not make duplicates.
+const RECORD_PAUSE: Duration = Duration::from_secs(2);
+/// Without NOTIFY the sender hears of failure and delay (RFC 3461 §4.1).
+const USUAL: Notify = Notify { success: false, failure: true, delay: true };
+
+/// What became of a recipient.
+#[derive(Debug, Clone)]
+pub(crate) enum Verdict {
+    /// The next server has it; `dsn`: it will notify.
+    Relayed {
+        dsn: bool,
+    },
+    /// It is in mailboxes here.
+    Kept(Vec<Keep>),
+    /// It went to one other address.
+    Forwarded,
+    /// It went to several, some of them perhaps here.
+    Expanded(Vec<Keep>),
+    Deferred,
+    Failed,
+    Held,
+    Discarded,
+    /// By command, with nobody told.
+    Dropped,
+    NotTried,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Settled {
+    pub(crate) recipient: QueuedRecipient,
+    pub(crate) verdict: Verdict,
+    /// Who said so; empty when it was us.
+    pub(crate) host: String,
+    pub(crate) tls: Option<String>,
+    pub(crate) reply: String,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Settled {
+    /// Found out on this machine.
+    pub(crate) fn here(recipient: QueuedRecipient, verdict: Verdict, reply: &str) -> Self {
+        Self {
+            recipient,
+            verdict,
+            host: String::new(),
+            tls: None,
+            reply: reply.to_owned(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// One transaction to be, and what follows from it.
+#[derive(Default)]
+struct Conclusion {
+    changes: Vec<RecipientChange>,
+    nexts: Vec<(u32, Next)>,
+    news: Vec<News>,
+    /// Double bounces that reached nobody: kept for people to see.
+    events: Vec<Event>,
+}
+
+/// Records the outcomes of one message with `new` messages that came of them, tells the trail and the schedule.
+pub(crate) async fn conclude(
+    shared: &Shared,
+    message: &QueuedMessage,
+    settled: Vec<Settled>,
+    mut new: Vec<NewMessage>,
+) {
+    if settled.is_empty() {
+        return;
+    }
+    let mut conclusion = weigh(shared, message, &settled);
+    let news = std::mem::take(&mut conclusion.news);
+    if !news.is_empty() {
+        match notice::write(shared, message, news).await {
+            Ok(Some(report)) => notified(message, report, &mut conclusion, &mut new),
+            Ok(None) => {}
+            Err(error) => {
+                // Without a notification nothing may be closed; the next attempt finds out again.
+                tracing::error!(message = %message.id, %error, "cannot write a notification");
+                return fall_back(shared, message, settled, &error).await;
+            }
+        }
+    }
+    match record(shared, &conclusion.changes, &new).await {
+        Ok(()) => {
+            conclusion.events.extend(attempts(&settled, &conclusion.nexts));
+            tell(shared, message.id, conclusion.events, &new);
+            shared.settle(message.id, &conclusion.nexts);
+        }
+        Err(error) => {
+            tracing::error!(message = %message.id, %error, "cannot record a delivery");
+            fall_back(shared, message, settled, &error).await;
+        }
+    }
+}
+
+/// Decides about each recipient.
+fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Conclusion {
+    let rules = shared.rules();
+    let backoff = &rules.settings.backoff;
+    let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
+    let deadlines = Deadlines::of(message, &parameters, backoff);
+    let now = shared.clock.now();
+    let mut dues: HashMap<u32, u64> = HashMap::new();
+    let mut conclusion = Conclusion::default();
+    for one in settled {
+        let recipient = &one.recipient;
+        let notify = notify(recipient);
+        let (fate, next) = match &one.verdict {
+            Verdict::NotTried => {
+                conclusion.nexts.push((recipient.position, Next::Later(now)));
+                continue;
+            }
+            Verdict::Held => (Fate::Held, Next::Held),
+            Verdict::Deferred if now < deadlines.end => {
+                // One due time for all that are alike, so that they go together again.
+                let due = *dues.entry(recipient.attempts).or_insert_with(|| {
+                    let mut state = shared.state();
+                    state.schedule.retry_at(backoff, recipient.attempts, now).min(deadlines.end)
+                });
+                let late = !recipient.delay_told && now >= deadlines.late;
+                if late && notify.delay && !message.reverse_path.is_null() {
+                    conclusion.news.push(News::new(one, Report::Delayed { until: deadlines.end }));
+                }
+                let last = last(one);
+                (
+                    Fate::Deferred { due: due as i64, delay_told: recipient.delay_told || late, last },
+                    Next::Due(due),
+                )
+            }
+            Verdict::Deferred | Verdict::Failed => {
+                if message.reverse_path.is_null() && notice::is_double_bounce(message) {
+                    let text =
+                        format!("nobody can be told that {} did not get this: held", recipient.address);
+                    conclusion.events.push(Event::Note { text });
+                    (Fate::Held, Next::Held)
+                } else {
+                    if notify.failure {
+                        conclusion.news.push(News::new(one, Report::Failed));
+                    }
+                    (Fate::Closed, Next::Gone)
+                }
+            }
+            done => {
+                let report = match done {
+                    Verdict::Relayed { dsn: false } => Some(Report::Relayed),
+                    Verdict::Kept(_) => Some(Report::Delivered),
+                    Verdict::Expanded(_) => Some(Report::Expanded),
+                    _ => None,
+                };
+                if let Some(report) = report.filter(|_| notify.success && !message.reverse_path.is_null()) {
+                    conclusion.news.push(News::new(one, report));
+                }
+                (Fate::Closed, Next::Gone)
+            }
+        };
+        conclusion.changes.push(RecipientChange { message: message.id, position: recipient.position, fate });
+        conclusion.nexts.push((recipient.position, next));
+    }
+    conclusion
+}
+
+fn notify(recipient: &QueuedRecipient) -> Notify {
+    let parameters = RcptParameters::parse(&recipient.parameters).unwrap_or_default();
+    parameters.notify.unwrap_or(USUAL)
+}
+
+/// The last attempt for people, and for [`crate::Summary`]: `host: reply`.
+fn last(one: &Settled) -> String {
+    if one.host.is_empty() { one.reply.clone() } else { format!("{}: {}", one.host, one.reply) }
+}
+
+fn notified(
+    message: &QueuedMessage,
+    report: notice::Notice,
+    conclusion: &mut Conclusion,
+    new: &mut Vec<NewMessage>,
+) {
+    let Some(notice) = report.message else {
+        // Nobody to tell: what failed is kept instead of closed.
+        for change in &mut conclusion.changes {
+            if matches!(change.fate, Fate::Closed) && report.failed.contains(&change.position) {
+                change.fate = Fate::Held;
+            }
+        }
+        for (position, next) in &mut conclusion.nexts {
+            if *next == Next::Gone && report.failed.contains(position) {
+                *next = Next::Held;
+            }
+        }
+        let text = "it failed and there is nobody to tell (no domain here has a postmaster): held".to_owned();
+        conclusion.events.push(Event::Note { text });
+        return;
+    };
+    conclusion.events.push(Event::Notified {
+        kind: report.kind.to_owned(),
+        notice: notice.id,
+        to: report.to,
+        recipients: report.recipients,
+    });
+    tracing::info!(message = %message.id, notice = %notice.id, kind = report.kind, "notified");
+    new.push(notice);
+}
+
+/// Tries until the store takes it or says that it never will: what happened, happened.
+async fn record(shared: &Shared, changes: &[RecipientChange], new: &[NewMessage]) -> Result<(), StoreError> {
+    loop {
+        if changes.is_empty() && new.is_empty() {
+            return Ok(());
+        }
+        match shared.store.record(changes.to_vec(), new.to_vec()).await {
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, "cannot record now; trying again");
+                tokio::time::sleep(RECORD_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// When the whole cannot be recorded (an account went away meanwhile, say): what is certain is closed, the rest is
+/// tried again later.
+async fn fall_back(shared: &Shared, message: &QueuedMessage, settled: Vec<Settled>, error: &StoreError) {
+    let rules = shared.rules();
+    let now = shared.clock.now();
+    let (mut changes, mut nexts) = (Vec::new(), Vec::new());
+    for one in &settled {
+        let (fate, next) = match one.verdict {
+            Verdict::Relayed { .. } => (Fate::Closed, Next::Gone),
+            _ => {
+                let attempts = one.recipient.attempts;
+                let due = shared.state().schedule.retry_at(&rules.settings.backoff, attempts, now);
+                let last = format!("451 4.3.0 {error}");
+                let delay_told = one.recipient.delay_told;
+                (Fate::Deferred { due: due as i64, delay_told, last }, Next::Due(due))
+            }
+        };
+        changes.push(RecipientChange { message: message.id, position: one.recipient.position, fate });
+        nexts.push((one.recipient.position, next));
+    }
+    if let Err(error) = record(shared, &changes, &[]).await {
+        tracing::error!(message = %message.id, %error, "cannot record that a delivery failed");
+    }
+    let mut events = vec![Event::Note { text: format!("could not be recorded: {error}") }];
+    events.extend(attempts(&settled, &nexts));
+    tell(shared, message.id, events, &[]);
+    shared.settle(message.id, &nexts);
+}
+
+/// The trail's events: one for recipients with the same outcome.
+fn attempts(settled: &[Settled], nexts: &[(u32, Next)]) -> Vec<Event> {
+    let nexts: HashMap<u32, Next> = nexts.iter().copied().collect();
+    let mut events: Vec<Event> = Vec::new();
+    for one in settled {
+        let recipient = one.recipient.address.to_string();
+        let outcome = match &one.verdict {
+            Verdict::Relayed { .. } => Outcome::Delivered,
+            Verdict::Deferred => Outcome::Deferred,
+            Verdict::Failed => Outcome::Failed,
+            Verdict::Kept(kept) | Verdict::Expanded(kept) => {
+                events.extend(kept.iter().map(|keep| delivered(&recipient, keep)));
+                events.extend(one.notes.iter().map(|text| Event::Note { text: text.clone() }));
+                continue;
+            }
+            Verdict::Forwarded => {
+                events.extend(one.notes.iter().map(|text| Event::Note { text: text.clone() }));
+                continue;
+            }
+            Verdict::Held | Verdict::Discarded => {
+                events.push(Event::Note { text: format!("{recipient}: {}", one.reply) });
+                continue;
+            }
+            Verdict::NotTried | Verdict::Dropped => continue,
+        };
+        let (outcome, next) = match nexts.get(&one.recipient.position) {
+            Some(Next::Due(due)) => (outcome, Some(*due as i64)),
+            // Given up, though the last answer was temporary.
+            _ if outcome == Outcome::Deferred => (Outcome::Failed, None),
+            _ => (outcome, None),
+        };
+        let (host, tls, reply) = (one.host.clone(), one.tls.clone(), one.reply.clone());
+        merge(&mut events, Event::Attempt { recipients: vec![recipient], host, tls, outcome, reply, next });
+        for text in &one.notes {
+            let note = Event::Note { text: text.clone() };
+            if !events.contains(&note) {
+                events.push(note);
+            }
+        }
+    }
+    events
+}
+
+/// Adds an attempt, or its recipient to one that is otherwise equal.
+fn merge(events: &mut Vec<Event>, new: Event) {
+    let Event::Attempt { recipients, host, tls, outcome, reply, next } = &new else {
+        return events.push(new);
+    };
+    for event in events.iter_mut() {
+        if let Event::Attempt { recipients: all, host: h, tls: t, outcome: o, reply: r, next: n } = event
+            && (&*h, &*t, &*o, &*r, &*n) == (host, tls, outcome, reply, next)
+        {
+            all.extend(recipients.iter().cloned());
+            return;
+        }
+    }
+    events.push(new);
+}
+
+fn delivered(recipient: &str, keep: &Keep) -> Event {
+    let delivery = Delivery {
+        recipient: recipient.to_owned(),
+        account: keep.address.to_string(),
+        mailbox: keep.mailbox.clone(),
+    };
+    Event::Delivered { delivery }
+}
+
+/// Tells the trail about the message, and about those that came of it.
+fn tell(shared: &Shared, id: Id, events: Vec<Event>, new: &[NewMessage]) {
+    for event in events {
+        tracing::info!(message = %id, ?event, "queue");
+        shared.store.tell(Entry::now(id, event));
+    }
+    for message in new.iter().filter(|message| message.id != id) {
+        let all = message.local.iter().map(|copy| copy.recipient.to_string());
+        let remote = message.remote.iter().map(|recipient| recipient.address.to_string());
+        let delivered = message.local.iter().map(|copy| Delivery {
+            recipient: copy.recipient.to_string(),
+            account: account_of(shared, copy.account).unwrap_or_else(|| copy.recipient.to_string()),
+            mailbox: copy.mailbox.clone(),
+        });
+        let event = Event::Accepted {
+            origin: message.origin.clone(),
+            from: sender(&message.reverse_path),
+            recipients: all.chain(remote).collect(),
+            delivered: delivered.collect(),
+            size: message.body.size() + message.trace.len() as u64,
+            verdicts: Vec::new(),
+        };
+        shared.store.tell(Entry::now(message.id, event));
+    }
+}
+
+fn account_of(shared: &Shared, id: Id) -> Option<String> {
+    Some(shared.store.account_by_id(id).ok()??.address.to_string())
+}

@@ -1,0 +1,172 @@
+//! Recipients whose mailbox is on this machine: what `delivery` plans, as messages for the store.
+
+use crate::conclude::{Settled, Verdict};
+use crate::deadline::passed_on;
+use crate::shared::Shared;
+use address::{Address, ReversePath};
+use delivery::{Action, Forward, Incoming, Keep};
+use smtp::Reply;
+use smtp::parameter::{MailParameters, OriginalRecipient, RcptParameters};
+use store::queue::{NewMessage, NewRecipient, QueuedMessage, QueuedRecipient};
+use store::{Body, Id};
+
+/// Octets of a message that are searched for its header's `Delivered-To`.
+const MAX_SEARCHED: usize = 256 << 10;
+
+/// Plans the recipients. The new messages are to be recorded in the transaction that settles them.
+pub(crate) async fn deliver(
+    shared: &Shared,
+    message: &QueuedMessage,
+    recipients: Vec<QueuedRecipient>,
+) -> (Vec<Settled>, Vec<NewMessage>) {
+    if recipients.is_empty() {
+        return (Vec::new(), Vec::new());
+    }
+    let read = async {
+        let body = shared.body(message).await.map_err(|error| error.to_string())?;
+        let start = body.read(MAX_SEARCHED).await.map_err(|error| error.to_string())?;
+        Ok::<_, String>((body, [&message.trace[..], &start].concat()))
+    };
+    let (body, header) = match read.await {
+        Ok(read) => read,
+        Err(error) => {
+            tracing::error!(message = %message.id, %error, "cannot read a queued body");
+            let reply = "451 4.3.0 the message cannot be read from disk now";
+            let deferred = |r| Settled::here(r, Verdict::Deferred, reply);
+            return (recipients.into_iter().map(deferred).collect(), Vec::new());
+        }
+    };
+    let (mut settled, mut new) = (Vec::new(), Vec::new());
+    let mut copies = copy_of(message, body.clone());
+    let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
+    let onward = passed_on(message, &parameters, shared.clock.now());
+    for recipient in recipients {
+        let incoming = Incoming {
+            reverse_path: &message.reverse_path,
+            header: &header,
+            size: message.body_size + message.trace.len() as u64,
+        };
+        match delivery::plan(&shared.directory, &recipient.address, &incoming) {
+            Ok(actions) => {
+                settled.push(apply(message, &body, recipient, actions, &onward, &mut copies, &mut new))
+            }
+            Err(error) => {
+                let reply = format!("451 4.3.0 the directory cannot be read now: {error}");
+                settled.push(Settled::here(recipient, Verdict::Deferred, &reply));
+            }
+        }
+    }
+    if !copies.local.is_empty() {
+        new.push(copies);
+    }
+    (settled, new)
+}
+
+fn apply(
+    message: &QueuedMessage,
+    body: &Body,
+    recipient: QueuedRecipient,
+    actions: Vec<Action>,
+    onward: &str,
+    copies: &mut NewMessage,
+    new: &mut Vec<NewMessage>,
+) -> Settled {
+    let (mut kept, mut forwards): (Vec<Keep>, Vec<Forward>) = (Vec::new(), Vec::new());
+    for action in actions {
+        match action {
+            Action::Keep(keep) => kept.push(keep),
+            Action::Forward(forward) => forwards.push(forward),
+            Action::Refuse(reply) => {
+                let verdict = if reply.is_permanent() { Verdict::Failed } else { Verdict::Deferred };
+                return Settled::here(recipient, verdict, &text(&reply));
+            }
+        }
+    }
+    copies.local.extend(kept.iter().map(|keep| keep.copy(&recipient.address)));
+    let several = kept.len() + forwards.len() > 1;
+    let mut notes = Vec::new();
+    if !forwards.is_empty() {
+        let forwarded = forward(message, body, &recipient, &forwards, onward, several);
+        let to: Vec<String> = forwards.iter().map(|forward| forward.address.to_string()).collect();
+        notes.push(format!("{} goes on to {} as {}", recipient.address, to.join(", "), forwarded.id));
+        new.push(forwarded);
+    }
+    let verdict = match (forwards.is_empty(), several) {
+        (true, _) => Verdict::Kept(kept),
+        (false, true) => Verdict::Expanded(kept),
+        (false, false) => Verdict::Forwarded,
+    };
+    Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
+}
+
+/// A message for the addresses that an alias leads to (RFC 3461 §5.2.7).
+fn forward(
+    message: &QueuedMessage,
+    body: &Body,
+    recipient: &QueuedRecipient,
+    forwards: &[Forward],
+    onward: &str,
+    several: bool,
+) -> NewMessage {
+    let mut parameters = RcptParameters::parse(&recipient.parameters).unwrap_or_default();
+    parameters.orcpt = parameters.orcpt.or_else(|| OriginalRecipient::try_from(&recipient.address).ok());
+    if several && let Some(notify) = &mut parameters.notify {
+        // RFC 3461 §5.2.7.3: the sender gets "expanded" instead. With nothing left it is written NEVER.
+        notify.success = false;
+    }
+    let parameters = parameters.to_string().trim_start().to_owned();
+    let trace = forwards.first().map_or(&b""[..], |forward| &forward.trace[..]);
+    let remote = forwards.iter().map(|forward| NewRecipient {
+        address: forward.address.clone(),
+        parameters: parameters.clone(),
+        due: 0,
+        held: false,
+    });
+    NewMessage {
+        id: Id::generate(),
+        trace: [trace, &message.trace[..]].concat().into(),
+        remote: remote.collect(),
+        parameters: onward.to_owned(),
+        ..copy_of(message, body.clone())
+    }
+}
+
+/// The message again, without recipients.
+fn copy_of(message: &QueuedMessage, body: Body) -> NewMessage {
+    NewMessage {
+        id: message.id,
+        reverse_path: message.reverse_path.clone(),
+        parameters: message.parameters.clone(),
+        body,
+        trace: message.trace.clone(),
+        origin: message.origin.clone(),
+        local: Vec::new(),
+        remote: Vec::new(),
+    }
+}
+
+/// Puts a message of ours into the mailbox of `to` in the same transaction, if it is here and takes it; else queues it.
+pub(crate) fn address_to(shared: &Shared, mut new: NewMessage, to: &Address, parameters: &str) -> NewMessage {
+    let rules = shared.rules();
+    let null = ReversePath::Null;
+    let is_here = matches!(rules.way(&shared.directory, &null, to, true), Ok(crate::routing::Name::Here));
+    let incoming = Incoming { reverse_path: &null, header: b"", size: new.body.size() };
+    let actions = if is_here { delivery::plan(&shared.directory, to, &incoming).ok() } else { None };
+    let keeps = actions.unwrap_or_default().into_iter().map(|action| match action {
+        Action::Keep(keep) => Some(keep.copy(to)),
+        Action::Forward(_) | Action::Refuse(_) => None,
+    });
+    match keeps.collect::<Option<Vec<_>>>() {
+        Some(copies) if !copies.is_empty() => new.local = copies,
+        _ => {
+            let parameters = parameters.to_owned();
+            new.remote = vec![NewRecipient { address: to.clone(), parameters, due: 0, held: false }];
+        }
+    }
+    new
+}
+
+fn text(reply: &Reply) -> String {
+    let enhanced = reply.enhanced().map(|code| format!("{code} ")).unwrap_or_default();
+    format!("{} {enhanced}{}", reply.code(), reply.lines().join(" "))
+}

@@ -1,0 +1,262 @@
+//! Notifications: which, to whom, and as a message of its own.
+//!
+//! A failure of a message that has no sender (itself a notification, as a rule) is told to the postmaster; when that
+//! fails too, the message is held, because there is nobody left to tell.
+
+use crate::conclude::Settled;
+use crate::here;
+use crate::shared::Shared;
+use address::{Address, ReversePath};
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use bytes::Bytes;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
+use message::{Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Return, Status};
+use smtp::parameter::{MailParameters, RcptParameters, Ret};
+use store::queue::{NewMessage, QueuedMessage, QueuedRecipient};
+use store::trail::Origin;
+use store::{Body, Id, StoreError};
+
+/// The session that double bounces name as their origin.
+const DOUBLE_BOUNCE: &str = "double-bounce";
+
+/// What a recipient's part says. Times in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Report {
+    Failed,
+    Delayed { until: u64 },
+    Delivered,
+    Relayed,
+    Expanded,
+}
+
+/// One recipient's part.
+#[derive(Debug)]
+pub(crate) struct News {
+    recipient: QueuedRecipient,
+    report: Report,
+    host: String,
+    reply: String,
+}
+
+impl News {
+    pub(crate) fn new(one: &Settled, report: Report) -> Self {
+        Self { recipient: one.recipient.clone(), report, host: one.host.clone(), reply: one.reply.clone() }
+    }
+}
+
+/// A notification written.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    /// `None`: there is nobody to tell.
+    pub(crate) message: Option<NewMessage>,
+    pub(crate) kind: &'static str,
+    pub(crate) to: String,
+    pub(crate) recipients: Vec<String>,
+    /// Positions of those that failed.
+    pub(crate) failed: Vec<u32>,
+}
+
+/// Whether the message tells the postmaster of a notification that could not be delivered.
+pub(crate) fn is_double_bounce(message: &QueuedMessage) -> bool {
+    message.origin.session == DOUBLE_BOUNCE
+}
+
+/// Writes one notification for all the news about a message. `None` when there are none worth it.
+pub(crate) async fn write(
+    shared: &Shared,
+    message: &QueuedMessage,
+    news: Vec<News>,
+) -> Result<Option<Notice>, StoreError> {
+    let kind = kind(&news);
+    let recipients: Vec<String> = news.iter().map(|one| one.recipient.address.to_string()).collect();
+    let failed = news.iter().filter(|one| one.report == Report::Failed);
+    let failed: Vec<u32> = failed.map(|one| one.recipient.position).collect();
+    let (to, double) = match &message.reverse_path {
+        ReversePath::Address(sender) => (Some(sender.clone()), false),
+        ReversePath::Null => (shared.postmaster(), true),
+    };
+    let Some(to) = to else {
+        return Ok(Some(Notice { message: None, kind, to: String::new(), recipients, failed }));
+    };
+    let id = Id::generate();
+    let body = build(shared, message, &news, &to).await?;
+    let session = if double { DOUBLE_BOUNCE.to_owned() } else { message.origin.session.clone() };
+    let new = NewMessage {
+        id,
+        reverse_path: ReversePath::Null,
+        parameters: parameters(&body),
+        body: Body::from_bytes(body),
+        trace: Bytes::new(),
+        origin: Origin { session, via: "local".into(), ..Origin::default() },
+        local: Vec::new(),
+        remote: Vec::new(),
+    };
+    let new = here::address_to(shared, new, &to, "");
+    Ok(Some(Notice { message: Some(new), kind, to: to.to_string(), recipients, failed }))
+}
+
+fn kind(news: &[News]) -> &'static str {
+    if news.iter().any(|one| one.report == Report::Failed) {
+        "failure"
+    } else if news.iter().any(|one| matches!(one.report, Report::Delayed { .. })) {
+        "delay"
+    } else {
+        "success"
+    }
+}
+
+/// What the next server has to be told of the notification: it may return an 8-bit message whole.
+fn parameters(body: &[u8]) -> String {
+    if body.is_ascii() { String::new() } else { "BODY=8BITMIME".to_owned() }
+}
+
+async fn build(
+    shared: &Shared,
+    message: &QueuedMessage,
+    news: &[News],
+    to: &Address,
+) -> Result<Vec<u8>, StoreError> {
+    let rules = shared.rules();
+    let settings = &rules.settings;
+    let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
+    // One octet more than is returned whole, so that a longer message is seen to be longer.
+    let start = shared.body(message).await?.read(MAX_RETURNED + 1).await;
+    let start = start.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    let original = [&message.trace[..], &start].concat();
+    let now = zoned(shared.clock.now());
+    let arrival = zoned(message.id.unix_ms().max(0) as u64);
+    let details: Vec<Details> = news.iter().map(Details::of).collect();
+    let recipients: Vec<RecipientReport<'_>> = details.iter().map(|one| one.report(&now)).collect();
+    let language = shared.directory.language_of(to).unwrap_or_default().unwrap_or_default();
+    let envelope_id = parameters.envid.as_ref().map(|id| id.as_str());
+    let ret = if parameters.ret == Some(Ret::Headers) { Return::Headers } else { Return::Full };
+    let report = message::Report {
+        reporting_mta: &settings.hostname,
+        from: &settings.dsn_sender,
+        to,
+        arrival: Some(&arrival),
+        envelope_id,
+        queue_id: &message.id.to_string(),
+        language: Language::choose(&language),
+        recipients: &recipients,
+        original: Original { message: &original, ret, smtputf8: parameters.smtputf8 },
+    };
+    let mut random = [0; 16];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| StoreError::Unavailable("the system gives no random numbers".into()))?;
+    Ok(report.build(&now, random))
+}
+
+/// What a recipient's report borrows from.
+struct Details<'a> {
+    news: &'a News,
+    original_recipient: Option<String>,
+    until: Option<Zoned>,
+    remote: Option<&'a str>,
+    status: Option<Status>,
+}
+
+impl<'a> Details<'a> {
+    fn of(news: &'a News) -> Self {
+        let parameters = RcptParameters::parse(&news.recipient.parameters).unwrap_or_default();
+        let until = match news.report {
+            Report::Delayed { until } => Some(zoned(until)),
+            _ => None,
+        };
+        Self {
+            news,
+            original_recipient: parameters.orcpt.map(|o| format!("{};{}", o.kind(), o.address())),
+            until,
+            remote: remote(&news.host),
+            status: status(news.report, &news.reply),
+        }
+    }
+
+    fn report(&'a self, now: &'a Zoned) -> RecipientReport<'a> {
+        let action = match self.news.report {
+            Report::Failed => Action::Failed,
+            Report::Delayed { .. } => Action::Delayed { until: self.until.as_ref() },
+            Report::Delivered => Action::Delivered,
+            Report::Relayed => Action::Relayed,
+            Report::Expanded => Action::Expanded,
+        };
+        let diagnostic = match self.news.report {
+            Report::Delivered | Report::Expanded => None,
+            _ if self.remote.is_some() => Some(Diagnostic::Smtp(&self.news.reply)),
+            _ => Some(Diagnostic::Local(&self.news.reply)),
+        };
+        RecipientReport {
+            recipient: &self.news.recipient.address,
+            original_recipient: self.original_recipient.as_deref(),
+            action,
+            status: self.status.unwrap_or_else(unknown),
+            remote: self.remote,
+            diagnostic,
+            last_attempt: Some(now),
+        }
+    }
+}
+
+/// The name in `mx.example.org [192.0.2.1]:25`; an answer came only from somebody with an address and port.
+fn remote(host: &str) -> Option<&str> {
+    let answered = host.contains(':') || host.contains('[');
+    let end = host.find(['[', ' ', '(', ':']).unwrap_or(host.len());
+    Some(host.get(..end)?.trim()).filter(|name| answered && !name.is_empty())
+}
+
+/// The status that goes with a reply: its own, else one of its class.
+fn status(report: Report, reply: &str) -> Option<Status> {
+    if !matches!(report, Report::Failed | Report::Delayed { .. }) {
+        return Status::new(2, 0, 0).ok();
+    }
+    let said = reply.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<Status>().ok());
+    // `550-5.1.1 text` of several lines.
+    let joined = || reply.get(4..)?.split_ascii_whitespace().next()?.parse::<Status>().ok();
+    let class = if reply.starts_with('4') { 4 } else { 5 };
+    let class = if matches!(report, Report::Delayed { .. }) { 4 } else { class };
+    said.or_else(joined).filter(|status| status.class() != 2).or_else(|| Status::new(class, 0, 0).ok())
+}
+
+fn unknown() -> Status {
+    Status::new(5, 0, 0).unwrap_or_else(|_| unreachable!("5.0.0 is a status"))
+}
+
+/// In the machine's own time zone, as mail writes its dates.
+fn zoned(unix_ms: u64) -> Zoned {
+    let time = Timestamp::from_millisecond(unix_ms as i64).unwrap_or(Timestamp::MAX);
+    time.to_zoned(TimeZone::system())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_only_when_it_answered() {
+        for (host, expected) in [
+            ("mx.example.org [192.0.2.1]:25", Some("mx.example.org")),
+            ("mx.example.org[192.0.2.1]:25", Some("mx.example.org")),
+            ("mx.example.org:25", Some("mx.example.org")),
+            ("example.org", None),
+            ("", None),
+        ] {
+            assert_eq!(remote(host), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_that_of_the_reply() {
+        let delayed = Report::Delayed { until: 0 };
+        for (report, reply, expected) in [
+            (Report::Failed, "550 5.1.1 no such user", "5.1.1"),
+            (Report::Failed, "550-5.1.1 no\n550 5.1.1 such user", "5.1.1"),
+            (Report::Failed, "550 no", "5.0.0"),
+            (Report::Failed, "451 4.4.1 no answer", "4.4.1"),
+            (delayed, "421 busy", "4.0.0"),
+            (Report::Relayed, "250 2.1.5 ok", "2.0.0"),
+        ] {
+            assert_eq!(status(report, reply).unwrap().to_string(), expected, "{reply}");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! The driver: carries out what the schedule says.
+
+use crate::attempt::{attempt, locate};
+use crate::clock::Clock;
+use crate::routing::Rules;
+use crate::schedule::{Limits, Schedule, Step};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use directory::Directory;
+use smtp::parameter::MailParameters;
+use std::sync::Arc;
+use std::time::Duration;
+
+use store::{Id, QueueFeed, Store, StoreError};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+use transport::Carrier;
+
+/// Rows of the schedule read at a time at start.
+const PAGE: usize = 1_000;
+/// Messages taken from the feed before the schedule gets its turn.
+const MAX_TAKEN: usize = 100;
+/// When nothing is due.
+const LONG: Duration = Duration::from_secs(3600);
+/// After a page could not be read at start.
+const LOAD_PAUSE: Duration = Duration::from_secs(5);
+
+/// The queue's doors: [`Queue::start`].
+#[derive(Debug)]
+pub struct Queue;
+
+/// A running queue, to be commanded and stopped. Cheap to clone.
+#[derive(Clone)]
+pub struct QueueHandle {
+    pub(crate) shared: Arc<Shared>,
+    driver: Arc<tokio::sync::Mutex<Option<JoinHandle<JoinSet<()>>>>>,
+}
+
+impl std::fmt::Debug for QueueHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("QueueHandle")
+    }
+}
+
+impl Queue {
+    /// Starts the queue of this store: everything that was in flight is due at once. There is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Bug`] when the store's feed was taken before.
+    pub fn start(
+        store: Store,
+        directory: Directory,
+        carrier: Arc<dyn Carrier>,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<QueueHandle, StoreError> {
+        let feed =
+            store.queue_feed().ok_or_else(|| StoreError::Bug("the store has a queue already".into()))?;
+        let limits =
+            Limits { window: settings.window, jobs: settings.attempts, recipients: settings.recipients };
+        let schedule = Schedule::new(limits, Id::generate().get() as u64);
+        let rules = Rules::new(settings, 0);
+        let shared = Arc::new(Shared::new(store, directory, carrier, rules, clock, schedule));
+        let driver = tokio::spawn(drive(Arc::clone(&shared), feed));
+        Ok(QueueHandle { shared, driver: Arc::new(tokio::sync::Mutex::new(Some(driver))) })
+    }
+}
+
+impl QueueHandle {
+    /// New routes and schedule for what is attempted from now on. Limits of jobs and windows stay as they were.
+    pub fn reload(&self, settings: Settings) {
+        self.shared.set_rules(|before| Rules::new(settings, before.generation().wrapping_add(1)));
+        self.shared.wake.notify_one();
+    }
+
+    /// Takes no more jobs, waits for the running ones for at most `patience`, and leaves everything else as it is on
+    /// disk. Returns whether all could finish.
+    pub async fn stop(&self, patience: Duration) -> bool {
+        self.shared.stopping.send_replace(true);
+        let Some(driver) = self.driver.lock().await.take() else { return true };
+        let Ok(mut running) = driver.await else { return false };
+        let all = async { while running.join_next().await.is_some() {} };
+        let in_time = tokio::time::timeout(patience, all).await.is_ok();
+        running.abort_all();
+        in_time
+    }
+}
+
+/// Ends the process when the task it stands in panics: a queue that has stopped must not look alive.
+struct Fuse;
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the queue failed: the process ends, so that it is started anew");
+            std::process::abort();
+        }
+    }
+}
+
+async fn drive(shared: Arc<Shared>, mut feed: QueueFeed) -> JoinSet<()> {
+    let _fuse = Fuse;
+    let mut running = JoinSet::new();
+    let mut stopping = shared.stopping.subscribe();
+    let loading = tokio::spawn(load(Arc::clone(&shared)));
+    while !*stopping.borrow_and_update() {
+        let wakeup = start_due(&shared, &mut running);
+        tokio::select! {
+            fresh = feed.recv() => {
+                let Some(fresh) = fresh else { break };
+                shared.take(fresh);
+                (0..MAX_TAKEN).map_while(|_| feed.try_recv().ok()).for_each(|fresh| shared.take(fresh));
+            }
+            () = shared.wake.notified() => {}
+            () = tokio::time::sleep_until(wakeup) => {}
+            Some(_) = running.join_next() => {}
+            _ = stopping.changed() => {}
+        }
+    }
+    loading.abort();
+    running
+}
+
+/// Starts everything that can start now; says when there is more.
+fn start_due(shared: &Arc<Shared>, running: &mut JoinSet<()>) -> Instant {
+    let now = shared.clock.now();
+    let mut state = shared.state();
+    while let Some(step) = state.schedule.next(now) {
+        let shared = Arc::clone(shared);
+        running.spawn(async move {
+            let _fuse = Fuse;
+            match step {
+                Step::Locate(lane) => locate(shared, lane).await,
+                Step::Attempt(job) => attempt(shared, job).await,
+            }
+        });
+    }
+    let wait =
+        state.schedule.next_wakeup().map_or(LONG, |due| Duration::from_millis(due.saturating_sub(now)));
+    Instant::now() + wait.min(LONG)
+}
+
+/// Schedules what the disk has, page by page, while new mail is already served.
+async fn load(shared: Arc<Shared>) {
+    let _fuse = Fuse;
+    let mut after = None;
+    loop {
+        let page = match shared.blocking(move |store| store.schedule_page(after, PAGE)).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::error!(%error, "cannot read the queue");
+                tokio::time::sleep(LOAD_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(last) = page.last() else { return };
+        after = Some((last.message, last.recipient.position));
+        let loaded = Arc::clone(&shared);
+        let scheduled = tokio::task::spawn_blocking(move || {
+            for rows in page.chunk_by(|a, b| a.message == b.message) {
+                load_message(&loaded, rows);
+            }
+        });
+        if let Err(error) = scheduled.await {
+            tracing::error!(%error, "cannot schedule the queue");
+        }
+        shared.wake.notify_one();
+    }
+}
+
+fn load_message(shared: &Shared, rows: &[store::queue::Scheduled]) {
+    let Some(first) = rows.first() else { return };
+    let message = match shared.store.queued(first.message) {
+        Ok(Some((message, _))) => message,
+        Ok(None) => return,
+        Err(error) => {
+            return tracing::error!(message = %first.message, %error, "cannot read a queued message");
+        }
+    };
+    let rules = shared.rules();
+    let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
+    let start = crate::deadline::start(&message, &parameters);
+    for row in rows {
+        let lane = shared.lane(&message.reverse_path, &row.recipient, &rules);
+        let lane = lane.unwrap_or_else(|| shared.lane_here(&rules));
+        let due = start.max(row.recipient.due.max(0) as u64);
+        shared.add(message.id, &row.recipient, lane, due, &parameters);
+    }
+}

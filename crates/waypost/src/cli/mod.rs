@@ -107,11 +107,11 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Command::Check(args) => check::run(&cli.global, args),
         Command::Completions(args) => completions::run(&args),
+        Command::Send(args) => send::run(&cli.global, &args),
         // Each of these gets an arm of its own when its command is written.
         Command::Dev(_)
         | Command::Quickstart(_)
         | Command::Serve(_)
-        | Command::Send(_)
         | Command::Sendmail(_)
         | Command::Mail(_)
         | Command::Queue(_)

@@ -1,7 +1,18 @@
 //! `waypost send`: write a message and submit it, or try a server out step by step.
 
+pub(crate) mod destination;
+mod dialogue;
+mod interactive;
+pub(crate) mod letter;
+mod report;
+
+use crate::cli::Global;
 use crate::cli::values::{self, Dns, Json, Notify, PasswordStdin, Ret, Server, Tls};
+use crate::client::{self, Here};
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
 use address::{Address, Domain, ForwardPath, ReversePath};
+use letter::{Envelope, Letter};
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
@@ -103,9 +114,46 @@ impl Args {
         }
     }
 
+    /// The envelope's sender: who logs in, or who runs this, unless it is said.
+    fn sender(&self, here: &Here) -> Result<ReversePath, Failure> {
+        if let Some(from) = &self.from {
+            return Ok(from.clone());
+        }
+        let login = self.auth.as_deref().and_then(|user| user.parse().ok());
+        let own = login.or_else(|| here.address()).map(ReversePath::Address);
+        own.ok_or_else(|| Failure::usage(format!("{:?} makes no address: give one with --from", here.user)))
+    }
+
     /// The sender's address, unless it is `<>` or left out.
     pub fn from_address(&self) -> Option<&Address> {
         self.from.as_ref().and_then(ReversePath::address)
+    }
+}
+
+/// Carries it out.
+pub fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    args.check().map_err(Failure::usage)?;
+    if args.quit_after == Some(Stage::Auth) && args.auth.is_none() {
+        return Err(Failure::usage("--quit-after auth: name a user with --auth"));
+    }
+    let config = configuration(global, args)?;
+    let here = Here::new(config.as_ref());
+    let destination = destination::choose(args, config.as_ref(), &here)?;
+    let sender = args.sender(&here)?;
+    // From must name somebody, whatever the envelope says (RFC 5322 §3.6.2).
+    let author = sender.address().cloned().or_else(|| here.address());
+    let author = author.ok_or_else(|| Failure::usage("--from: name somebody for the From field"))?;
+    let letter = Letter::new(args, &author, &here)?;
+    let envelope = Envelope::new(args, sender)?;
+    client::block_on(dialogue::run(args, &here, destination, &letter, &envelope))
+}
+
+/// A server that is named needs no configuration, and does not fail for a wrong one that nobody named.
+fn configuration(global: &Global, args: &Args) -> Result<Option<Config>, Failure> {
+    match global.load_if_any() {
+        Ok(found) => Ok(found.map(|(_, config)| config)),
+        Err(_) if args.server.is_some() && global.config.is_none() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -127,6 +175,21 @@ pub enum Stage {
     Rcpt,
     /// The 354 to DATA; the connection is then closed
     Data,
+}
+
+impl Stage {
+    /// As `--quit-after` names it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Ehlo => "ehlo",
+            Self::Starttls => "starttls",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+        }
+    }
 }
 
 /// A SASL mechanism.

@@ -1,0 +1,187 @@
+//! Where `send` sends to: the server that is named, else the configured one, else dev's.
+
+use super::{Args, Mechanism, Stage};
+use crate::cli::values::{Server, Tls};
+use crate::client::{Here, Login, Place, Settings, place_of};
+use crate::config::{Config, Delivery, Endpoint, Peer, SMTP_PORT, SMTPS_PORT, Service, Target};
+use crate::exit::Failure;
+use crate::output;
+use address::Host;
+use sasl::{Hash, Mechanism as Sasl};
+use smtp::client::{Protocol, Stage as At};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The port of submission (RFC 6409 §3.1), for whoever logs in.
+const SUBMISSION_PORT: u16 = 587;
+/// Dev's ports (DESIGN.md): for all, and for those who log in.
+const DEV: (u16, u16) = (1025, 1587);
+/// The socket in the data folder that identifies local users by itself.
+pub(crate) const SUBMIT_SOCKET: &str = "submit.sock";
+
+/// Whom to call, and as whom.
+pub(super) struct Destination {
+    pub(super) settings: Settings,
+    pub(super) login: Option<Login>,
+    /// Nothing was named or configured, so that this is dev's.
+    pub(super) is_dev: bool,
+}
+
+pub(super) fn choose(args: &Args, config: Option<&Config>, here: &Here) -> Result<Destination, Failure> {
+    let mut destination = match (&args.server, config) {
+        (Some(server), _) => named(args, server, here)?,
+        (None, Some(config)) => configured(args, config, here)?,
+        (None, None) => dev(args, here),
+    };
+    let settings = &mut destination.settings;
+    settings.helo = here.helo(args.helo.as_ref());
+    settings.dns = match (args.dns.dns, config) {
+        (Some(server), _) => vec![server],
+        (None, config) => config.map(|config| config.dns.servers.clone()).unwrap_or_default(),
+    };
+    if args.tls != Tls::Auto {
+        settings.tls = args.tls;
+    }
+    if args.quit_after == Some(Stage::Starttls) && settings.tls == Tls::Auto && !settings.implicit_tls {
+        settings.tls = Tls::Starttls;
+    }
+    settings.stop_after = args.quit_after.and_then(stage);
+    if let Some(user) = &args.auth {
+        destination.login = Some(login(args, user, &settings.place)?);
+    }
+    // A password is for one server only, and whoever asks for TLS wants to know who answers.
+    let asked = destination.login.is_some() || matches!(args.tls, Tls::Starttls | Tls::Smtps);
+    settings.verified = (settings.verified || asked) && !args.insecure;
+    Ok(destination)
+}
+
+fn named(args: &Args, server: &Server, here: &Here) -> Result<Destination, Failure> {
+    let port = match (args.tls, &args.auth) {
+        (Tls::Smtps, _) => SMTPS_PORT,
+        (_, Some(_)) => SUBMISSION_PORT,
+        _ => SMTP_PORT,
+    };
+    let place = place_of(server, port).ok_or_else(|| {
+        Failure::usage("--server: write HOST[:PORT], smtp://, smtps://, lmtp:// or unix:/path")
+    })?;
+    let mut settings = Settings::new(place, here.helo(None));
+    settings.implicit_tls = server.implicit_tls();
+    if server.is_lmtp() {
+        settings.protocol = Protocol::Lmtp;
+    }
+    Ok(Destination { settings, login: None, is_dev: false })
+}
+
+/// The smart host; else this machine's own server: its socket for local users, or its submission port for whoever
+/// logs in.
+fn configured(args: &Args, config: &Config, here: &Here) -> Result<Destination, Failure> {
+    if let Delivery { to: Target::Smtp { peer, implicit_tls }, credentials, tls, .. } = &config.delivery {
+        let mut settings = Settings::new(Place::Tcp(peer.clone()), here.helo(None));
+        settings.implicit_tls = *implicit_tls;
+        settings.verified = *tls == crate::config::TlsLevel::Verified;
+        if !implicit_tls && *tls != crate::config::TlsLevel::Opportunistic {
+            settings.tls = Tls::Starttls;
+        }
+        let login = credentials.as_ref().map(|known| {
+            let secret = known.read_password()?;
+            Ok::<_, crate::config::Error>(Login {
+                user: known.username.clone(),
+                secret,
+                mechanism: None,
+                server: None,
+            })
+        });
+        return Ok(Destination { settings, login: login.transpose()?, is_dev: false });
+    }
+    let socket = config.data.join(SUBMIT_SOCKET);
+    if args.auth.is_none() && socket.exists() {
+        let settings = Settings::new(Place::Unix(socket), here.helo(None));
+        return Ok(Destination { settings, login: None, is_dev: false });
+    }
+    let services: &[Service] = match args.auth {
+        Some(_) => &[Service::Submission, Service::Submissions],
+        None => &[Service::Smtp, Service::Submission, Service::Submissions],
+    };
+    let own = services.iter().find_map(|service| {
+        config.listen.iter().find_map(|listener| {
+            let place = own_place(&listener.endpoint).filter(|_| listener.service == *service)?;
+            Some((place, service.implicit_tls()))
+        })
+    });
+    let (place, implicit_tls) = own.ok_or_else(|| {
+        Failure::no(
+            "the configuration has no smart host and no submission listener: name a server with --server",
+        )
+    })?;
+    let mut settings = Settings::new(place, here.helo(None));
+    settings.implicit_tls = implicit_tls;
+    Ok(Destination { settings, login: None, is_dev: false })
+}
+
+/// Where one's own listener is reached from the same machine.
+fn own_place(endpoint: &Endpoint) -> Option<Place> {
+    let address = match endpoint {
+        Endpoint::Unix(path) => return Some(Place::Unix(path.clone())),
+        Endpoint::Tcp(address) if address.port() == 0 => return None,
+        Endpoint::Tcp(address) => *address,
+    };
+    // [::] takes IPv4 too, and is IPv4 alone where there is no IPv6.
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    Some(at(SocketAddr::new(ip, address.port())))
+}
+
+fn dev(args: &Args, here: &Here) -> Destination {
+    let port = if args.auth.is_some() { DEV.1 } else { DEV.0 };
+    let place = at(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    Destination { settings: Settings::new(place, here.helo(None)), login: None, is_dev: true }
+}
+
+fn at(address: SocketAddr) -> Place {
+    Place::Tcp(Peer { host: Host::Literal(address.ip().into()), port: address.port() })
+}
+
+fn login(args: &Args, user: &str, place: &Place) -> Result<Login, Failure> {
+    let mechanism = args.mechanism.map(Sasl::from);
+    let secret = match mechanism {
+        // The certificate is the credential.
+        Some(Sasl::External) => address::Secret::new(String::new()),
+        _ => output::password(&format!("password of {user}"), args.password.password_stdin)?,
+    };
+    let server = match place {
+        Place::Tcp(peer) => Some((peer.host.to_string(), peer.port)),
+        Place::Unix(_) => None,
+    };
+    Ok(Login { user: user.to_owned(), secret, mechanism, server })
+}
+
+/// Those stages that the dialogue itself stops after; at the others it is our turn anyway.
+fn stage(stage: Stage) -> Option<At> {
+    match stage {
+        Stage::Connect => Some(At::Connect),
+        Stage::Mail => Some(At::Mail),
+        Stage::Rcpt => Some(At::Rcpt),
+        Stage::Data => Some(At::Data),
+        Stage::Ehlo | Stage::Starttls | Stage::Auth => None,
+    }
+}
+
+impl From<Mechanism> for Sasl {
+    fn from(mechanism: Mechanism) -> Self {
+        let scram = |hash, plus| Self::Scram { hash, plus };
+        match mechanism {
+            Mechanism::Plain => Self::Plain,
+            Mechanism::Login => Self::Login,
+            Mechanism::CramMd5 => Self::CramMd5,
+            Mechanism::ScramSha1 => scram(Hash::Sha1, false),
+            Mechanism::ScramSha1Plus => scram(Hash::Sha1, true),
+            Mechanism::ScramSha256 => scram(Hash::Sha256, false),
+            Mechanism::ScramSha256Plus => scram(Hash::Sha256, true),
+            Mechanism::External => Self::External,
+            Mechanism::Xoauth2 => Self::XOAuth2,
+            Mechanism::Oauthbearer => Self::OAuthBearer,
+        }
+    }
+}

@@ -80,17 +80,18 @@ impl Session {
                 (535, (5, 7, 8), "authentication failed")
             }
         };
-        let ip = self.client_ip();
-        let peer = ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
-        let user = name.escape_debug();
-        tracing::warn!(session = %self.id, "auth failed protocol=smtp peer={peer} user={user} reason={failure:?}");
         if code != 535 {
+            tracing::debug!(session = %self.id, %failure, "AUTH not understood");
             return Decision::Refuse(Reply::new(code, enhanced, words));
         }
+        let ip = self.client_ip();
+        let peer = ip.map_or_else(|| "unix".to_owned(), |ip| ip.to_string());
+        // As POP3 says it. The words and their order are a contract with fail2ban filters; what the client sent is quoted.
+        tracing::warn!(protocol = %"smtp", %peer, user = ?name, session = %self.id, reason = %failure, "auth failed");
         let counted = self.intake.auth_guard.failed(ip, name, Instant::now());
         tokio::time::sleep(counted.delay).await;
         if counted.shut_out.is_some() {
-            tracing::warn!(session = %self.id, "shut out protocol=smtp peer={peer}");
+            tracing::warn!(protocol = %"smtp", %peer, session = %self.id, "shut out for too many failed logins");
             return Decision::Close(Reply::new(421, (4, 7, 0), "too many failed logins"));
         }
         Decision::Refuse(Reply::new(code, enhanced, words))

@@ -1,7 +1,7 @@
 //! The store as its users see it: what is durable, what is removed, what is told to whom.
 
 use crate::directory::{AccountRecord, DomainKind, DomainRecord};
-use crate::mailbox::INBOX;
+use crate::mailbox::{INBOX, flag};
 use crate::queue::{Fate, LocalCopy, NewMessage, NewRecipient, RecipientChange};
 use crate::trail::{Entry, Event, Origin};
 use crate::{Body, Change, Id, Options, Store, StoreError};
@@ -312,4 +312,29 @@ async fn a_queued_message_goes_to_a_mailbox_with_its_body_in_one_transaction() {
         assert_eq!(read(&found.body).await.len(), size);
         assert_eq!(store.check().unwrap(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_mailbox_is_read_from_its_newest_message_and_remembers_what_was_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let new = NewMessage { local: vec![copy(account)], ..message(Body::from_bytes("x")) };
+        ids.push(new.id);
+        store.accept(new).await.unwrap();
+    }
+    let inbox = store.inbox(account).unwrap().id;
+    let uids = |before, limit| -> Vec<u32> {
+        store.messages_before(inbox, before, limit).unwrap().iter().map(|summary| summary.uid).collect()
+    };
+    assert_eq!((uids(u32::MAX, 2), uids(2, 2), uids(1, 2)), (vec![3, 2], vec![1], vec![]));
+    assert_eq!(store.uid_of(inbox, ids[1]).unwrap(), Some(2));
+    assert_eq!(store.uid_of(inbox, Id::generate()).unwrap(), None);
+    for _ in 0..2 {
+        store.add_flags(inbox, 2, flag::SEEN).await.unwrap();
+    }
+    store.add_flags(inbox, 9, flag::SEEN).await.unwrap();
+    let flags: Vec<u32> = store.messages(inbox, 0, 9).unwrap().iter().map(|summary| summary.flags).collect();
+    assert_eq!((flags, store.inbox(account).unwrap().unseen), (vec![0, flag::SEEN, 0], 2));
 }

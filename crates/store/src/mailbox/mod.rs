@@ -77,6 +77,21 @@ impl Store {
         self.inner.main.with(|db| sqlite::page(db, mailbox, after, limit))
     }
 
+    /// The newest `limit` messages below a UID (`u32::MAX`: of all), newest first.
+    pub fn messages_before(
+        &self,
+        mailbox: Id,
+        before: u32,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        self.inner.main.with(|db| sqlite::page_before(db, mailbox, before, limit))
+    }
+
+    /// The UID of a message by its id; of its newest copy when there are several.
+    pub fn uid_of(&self, mailbox: Id, message: Id) -> Result<Option<u32>, StoreError> {
+        self.inner.main.with(|db| sqlite::uid_of(db, mailbox, message))
+    }
+
     /// A copy with its body; large bodies stay on disk until read.
     pub fn message(&self, mailbox: Id, uid: u32) -> Result<Option<Message>, StoreError> {
         let Some((summary, prefix, body)) = self.inner.main.with(|db| sqlite::find(db, mailbox, uid))? else {
@@ -89,6 +104,11 @@ impl Store {
     /// Removes copies for good; returns how many were still there. All or none.
     pub async fn remove_messages(&self, mailbox: Id, uids: Vec<u32>) -> Result<usize, StoreError> {
         self.inner.committer.write(move |writer| sqlite::remove(writer, mailbox, &uids)).await
+    }
+
+    /// Sets the [`flag`]s of a message that it does not have yet; nothing happens when it has gone.
+    pub async fn add_flags(&self, mailbox: Id, uid: u32, flags: u32) -> Result<(), StoreError> {
+        self.inner.committer.write(move |writer| sqlite::add_flags(writer.db, mailbox, uid, flags)).await
     }
 
     /// Makes a folder; nothing happens when it is there.

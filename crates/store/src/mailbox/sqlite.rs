@@ -89,6 +89,33 @@ pub(super) fn page(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn page_before(
+    db: &Connection,
+    mailbox: Id,
+    before: u32,
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    let sql = "SELECT uid, id, body_size + length(prefix), received, flags FROM message \
+               WHERE mailbox = ? AND uid < ? ORDER BY uid DESC LIMIT ?";
+    let mut statement = db.prepare_cached(sql)?;
+    let rows = statement.query_map((mailbox, before, limit as i64), summary)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn uid_of(db: &Connection, mailbox: Id, message: Id) -> Result<Option<u32>, StoreError> {
+    let sql = "SELECT max(uid) FROM message WHERE id = ? AND mailbox = ?";
+    Ok(db.prepare_cached(sql)?.query_row((message, mailbox), |row| row.get(0))?)
+}
+
+pub(super) fn add_flags(db: &Connection, mailbox: Id, uid: u32, flags: u32) -> Result<(), StoreError> {
+    let sql = "UPDATE message SET flags = flags | ?3, modseq = 1 + (SELECT modseq FROM mailbox WHERE id = ?1) \
+               WHERE mailbox = ?1 AND uid = ?2 AND flags & ?3 != ?3";
+    if db.prepare_cached(sql)?.execute((mailbox, uid, flags))? > 0 {
+        db.prepare_cached("UPDATE mailbox SET modseq = modseq + 1 WHERE id = ?")?.execute([mailbox])?;
+    }
+    Ok(())
+}
+
 pub(super) fn find(
     db: &Connection,
     mailbox: Id,

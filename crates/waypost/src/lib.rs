@@ -19,6 +19,7 @@ pub mod commands;
 pub mod config;
 pub mod exit;
 pub mod output;
+pub mod privileges;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use address::Secret;
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 /// The longest password that is read, in octets; PAM and argon2 take fewer than this gladly.
 pub const MAX_PASSWORD: usize = 4096;
@@ -108,7 +108,8 @@ pub fn new_password(prompt: &str, stdin: bool) -> Result<Secret<String>, Failure
 fn password_from(input: &mut impl BufRead) -> Result<Secret<String>, Failure> {
     let mut line = Vec::new();
     let limit = MAX_PASSWORD as u64 + 2;
-    std::io::Read::take(input, limit)
+    input
+        .take(limit)
         .read_until(b'\n', &mut line)
         .map_err(|error| Failure::no(format!("cannot read the password: {error}")))?;
     if line.is_empty() {
@@ -121,6 +122,23 @@ fn password_from(input: &mut impl BufRead) -> Result<Secret<String>, Failure> {
     }
     let text = String::from_utf8(text.to_vec()).map_err(|_| Failure::usage("the password is not UTF-8"))?;
     Ok(Secret::new(text))
+}
+
+/// Asks a question that only `yes` answers with yes. Without a terminal nobody can, so `--yes` must have been given.
+pub fn confirm(question: &str) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!("{question} There is no terminal to ask at: say so with --yes")));
+    }
+    write!(std::io::stderr(), "{question} [yes/no] ")?;
+    let mut answer = String::new();
+    std::io::stdin().lock().take(16).read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "yes" | "y"))
+}
+
+/// A moment as people here read it, with the zone; `milliseconds` since 1970.
+pub fn moment(milliseconds: i64) -> String {
+    let when = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
+    when.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
 }
 
 /// Says something on standard error that is no reason to stop.

@@ -105,6 +105,12 @@ fn as_sendmail(words: Vec<OsString>) -> Vec<OsString> {
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
     let name = cli.command.name();
     match cli.command {
+        Command::Account(args) => account::run(&cli.global, args),
+        Command::Alias(args) => alias::run(&cli.global, args),
+        Command::Domain(args) => domain::run(&cli.global, args),
+        Command::Mail(args) => mail::run(&cli.global, args),
+        Command::Queue(args) => queue::run(&cli.global, args),
+        Command::Trail(args) => trail::run(&cli.global, args),
         Command::Check(args) => check::run(&cli.global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Send(args) => send::run(&cli.global, &args),
@@ -113,12 +119,6 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         | Command::Quickstart(_)
         | Command::Serve(_)
         | Command::Sendmail(_)
-        | Command::Mail(_)
-        | Command::Queue(_)
-        | Command::Trail(_)
-        | Command::Domain(_)
-        | Command::Account(_)
-        | Command::Alias(_)
         | Command::Bench(_) => Err(Failure::usage(format!("{name} is not built into this version"))),
     }
 }

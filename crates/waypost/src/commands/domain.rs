@@ -1,8 +1,19 @@
 //! `waypost domain`: the domains whose mail this system takes.
 
+use super::administer::{self, none_or};
+use crate::cli::Global;
 use crate::cli::values::{Quota, Recipients, relay_to};
 use crate::config::Target;
-use address::Domain;
+use crate::config::units::show_size;
+use crate::config::{Config, Endpoint};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use address::{Address, Domain};
+use admin::Client;
+use admin::domain::{self, DomainView, Record, RecordKind, Service, Setting};
+use serde_json::json;
+use std::path::Path;
+use store::directory::{DomainKind, RelayRecipients, RelayTarget};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,6 +72,15 @@ Examples:
         #[command(subcommand)]
         verb: Dkim,
     },
+    /// The language of notifications to its people
+    #[command(after_help = "Example:\n  waypost domain language example.org de")]
+    Language {
+        #[arg(value_name = "DOMAIN")]
+        domain: Domain,
+        /// A tag such as de, or none
+        #[arg(value_name = "TAG")]
+        language: String,
+    },
     /// The most that its accounts together may keep
     #[command(after_help = "Example:\n  waypost domain quota example.org '100 GiB'")]
     Quota {
@@ -101,4 +121,171 @@ pub enum Dkim {
         #[arg(value_name = "DOMAIN")]
         domain: Domain,
     },
+}
+
+pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
+    let (verb, json) = (args.verb, args.json);
+    // Before the change of user, which the file may not be readable for.
+    let recipients = match &verb {
+        Verb::Add(Add { recipients: Some(Recipients::File(file)), domain, .. }) => {
+            read_recipients(file, domain)?
+        }
+        _ => Vec::new(),
+    };
+    administer::with_client(global, async move |client, config| match verb {
+        Verb::Add(add) => {
+            let made = client.call(operation(add, recipients)).await?;
+            let mut text = format!("mail for {} is taken now", made.domain);
+            if !made.dkim_selectors.is_empty() {
+                text.push_str(&format!(
+                    "; `waypost domain dns {}` prints the records to publish",
+                    made.domain
+                ));
+            }
+            administer::done(json, &made, &text)
+        }
+        Verb::List => list(&client.call(domain::List {}).await?, json),
+        Verb::Show { domain } => show(&client.call(domain::Show { domain }).await?, json),
+        Verb::Remove { domain, yes } => remove(client, domain, yes, json).await,
+        Verb::Dns { domain } => {
+            let records =
+                domain::Records { domain, hostname: config.hostname.clone(), services: services(config) };
+            print_records(&client.call(records).await?, config, json)
+        }
+        Verb::Dkim { verb: Dkim::Rotate { .. } } => {
+            Err(Failure::usage("rotating keys is not built into this version"))
+        }
+        Verb::Language { domain, language } => {
+            set(client, domain, Setting::Language(none_or(language)), json).await
+        }
+        Verb::Quota { domain, quota } => set(client, domain, Setting::Quota(quota.0), json).await,
+    })
+}
+
+fn operation(add: Add, recipients: Vec<Address>) -> domain::Add {
+    let listed = matches!(add.recipients, Some(Recipients::File(_)));
+    let kind = match (add.relay_to, add.alias_of) {
+        (Some(to), _) => DomainKind::Relay {
+            to: if to == Target::Mx { RelayTarget::Mx } else { RelayTarget::Url(to.to_string()) },
+            recipients: if listed { RelayRecipients::Listed } else { RelayRecipients::Verify },
+        },
+        (None, Some(of)) => DomainKind::Alias { of },
+        (None, None) => DomainKind::Local,
+    };
+    let quota = add.quota.and_then(|quota| quota.0);
+    domain::Add { domain: add.domain, kind, recipients, language: add.language, quota }
+}
+
+/// An address a line, whole or its local part alone; empty lines and those that begin with `#` are passed over.
+fn read_recipients(file: &Path, domain: &Domain) -> Result<Vec<Address>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::no(format!("cannot read {}: {error}", file.display())))?;
+    let mut recipients = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let whole = if line.contains('@') { line.to_owned() } else { format!("{line}@{domain}") };
+        let wrong = |error| Failure::no(format!("{}:{}: {error}", file.display(), index + 1));
+        recipients.push(whole.parse().map_err(wrong)?);
+    }
+    Ok(recipients)
+}
+
+/// What this machine offers to mail programs, by its configuration.
+fn services(config: &Config) -> Vec<Service> {
+    let built = config.listen.iter().filter(|listener| listener.service.is_built());
+    let port = |endpoint: &Endpoint| match endpoint {
+        Endpoint::Tcp(address) => Some(address.port()),
+        Endpoint::Unix(_) => None,
+    };
+    let mut services: Vec<Service> = Vec::new();
+    for listener in built {
+        let Some(port) = port(&listener.endpoint) else { continue };
+        let service = Service { name: listener.service.name().to_owned(), port };
+        if !services.contains(&service) {
+            services.push(service);
+        }
+    }
+    services
+}
+
+fn print_records(records: &[Record], config: &Config, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&records)?;
+        return Ok(Exit::Done);
+    }
+    for record in records {
+        let kind = match record.kind {
+            RecordKind::Mx => "MX",
+            RecordKind::Txt => "TXT",
+            RecordKind::Srv => "SRV",
+        };
+        output::line(&format!("; {}\n{}. IN {kind} {}", record.purpose, record.name, record.value))?;
+    }
+    output::line(&format!(
+        "; Besides, {0} needs its A or AAAA record, and its address a PTR record with the name {0}.",
+        config.hostname
+    ))?;
+    Ok(Exit::Done)
+}
+
+async fn set(client: &Client, domain: Domain, setting: Setting, json: bool) -> Result<Exit, Failure> {
+    let changed = client.call(domain::Set { domain, setting }).await?;
+    show(&changed, json)
+}
+
+async fn remove(client: &Client, domain: Domain, yes: bool, json: bool) -> Result<Exit, Failure> {
+    let there = client.call(domain::Show { domain: domain.clone() }).await?;
+    let question =
+        format!("Take no more mail for {domain}, and remove its {} accounts for good?", there.accounts);
+    if !yes && !output::confirm(&question)? {
+        return Err(Failure::no("nothing was removed"));
+    }
+    client.call(domain::Remove { domain: domain.clone(), with_accounts: true }).await?;
+    administer::done(json, json!({ "domain": domain, "removed": true }), &format!("{domain} is removed"))
+}
+
+/// The kind in words.
+fn kind(view: &DomainView) -> String {
+    match (&view.relay_to, &view.alias_of) {
+        (Some(to), _) => format!("relay to {to}"),
+        (None, Some(of)) => format!("alias of {of}"),
+        (None, None) => view.kind.clone(),
+    }
+}
+
+fn quota(quota: Option<u64>) -> String {
+    quota.map_or_else(|| "none".to_owned(), show_size)
+}
+
+fn list(all: &[DomainView], json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&all)?;
+        return Ok(Exit::Done);
+    }
+    let rows = all.iter().map(|view| {
+        let used = show_size(view.used_bytes);
+        [view.domain.to_string(), kind(view), view.accounts.to_string(), used, quota(view.quota)]
+    });
+    output::table(["domain", "kind", "accounts", "used", "quota"], rows)?;
+    Ok(Exit::Done)
+}
+
+fn show(view: &DomainView, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(view)?;
+        return Ok(Exit::Done);
+    }
+    administer::facts([
+        ("domain", view.domain.to_string()),
+        ("kind", kind(view)),
+        ("accounts", view.accounts.to_string()),
+        ("used", show_size(view.used_bytes)),
+        ("quota", quota(view.quota)),
+        ("catch-all", view.catch_all.as_ref().map_or_else(|| "none".to_owned(), Address::to_string)),
+        ("language", view.language.clone().unwrap_or_else(|| "en".to_owned())),
+        ("DKIM selectors", view.dkim_selectors.join(", ")),
+    ])
 }

@@ -1,6 +1,7 @@
 //! The commands, a file each: its words (`Args`) and what it does (`run`).
 
 pub mod account;
+mod administer;
 pub mod alias;
 pub mod bench;
 pub mod check;

@@ -1,8 +1,16 @@
 //! `waypost queue`: what is waiting to leave, and why.
 
-use crate::cli::values;
+use super::administer;
+use crate::cli::{Global, values};
+use crate::config::units::{show_duration, show_size};
+use crate::exit::{Exit, Failure};
+use crate::output;
 use address::{Address, Domain};
+use admin::Client;
+use admin::queue::{self, Action, Details, Entry, SummaryLine};
+use std::io::Write as _;
 use std::time::Duration;
+use store::Id;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -120,4 +128,155 @@ pub struct Selection {
     pub all: bool,
     #[command(flatten)]
     pub filter: Filter,
+}
+
+impl From<Filter> for queue::Filter {
+    fn from(filter: Filter) -> Self {
+        Self {
+            sender: filter.sender,
+            recipient: filter.recipient,
+            domain: filter.domain,
+            state: filter.state.map(|state| match state {
+                State::Active => queue::State::Active,
+                State::Deferred => queue::State::Deferred,
+                State::Held => queue::State::Held,
+            }),
+            older_than_seconds: filter.older_than.map(|age| age.as_secs()),
+        }
+    }
+}
+
+pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
+    let (verb, json) = (args.verb.unwrap_or(Verb::Summary), args.json);
+    administer::with_client(global, async move |client, _| match verb {
+        Verb::Summary => summary(&client.call(queue::Summarize {}).await?, json),
+        Verb::List { filter, limit } => {
+            list(&client.call(queue::List { filter: filter.into(), limit }).await?, json)
+        }
+        Verb::Show { id, source: true } => {
+            std::io::stdout().write_all(&client.queued_message(self::id(&id)?).await?)?;
+            Ok(Exit::Done)
+        }
+        Verb::Show { id, source: false } => {
+            show(&client.call(queue::Show { id: self::id(&id)? }).await?, json)
+        }
+        Verb::Retry(selection) => change(client, Action::Retry, selection, json).await,
+        Verb::Hold(selection) => change(client, Action::Hold, selection, json).await,
+        Verb::Release(selection) => change(client, Action::Release, selection, json).await,
+        Verb::Bounce(selection) => change(client, Action::Bounce, selection, json).await,
+        Verb::Drop { selection, yes } => {
+            if !yes && !output::confirm("Remove these messages for good, without telling the senders?")? {
+                return Err(Failure::no("nothing was removed"));
+            }
+            change(client, Action::Drop, selection, json).await
+        }
+    })
+}
+
+fn id(text: &str) -> Result<Id, Failure> {
+    text.parse().map_err(|error: store::IdError| Failure::usage(error.to_string()))
+}
+
+/// Status 1 when nothing was there to change.
+async fn change(client: &Client, action: Action, selection: Selection, json: bool) -> Result<Exit, Failure> {
+    let ids = selection.ids.iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
+    let ids = (!ids.is_empty()).then_some(ids);
+    let changed = client.call(queue::Change { action, ids, filter: selection.filter.into() }).await?;
+    let text = format!("{action}: {} recipients of {} messages", changed.recipients, changed.messages);
+    let done = administer::done(json, changed, &text)?;
+    Ok(if changed.recipients == 0 { Exit::No } else { done })
+}
+
+/// How long ago, in whole minutes.
+fn age(milliseconds: i64) -> String {
+    let past = Id::generate().unix_ms().saturating_sub(milliseconds);
+    let minutes = u64::try_from(past).unwrap_or(0) / 60_000;
+    if minutes == 0 { "now".to_owned() } else { show_duration(Duration::from_secs(minutes * 60)) }
+}
+
+fn state(state: queue::State) -> &'static str {
+    match state {
+        queue::State::Active => "active",
+        queue::State::Deferred => "deferred",
+        queue::State::Held => "held",
+    }
+}
+
+fn summary(lines: &[SummaryLine], json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&lines)?;
+        return Ok(Exit::Done);
+    }
+    if lines.is_empty() {
+        output::line("the queue is empty")?;
+        return Ok(Exit::Done);
+    }
+    for line in lines {
+        let reason = line.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let text = format!(
+            "{} messages to {} recipients at {} {}, the oldest for {}{reason}",
+            line.messages,
+            line.recipients,
+            line.destination,
+            state(line.state),
+            age(line.oldest),
+        );
+        output::line(&output::printable(&text))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn sender(entry: &Entry) -> &str {
+    if entry.sender.is_empty() { "<>" } else { &entry.sender }
+}
+
+fn list(entries: &[Entry], json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(&entries)?;
+        return Ok(Exit::Done);
+    }
+    let rows = entries.iter().flat_map(|entry| {
+        entry.recipients.iter().map(|recipient| {
+            [
+                entry.id.to_string(),
+                age(entry.received),
+                show_size(entry.size),
+                sender(entry).to_owned(),
+                recipient.address.to_string(),
+                state(recipient.state).to_owned(),
+                recipient.reason.clone().unwrap_or_default(),
+            ]
+        })
+    });
+    output::table(["id", "age", "size", "from", "to", "state", "reason"], rows)?;
+    Ok(Exit::Done)
+}
+
+fn show(details: &Details, json: bool) -> Result<Exit, Failure> {
+    if json {
+        output::json(details)?;
+        return Ok(Exit::Done);
+    }
+    let entry = &details.entry;
+    administer::facts([
+        ("id", entry.id.to_string()),
+        ("accepted", output::moment(entry.received)),
+        ("from", format!("{} {}", sender(entry), details.parameters)),
+        ("by", details.origin.account.clone().unwrap_or_default()),
+        ("Message-ID", details.origin.message_id.clone().unwrap_or_default()),
+        ("size", show_size(entry.size)),
+    ])?;
+    let rows = entry.recipients.iter().map(|recipient| {
+        let held = recipient.state == queue::State::Held;
+        [
+            recipient.address.to_string(),
+            state(recipient.state).to_owned(),
+            recipient.attempts.to_string(),
+            if held { "when released".to_owned() } else { output::moment(recipient.next_attempt) },
+            recipient.reason.clone().unwrap_or_default(),
+        ]
+    });
+    output::line("")?;
+    output::table(["to", "state", "attempts", "next attempt", "reason"], rows)?;
+    Ok(Exit::Done)
 }

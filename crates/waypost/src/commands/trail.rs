@@ -1,7 +1,15 @@
 //! `waypost trail`: what happened to a message, and why.
 
+mod words;
+
+use super::administer;
+use crate::cli::Global;
 use crate::cli::values::{self, Json, Subject};
+use crate::exit::{Exit, Failure};
+use crate::output;
+use admin::trail::{self, Find};
 use std::time::Duration;
+use store::Id;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,4 +32,30 @@ pub struct Args {
     pub limit: u32,
     #[command(flatten)]
     pub json: Json,
+}
+
+/// Status 1 when nothing is known.
+pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
+    administer::with_client(global, async move |client, _| {
+        let subject = match args.subject {
+            Subject::Address(address) => trail::Subject::Address(address),
+            Subject::Domain(domain) => trail::Subject::Domain(domain),
+            Subject::Id(text) => match text.parse() {
+                Ok(id) => trail::Subject::Message(id),
+                Err(_) => trail::Subject::Name(text),
+            },
+        };
+        let age = args.since.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let since = age.map(|age| Id::generate().unix_ms().saturating_sub(age));
+        let journeys = client.call(Find { subject, since, limit: args.limit }).await?;
+        if args.json.json {
+            output::json(&journeys)?;
+        } else if journeys.is_empty() {
+            output::line("nothing is known of it; the trail is kept for 30 days")?;
+        } else {
+            let told: Vec<String> = journeys.iter().map(words::journey).collect();
+            output::line(told.join("\n\n").trim_end())?;
+        }
+        Ok(if journeys.is_empty() { Exit::No } else { Exit::Done })
+    })
 }

@@ -1,6 +1,7 @@
 //! `waypost check`: is it right, and if not, why?
 
 mod config;
+mod store;
 
 use crate::cli::Global;
 use crate::config::Peer;
@@ -70,8 +71,9 @@ fn smtp_server(text: &str) -> Result<Peer, String> {
 pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
     match args.what {
         What::Config => config::run(global, args.json),
+        What::Store => store::run(global, args.json),
         // Each of these gets an arm of its own when its check is written.
-        What::Store | What::Relay { .. } | What::Tls { .. } | What::Delivery { .. } => {
+        What::Relay { .. } | What::Tls { .. } | What::Delivery { .. } => {
             Err(Failure::usage("this check is not built into this version"))
         }
     }

@@ -1,0 +1,54 @@
+//! What the administrative commands have in common: the way to the operations, and how answers are printed.
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::{output, privileges};
+use admin::{AdminError, Client};
+use serde::Serialize;
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        let text = error.to_string();
+        if error.is_temporary() { Self::try_again(text) } else { Self::no(text) }
+    }
+}
+
+/// Reads the configuration, becomes its user, and does the work through the server or on the data.
+pub(super) fn with_client(
+    global: &Global,
+    work: impl AsyncFnOnce(&Client, &Config) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    let (_, config) = global.load()?;
+    // Before the runtime: the change must be that of all threads.
+    privileges::become_user(config.user.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let client = Client::open(&config.data).await?;
+        work(&client, &config).await
+    })
+}
+
+/// Tells that something was done: a sentence, or with `--json` a document.
+pub(super) fn done(json: bool, document: impl Serialize, text: &str) -> Result<Exit, Failure> {
+    if json {
+        output::json(&document)?
+    } else {
+        output::line(text)?
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints what is known of one thing, a line each.
+pub(super) fn facts<const N: usize>(facts: [(&str, String); N]) -> Result<Exit, Failure> {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in facts {
+        output::line(&format!("{name:width$}  {}", output::printable(&value)))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The value, or nothing for the word `none`.
+pub(super) fn none_or(text: String) -> Option<String> {
+    (text != "none").then_some(text)
+}

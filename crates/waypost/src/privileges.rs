@@ -1,0 +1,62 @@
+//! Giving up root: the one place where the process changes its user.
+//!
+//! It must happen while the process has one thread, before the runtime starts: on Linux a thread that is already
+//! there would be missed by nothing but luck of the C library, and what it has opened stays open.
+
+use crate::exit::Failure;
+use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setuid};
+use std::ffi::CString;
+
+/// Becomes `user` for good, with that user's groups, when the process is root; otherwise does nothing: whoever is
+/// not root has no rights to give up. `None` (no `user` in the configuration) changes nothing.
+///
+/// # Errors
+/// There is no such user, or the system refuses. Then nothing may go on, lest files become root's.
+pub fn become_user(user: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = user.filter(|_| geteuid().is_root()) else { return Ok(()) };
+    let found = User::from_name(name).map_err(|error| refused(name, "looking it up", error))?;
+    let Some(found) = found else {
+        let text = format!(
+            "there is no user {name:?} on this machine: make it, or change `user` in the configuration"
+        );
+        return Err(Failure::no(text));
+    };
+    if found.uid.is_root() {
+        return Ok(());
+    }
+    change(name, found.uid, found.gid)
+}
+
+fn change(name: &str, uid: Uid, gid: Gid) -> Result<(), Failure> {
+    let text = CString::new(name).map_err(|_| Failure::no(format!("{name:?} is no user name")))?;
+    // In this order: without root's rights the groups could not be changed any more.
+    initgroups(&text, gid).map_err(|error| refused(name, "initgroups", error))?;
+    setgid(gid).map_err(|error| refused(name, "setgid", error))?;
+    setuid(uid).map_err(|error| refused(name, "setuid", error))?;
+    if setuid(Uid::from_raw(0)).is_ok() {
+        return Err(Failure::no(format!("the process became {name} but can still be root: not going on")));
+    }
+    Ok(())
+}
+
+fn refused(name: &str, what: &str, error: nix::Error) -> Failure {
+    Failure::no(format!("cannot become the user {name}: {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_changes_without_a_user_and_nothing_goes_on_with_a_wrong_one() {
+        let before = geteuid();
+        assert!(become_user(None).is_ok());
+        let stranger = become_user(Some("no-such-user-here"));
+        if before.is_root() {
+            assert!(stranger.unwrap_err().message.contains("no user \"no-such-user-here\""));
+        } else {
+            assert!(stranger.is_ok());
+        }
+        assert_eq!(geteuid(), before);
+    }
+}

@@ -106,12 +106,12 @@ fn tell(store: &Store, new: &NewMessage, recipients: Vec<String>, delivered: Vec
 
 /// A running queue that remembers what it was told.
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<(Action, Id, Vec<u32>)>>);
+struct Heard(Mutex<Vec<(Action, Id, Vec<u32>, String)>>);
 
 impl crate::Queue for Heard {
-    fn change(&self, action: Action, message: Id, positions: Vec<u32>) -> QueueAnswer<'_> {
+    fn change(&self, action: Action, message: Id, positions: Vec<u32>, actor: String) -> QueueAnswer<'_> {
         let count = positions.len();
-        self.0.lock().unwrap().push((action, message, positions));
+        self.0.lock().unwrap().push((action, message, positions, actor));
         Box::pin(async move { Ok(count) })
     }
 }

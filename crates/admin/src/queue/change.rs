@@ -63,8 +63,9 @@ impl Action {
 
 /// A running queue, as far as it is told what to do: it changes the records and its schedule together.
 pub trait Queue: fmt::Debug + Send + Sync {
-    /// Does it to recipients of one message, by their positions; returns how many were still there.
-    fn change(&self, action: Action, message: Id, positions: Vec<u32>) -> QueueAnswer<'_>;
+    /// Does it to recipients of one message, by their positions, and tells the trail that `actor` did; returns how
+    /// many it was done to: not to those that have gone, or are being attempted at that moment.
+    fn change(&self, action: Action, message: Id, positions: Vec<u32>, actor: String) -> QueueAnswer<'_>;
 }
 
 /// The answer of a running queue, or why there is none.
@@ -94,23 +95,15 @@ impl Operation for Change {
     }
 
     async fn run(self, operations: &Operations, actor: &Actor) -> Result<Changed, AdminError> {
-        let (store, action) = (&operations.store, self.action);
-        let chosen = blocking({
-            let store = store.clone();
-            move || self.choose(&store)
-        })
-        .await?;
+        let (store, action) = (operations.store.clone(), self.action);
+        let chosen = blocking(move || self.choose(&store)).await?;
         let mut changed = Changed::default();
         for (message, rows) in chosen {
-            let done = apply(operations, action, message, &rows).await?;
-            if done == 0 {
-                continue;
+            let done = apply(operations, action, message, &rows, actor).await?;
+            if done > 0 {
+                changed.messages += 1;
+                changed.recipients += done as u64;
             }
-            changed.messages += 1;
-            changed.recipients += done as u64;
-            let recipients = rows.iter().map(|row| row.address.to_string()).collect();
-            let event = Event::Command { action: action.to_string(), actor: actor.to_string(), recipients };
-            store.tell(trail::Entry::now(message, event));
         }
         Ok(changed)
     }
@@ -151,9 +144,11 @@ async fn apply(
     action: Action,
     message: Id,
     rows: &[QueuedRecipient],
+    actor: &Actor,
 ) -> Result<usize, AdminError> {
     if let Some(queue) = &operations.queue {
-        return queue.change(action, message, rows.iter().map(|row| row.position).collect()).await;
+        let positions = rows.iter().map(|row| row.position).collect();
+        return queue.change(action, message, positions, actor.to_string()).await;
     }
     let Some(fate) = action.fate(Id::generate().unix_ms()) else {
         let text = "a bounce is written by the queue, which is not running: start it with `waypost serve`, then try again";
@@ -164,5 +159,8 @@ async fn apply(
             |row: &QueuedRecipient| RecipientChange { message, position: row.position, fate: fate.clone() };
         operations.store.record(part.iter().map(change).collect(), Vec::new()).await?;
     }
+    let recipients = rows.iter().map(|row| row.address.to_string()).collect();
+    let event = Event::Command { action: action.to_string(), actor: actor.to_string(), recipients };
+    operations.store.tell(trail::Entry::now(message, event));
     Ok(rows.len())
 }

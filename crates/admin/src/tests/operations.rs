@@ -309,7 +309,7 @@ async fn a_running_queue_is_told() {
     let near = queue::Filter { domain: Some("near.example".parse().unwrap()), ..queue::Filter::default() };
     let bounce = queue::Change { filter: near, ..everything(Action::Bounce) };
     assert_eq!(root(&operations, bounce).await.unwrap().recipients, 1);
-    assert_eq!(*heard.0.lock().unwrap(), [(Action::Bounce, id, vec![1])]);
+    assert_eq!(*heard.0.lock().unwrap(), [(Action::Bounce, id, vec![1], "root".to_owned())]);
 }
 
 pub(super) fn server(stopped: Arc<Mutex<bool>>) -> crate::Server {

@@ -106,7 +106,9 @@ fn tell(store: &Store, new: &NewMessage, recipients: Vec<String>, delivered: Vec
 
 /// A running queue that remembers what it was told.
 #[derive(Debug, Default)]
-struct Heard(Mutex<Vec<(Action, Id, Vec<u32>, String)>>);
+struct Heard(Mutex<Vec<Told>>);
+
+type Told = (Action, Id, Vec<u32>, String);
 
 impl crate::Queue for Heard {
     fn change(&self, action: Action, message: Id, positions: Vec<u32>, actor: String) -> QueueAnswer<'_> {

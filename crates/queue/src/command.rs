@@ -144,10 +144,12 @@ impl QueueHandle {
 
     async fn change(&self, action: Action, filter: Filter, actor: &str) -> Result<Done, StoreError> {
         let (mut done, mut after) = (Done::default(), None);
+        // Not the notifications that the command itself brings.
+        let newest = Id::generate();
         loop {
             let page = self.list(filter.clone(), after, MAX_CHANGES).await?;
             let mut messages: BTreeMap<Id, Vec<u32>> = BTreeMap::new();
-            for item in &page.items {
+            for item in page.items.iter().filter(|item| item.id < newest) {
                 let key = Key { message: item.id, position: item.position };
                 if self.shared.state().schedule.claim(key) {
                     messages.entry(item.id).or_default().push(item.position);
@@ -159,7 +161,7 @@ impl QueueHandle {
                 done.changed += self.change_message(action, id, &positions, actor).await?;
             }
             after = page.next;
-            if after.is_none() {
+            if after.is_none_or(|(id, _)| id > newest) {
                 return Ok(done);
             }
         }

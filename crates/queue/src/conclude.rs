@@ -99,8 +99,9 @@ pub(crate) async fn conclude(
     }
     match record(shared, &conclusion.changes, &new).await {
         Ok(()) => {
-            conclusion.events.extend(attempts(&settled, &conclusion.nexts));
-            tell(shared, message.id, conclusion.events, &new);
+            let mut events = attempts(&settled, &conclusion.nexts);
+            events.append(&mut conclusion.events);
+            tell(shared, message.id, events, &new);
             shared.settle(message.id, &conclusion.nexts);
         }
         Err(error) => {
@@ -218,20 +219,36 @@ fn notified(
     new.push(notice);
 }
 
-/// Tries until the store takes it or says that it never will: what happened, happened.
+/// Tries until the store takes it or says that it never will: what happened, happened. After an error of the disk the
+/// outcome is unknown, so the next try first looks whether it was recorded: a copy for a mailbox is made once.
 async fn record(shared: &Shared, changes: &[RecipientChange], new: &[NewMessage]) -> Result<(), StoreError> {
+    if changes.is_empty() && new.is_empty() {
+        return Ok(());
+    }
     loop {
-        if changes.is_empty() && new.is_empty() {
-            return Ok(());
-        }
         match shared.store.record(changes.to_vec(), new.to_vec()).await {
-            Err(error) if error.is_temporary() => {
-                tracing::warn!(%error, "cannot record now; trying again");
-                tokio::time::sleep(RECORD_PAUSE).await;
-            }
+            Err(error) if error.is_temporary() => tracing::warn!(%error, "cannot record now; trying again"),
             done => return done,
         }
+        loop {
+            tokio::time::sleep(RECORD_PAUSE).await;
+            match is_recorded(shared, changes).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => break,
+                Err(error) => tracing::warn!(%error, "cannot read the queue"),
+            }
+        }
     }
+}
+
+/// Whether a recipient that was to be closed is closed. Those of one transaction are closed together.
+async fn is_recorded(shared: &Shared, changes: &[RecipientChange]) -> Result<bool, StoreError> {
+    let Some(closed) = changes.iter().find(|change| matches!(change.fate, Fate::Closed)) else {
+        return Ok(false);
+    };
+    let (message, position) = (closed.message, closed.position);
+    let found = shared.blocking(move |store| store.queued(message)).await?;
+    Ok(found.is_none_or(|(_, recipients)| recipients.iter().all(|r| r.position != position)))
 }
 
 /// When the whole cannot be recorded (an account went away meanwhile, say): what is certain is closed, the rest is

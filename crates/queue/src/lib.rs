@@ -41,3 +41,6 @@ pub use settings::{
 };
 pub use summary::{DestinationSummary, ReplySummary, Summary};
 pub use window::{Feedback, WindowLimits};
+
+#[cfg(test)]
+mod tests;

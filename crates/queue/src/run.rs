@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use store::{Id, QueueFeed, Store, StoreError};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use transport::Carrier;
 
@@ -61,7 +61,7 @@ impl Queue {
         let schedule = Schedule::new(limits, Id::generate().get() as u64);
         let rules = Rules::new(settings, 0);
         let shared = Arc::new(Shared::new(store, directory, carrier, rules, clock, schedule));
-        let driver = tokio::spawn(drive(Arc::clone(&shared), feed));
+        let driver = tokio::spawn(supervise(Arc::clone(&shared), feed));
         Ok(QueueHandle { shared, driver: Arc::new(tokio::sync::Mutex::new(Some(driver))) })
     }
 }
@@ -79,30 +79,38 @@ impl QueueHandle {
         self.shared.stopping.send_replace(true);
         let Some(driver) = self.driver.lock().await.take() else { return true };
         let Ok(mut running) = driver.await else { return false };
-        let all = async { while running.join_next().await.is_some() {} };
+        let all = async {
+            while let Some(done) = running.join_next().await {
+                survive(done);
+            }
+        };
         let in_time = tokio::time::timeout(patience, all).await.is_ok();
         running.abort_all();
         in_time
     }
 }
 
-/// Ends the process when the task it stands in panics: a queue that has stopped must not look alive.
-struct Fuse;
-
-impl Drop for Fuse {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            tracing::error!("the queue failed: the process ends, so that it is started anew");
+/// Ends the process when a task of the queue panicked: a queue that has stopped must not look alive.
+fn survive<T>(done: Result<T, JoinError>) -> Option<T> {
+    match done {
+        Ok(done) => Some(done),
+        Err(error) if error.is_panic() => {
+            tracing::error!(%error, "the queue failed: the process ends, so that it is started anew");
             std::process::abort();
         }
+        Err(_) => None,
     }
 }
 
+/// Drives, and watches that driving.
+async fn supervise(shared: Arc<Shared>, feed: QueueFeed) -> JoinSet<()> {
+    survive(tokio::spawn(drive(shared, feed)).await).unwrap_or_default()
+}
+
 async fn drive(shared: Arc<Shared>, mut feed: QueueFeed) -> JoinSet<()> {
-    let _fuse = Fuse;
     let mut running = JoinSet::new();
     let mut stopping = shared.stopping.subscribe();
-    let loading = tokio::spawn(load(Arc::clone(&shared)));
+    let loading = running.spawn(load(Arc::clone(&shared)));
     while !*stopping.borrow_and_update() {
         let wakeup = start_due(&shared, &mut running);
         tokio::select! {
@@ -113,7 +121,7 @@ async fn drive(shared: Arc<Shared>, mut feed: QueueFeed) -> JoinSet<()> {
             }
             () = shared.wake.notified() => {}
             () = tokio::time::sleep_until(wakeup) => {}
-            Some(_) = running.join_next() => {}
+            Some(done) = running.join_next() => { survive(done); }
             _ = stopping.changed() => {}
         }
     }
@@ -128,7 +136,6 @@ fn start_due(shared: &Arc<Shared>, running: &mut JoinSet<()>) -> Instant {
     while let Some(step) = state.schedule.next(now) {
         let shared = Arc::clone(shared);
         running.spawn(async move {
-            let _fuse = Fuse;
             match step {
                 Step::Locate(lane) => locate(shared, lane).await,
                 Step::Attempt(job) => attempt(shared, job).await,
@@ -142,7 +149,6 @@ fn start_due(shared: &Arc<Shared>, running: &mut JoinSet<()>) -> Instant {
 
 /// Schedules what the disk has, page by page, while new mail is already served.
 async fn load(shared: Arc<Shared>) {
-    let _fuse = Fuse;
     let mut after = None;
     loop {
         let page = match shared.blocking(move |store| store.schedule_page(after, PAGE)).await {

@@ -257,6 +257,17 @@ impl Schedule {
         }
     }
 
+    /// Whether nobody is being attempted or due.
+    #[cfg(test)]
+    pub(crate) fn is_quiet(&self, now: u64) -> bool {
+        let rests = |entry: &Scheduled| match entry.state {
+            State::Waiting => entry.due > now,
+            State::Held => true,
+            State::Ready | State::Running => false,
+        };
+        self.jobs == 0 && self.entries.values().all(rests)
+    }
+
     /// Forgets lanes and places that nothing needs, and says which.
     pub fn prune(&mut self) -> (Vec<Lane>, Vec<Place>) {
         let unused = |lane: &LaneState| lane.entries == 0 && lane.at != Location::Asking;

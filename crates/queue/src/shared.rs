@@ -221,7 +221,7 @@ impl Shared {
         self.wake.notify_one();
     }
 
-    /// How people and the trail call this host.
+    /// Who is told what cannot be told to the sender.
     pub(crate) fn postmaster(&self) -> Option<Address> {
         self.directory.postmaster().unwrap_or_else(|error| {
             tracing::warn!(%error, "cannot look up the postmaster");

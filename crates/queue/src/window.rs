@@ -102,8 +102,8 @@ impl Window {
     }
 
     fn halve(&mut self, now: u64) {
-        // Amid success it was too many at once; failure after failure is about something else.
-        let too_many = self.failures == 0;
+        // Amid success, and with many at once, it was too many; anything else is about something else.
+        let too_many = self.failures == 0 && self.in_flight > self.size / 2;
         let below = self.in_flight.saturating_sub(1).max(self.limits.min).max(1);
         self.ceiling = too_many.then_some((below, now + CEILING_MS));
         self.failures += 1;

@@ -1,0 +1,6 @@
+//! The queue on a real store with a simulated network and a clock that the tests move.
+
+mod commands;
+mod delivery;
+mod notifications;
+mod world;

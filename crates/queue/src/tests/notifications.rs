@@ -1,0 +1,137 @@
+//! Who hears what (RFC 3461, RFC 3464).
+
+use super::world::{DAY, HOUR, World, later, never, taken};
+use transport::Outcome;
+
+#[tokio::test]
+async fn a_failure_is_told_at_once_to_a_sender_here_in_his_language() {
+    let world = World::new().await;
+    world.network.says(never);
+    let to = ["a@far.example ORCPT=rfc822;first@far.example", "b@far.example"];
+    let id = world.send("me@example.org", "ENVID=letter-1", &to).await;
+    let inbox = world.inbox("me").await;
+    assert_eq!(inbox.len(), 1, "one for both");
+    for expected in [
+        "Return-Path: <>\r\n",
+        "To: me@example.org\r\n",
+        "report-type=delivery-status",
+        "Content-Language: de, en",
+        "Original-Envelope-Id: letter-1",
+        "Reporting-MTA: dns; mail.example.org",
+        "Original-Recipient: rfc822; first@far.example",
+        "Final-Recipient: rfc822; a@far.example",
+        "Final-Recipient: rfc822; b@far.example",
+        "Action: failed",
+        "Status: 5.1.1",
+        "Remote-MTA: dns; mx.far.example",
+        "Diagnostic-Code: smtp; 550 5.1.1 no such user",
+        "Content-Type: message/rfc822",
+        "hello\r\n",
+    ] {
+        assert!(inbox[0].contains(expected), "{expected} is not in\n{}", inbox[0]);
+    }
+    assert_eq!(world.events(id), ["Failed a@far.example b@far.example", "failure to me@example.org"]);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[tokio::test]
+async fn a_failure_is_sent_to_a_sender_elsewhere() {
+    let world = World::new().await;
+    world.network.says(|to| if to == "a@far.example" { never(to) } else { taken(to) });
+    world.send("you@near.example", "RET=HDRS", &["a@far.example"]).await;
+    assert_eq!(world.carried()[1..], ["near.example: <> → you@near.example"]);
+    let body = world.network.log.lock().unwrap()[1].0.message.body.in_memory().cloned().unwrap();
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    assert!(body.contains("text/rfc822-headers") && !body.contains("hello"));
+    assert_eq!(world.waiting(), 0);
+}
+
+/// The notifications that a message with this NOTIFY brings when each of these happens.
+async fn check(notify: &str, expected: [&str; 4]) {
+    let relayed: fn(&str) -> (Outcome, &'static str) = taken;
+    let passed_on = |_: &str| (Outcome::Delivered { dsn: true }, "250 2.0.0 ok");
+    for ((say, hours), expected) in
+        [(relayed, 0), (passed_on, 0), (never, 0), (later as _, 7)].into_iter().zip(expected)
+    {
+        let world = World::new().await;
+        world.network.says(say);
+        let id = world.send("me@example.org", "", &[&format!("a@far.example{notify}")]).await;
+        world.pass_by_steps(hours * HOUR, HOUR).await;
+        let told = world.events(id).into_iter().find(|event| event.ends_with(" to me@example.org"));
+        let told = told.map(|event| event.split(' ').next().unwrap().to_owned()).unwrap_or_default();
+        assert_eq!(told, expected, "{notify:?}");
+        assert_eq!(world.inbox("me").await.len(), usize::from(!expected.is_empty()), "{notify:?}");
+    }
+}
+
+#[tokio::test]
+async fn notify_decides_who_hears_of_what() {
+    //                             relayed    with DSN  failed     late
+    check("", ["", "", "failure", "delay"]).await;
+    check(" NOTIFY=NEVER", ["", "", "", ""]).await;
+    check(" NOTIFY=SUCCESS", ["success", "", "", ""]).await;
+    check(" NOTIFY=FAILURE", ["", "", "failure", ""]).await;
+    check(" NOTIFY=DELAY", ["", "", "", "delay"]).await;
+    check(" NOTIFY=SUCCESS,FAILURE,DELAY", ["success", "", "failure", "delay"]).await;
+}
+
+#[tokio::test]
+async fn success_here_is_told_to_who_asked() {
+    let world = World::new().await;
+    world.send("boss@example.org", "", &["me@example.org NOTIFY=SUCCESS"]).await;
+    assert!(world.inbox("boss").await[0].contains("Action: delivered"));
+    world.send("boss@example.org", "", &["list@example.org NOTIFY=SUCCESS"]).await;
+    assert!(world.inbox("boss").await[1].contains("Action: expanded"));
+    assert_eq!(world.inbox("me").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_late_message_is_told_once_and_given_up_after_five_days() {
+    let world = World::new().await;
+    world.network.says(later);
+    let id = world.send("boss@example.org", "", &["a@far.example"]).await;
+    world.pass_by_steps(3 * HOUR, HOUR).await;
+    assert_eq!(world.inbox("boss").await.len(), 0);
+    world.pass_by_steps(21 * HOUR, HOUR).await;
+    let inbox = world.inbox("boss").await;
+    assert_eq!(inbox.len(), 1);
+    assert!(inbox[0].contains("Action: delayed") && inbox[0].contains("Will-Retry-Until:"));
+    world.pass_by_steps(4 * DAY - HOUR, HOUR).await;
+    assert_eq!(world.waiting(), 1);
+    world.pass_by_steps(6 * HOUR, HOUR).await;
+    let inbox = world.inbox("boss").await;
+    assert_eq!((world.waiting(), inbox.len()), (0, 2));
+    assert!(inbox[1].contains("Action: failed") && inbox[1].contains("Status: 4.7.1"));
+    let attempts = world.events(id).iter().filter(|event| event.starts_with("Deferred")).count();
+    assert!((30..40).contains(&attempts), "{attempts} attempts");
+}
+
+#[tokio::test]
+async fn what_has_no_sender_is_given_up_after_two_days_and_told_to_the_postmaster() {
+    let world = World::new().await;
+    world.network.says(later);
+    let id = world.send("<>", "", &["a@far.example"]).await;
+    world.pass_by_steps(DAY, HOUR).await;
+    assert_eq!((world.waiting(), world.inbox("boss").await.len()), (1, 0), "no delay notice either");
+    world.pass_by_steps(DAY + 5 * HOUR, HOUR).await;
+    assert_eq!(world.waiting(), 0);
+    assert!(world.inbox("boss").await[0].contains("Final-Recipient: rfc822; a@far.example"));
+    assert_eq!(world.events(id).iter().filter(|e| e.contains("to postmaster@example.org")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_bounce_of_a_bounce_goes_to_the_postmaster_and_no_further() {
+    let world = World::new().await;
+    world.network.says(never);
+    world.send("nobody@near.example", "", &["a@far.example"]).await;
+    let boss = world.inbox("boss").await;
+    assert_eq!((boss.len(), world.waiting()), (1, 0));
+    assert!(boss[0].contains("Final-Recipient: rfc822; nobody@near.example"));
+
+    // The postmaster reads his mail elsewhere, and not even he can be reached: it is kept.
+    let out = vec!["gone@far.example".parse().unwrap()];
+    world.store.add_alias("postmaster@example.org".parse().unwrap(), out).await.unwrap();
+    world.send("nobody@near.example", "", &["a@far.example"]).await;
+    assert_eq!(world.inbox("boss").await.len(), 1);
+    assert_eq!(world.store.queue_count().unwrap().held, 1);
+}

@@ -30,7 +30,7 @@ peers *NAMES:
 ci:
     .ci/run
 
-# A message system on loopback
+# A mail system on loopback
 dev *WORDS:
     cargo run --release -- dev {{WORDS}}
 

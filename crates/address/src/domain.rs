@@ -120,7 +120,11 @@ mod tests {
     use super::*;
 
     fn check(input: &str, expected: Result<&str, DomainError>) {
-        assert_eq!(Domain::parse(input).as_ref().map(Domain::as_str), expected.as_ref().copied(), "{input:?}");
+        assert_eq!(
+            Domain::parse(input).as_ref().map(Domain::as_str),
+            expected.as_ref().copied(),
+            "{input:?}"
+        );
     }
 
     #[test]

@@ -71,7 +71,9 @@ impl FromStr for Host {
         let refused = || HostError::Literal(text.to_owned());
         let inner = inner.strip_suffix(']').ok_or_else(refused)?;
         let literal = match inner.get(..5) {
-            Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => Literal::V6(inner[5..].parse().map_err(|_| refused())?),
+            Some(tag) if tag.eq_ignore_ascii_case("IPv6:") => {
+                Literal::V6(inner[5..].parse().map_err(|_| refused())?)
+            }
             _ => Literal::V4(inner.parse().map_err(|_| refused())?),
         };
         Ok(Self::Literal(literal))

@@ -132,7 +132,9 @@ mod tests {
 
     #[test]
     fn what_is_no_local_part_is_refused() {
-        for text in ["", "\"\"", ".a", "a.", "a..b", "a b", "a@b", "\"a", "\"a\\\"", "\"a\"b\"", "a\0b", "\"a\r\nb\""] {
+        for text in
+            ["", "\"\"", ".a", "a.", "a..b", "a b", "a@b", "\"a", "\"a\\\"", "\"a\"b\"", "a\0b", "\"a\r\nb\""]
+        {
             assert!(text.parse::<LocalPart>().is_err(), "{text:?}");
         }
         assert_eq!("a".repeat(65).parse::<LocalPart>(), Err(LocalPartError::TooLong));

@@ -193,7 +193,9 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for text in ["@", "a@", "@b", "a b@c", "a@b@c", "@x.example", "@x.example:", "a@b c", "<a@b>", "a@[1.2.3]"] {
+        for text in
+            ["@", "a@", "@b", "a b@c", "a@b@c", "@x.example", "@x.example:", "a@b c", "<a@b>", "a@[1.2.3]"]
+        {
             assert!(text.parse::<ForwardPath>().is_err(), "{text:?}");
         }
     }

@@ -67,7 +67,7 @@ pub struct Done {
 
 /// A change by command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Action {
+pub enum Action {
     Retry,
     Hold,
     Release,
@@ -150,21 +150,35 @@ impl QueueHandle {
             let page = self.list(filter.clone(), after, MAX_CHANGES).await?;
             let mut messages: BTreeMap<Id, Vec<u32>> = BTreeMap::new();
             for item in page.items.iter().filter(|item| item.id < newest) {
-                let key = Key { message: item.id, position: item.position };
-                if self.shared.state().schedule.claim(key) {
-                    messages.entry(item.id).or_default().push(item.position);
-                } else {
-                    done.busy += 1;
-                }
+                messages.entry(item.id).or_default().push(item.position);
             }
             for (id, positions) in messages {
-                done.changed += self.change_message(action, id, &positions, actor).await?;
+                let more = self.change_recipients(action, id, &positions, actor).await?;
+                done = Done { changed: done.changed + more.changed, busy: done.busy + more.busy };
             }
             after = page.next;
             if after.is_none_or(|(id, _)| id > newest) {
                 return Ok(done);
             }
         }
+    }
+
+    /// Does it to recipients of one message, by their positions.
+    pub async fn change_recipients(
+        &self,
+        action: Action,
+        message: Id,
+        positions: &[u32],
+        actor: &str,
+    ) -> Result<Done, StoreError> {
+        let claim = |position: &u32| self.shared.state().schedule.claim(Key { message, position: *position });
+        let (claimed, busy): (Vec<u32>, Vec<u32>) = positions.iter().partition(|position| claim(position));
+        let changed = if claimed.is_empty() {
+            0
+        } else {
+            self.change_message(action, message, &claimed, actor).await?
+        };
+        Ok(Done { changed, busy: busy.len() as u64 })
     }
 
     /// Changes claimed recipients of one message; settles them all, whatever happens.

@@ -32,7 +32,7 @@ mod window;
 
 pub use backoff::Backoff;
 pub use clock::Clock;
-pub use command::{Done, Filter, Item, MAX_LISTED, Page};
+pub use command::{Action, Done, Filter, Item, MAX_LISTED, Page};
 pub use run::{Queue, QueueHandle};
 pub use schedule::{Entry, Job, Key, Lane, Limits, Next, Place, Schedule, Step};
 pub use settings::{

@@ -18,8 +18,10 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod exit;
+mod logging;
 pub mod output;
 pub mod privileges;
+mod server;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -113,13 +113,14 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Trail(args) => trail::run(&cli.global, args),
         Command::Check(args) => check::run(&cli.global, args),
         Command::Completions(args) => completions::run(&args),
+        Command::Dev(args) => dev::run(&args),
+        Command::Serve(_) => serve::run(&cli.global),
+        Command::Quickstart(args) => quickstart::run(&args),
         Command::Send(args) => send::run(&cli.global, &args),
         // Each of these gets an arm of its own when its command is written.
-        Command::Dev(_)
-        | Command::Quickstart(_)
-        | Command::Serve(_)
-        | Command::Sendmail(_)
-        | Command::Bench(_) => Err(Failure::usage(format!("{name} is not built into this version"))),
+        Command::Sendmail(_) | Command::Bench(_) => {
+            Err(Failure::usage(format!("{name} is not built into this version")))
+        }
     }
 }
 

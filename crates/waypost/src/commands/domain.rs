@@ -194,7 +194,7 @@ fn read_recipients(file: &Path, domain: &Domain) -> Result<Vec<Address>, Failure
 }
 
 /// What this machine offers to mail programs, by its configuration.
-fn services(config: &Config) -> Vec<Service> {
+pub(super) fn services(config: &Config) -> Vec<Service> {
     let built = config.listen.iter().filter(|listener| listener.service.is_built());
     let port = |endpoint: &Endpoint| match endpoint {
         Endpoint::Tcp(address) => Some(address.port()),
@@ -211,7 +211,7 @@ fn services(config: &Config) -> Vec<Service> {
     services
 }
 
-fn print_records(records: &[Record], config: &Config, json: bool) -> Result<Exit, Failure> {
+pub(super) fn print_records(records: &[Record], config: &Config, json: bool) -> Result<Exit, Failure> {
     if json {
         output::json(&records)?;
         return Ok(Exit::Done);

@@ -1,8 +1,12 @@
 //! `waypost quickstart`: all that a new domain needs, made in one go.
 
 use crate::cli::values::PasswordStdin;
-use address::{Address, Domain};
-use std::path::PathBuf;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::server::certificate;
+use address::{Address, Domain, Secret};
+use std::path::{Path, PathBuf};
+use store::directory::DomainKind;
 
 const EXAMPLES: &str = "\
 Nothing that exists is overwritten, and what was made is deleted again when something fails.
@@ -26,4 +30,131 @@ pub struct Args {
     pub hostname: Option<Domain>,
     #[command(flatten)]
     pub password: PasswordStdin,
+}
+
+/// What is made, in the folder.
+const CONFIGURATION: &str = "waypost.toml";
+const CERTIFICATE: &str = "cert.pem";
+const KEY: &str = "key.pem";
+const DATA: &str = "data";
+
+/// Makes everything, or, when something fails, nothing.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    let folder = std::path::absolute(args.dir.clone().unwrap_or_default())?;
+    let domain =
+        args.address.domain().cloned().ok_or_else(|| Failure::usage("the address needs a domain"))?;
+    let hostname = match &args.hostname {
+        Some(name) => name.clone(),
+        None => Domain::parse(&format!("mail.{domain}")).map_err(|e| Failure::usage(e.to_string()))?,
+    };
+    for name in [CONFIGURATION, CERTIFICATE, KEY, DATA] {
+        if folder.join(name).exists() {
+            let path = folder.join(name);
+            return Err(Failure::no(format!(
+                "{} exists already; nothing was changed. Choose another --dir",
+                path.display()
+            )));
+        }
+    }
+    let password =
+        crate::output::new_password(&format!("Password for {}", args.address), args.password.password_stdin)?;
+    let mut made = Made { paths: Vec::new(), keep: false };
+    made.folder(&folder)?;
+    let (certificate, key) = certificate::generate(hostname.as_str())?;
+    made.file(&folder.join(CERTIFICATE), &certificate, 0o644)?;
+    made.file(&folder.join(KEY), &key, 0o600)?;
+    made.file(&folder.join(CONFIGURATION), &configuration(&hostname), 0o644)?;
+    made.paths.push(folder.join(DATA));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (_, config) = Config::load(Some(&folder.join(CONFIGURATION)))?;
+    let records = runtime.block_on(populate(&config, args, &domain, password))?;
+    made.keep = true;
+    println!(
+        "Made {}: configuration, certificate, signing key and the account {}.\n",
+        folder.display(),
+        args.address
+    );
+    println!("Publish these records in the DNS of {domain}:\n");
+    super::domain::print_records(&records, &config, false)?;
+    let file = folder.join(CONFIGURATION);
+    println!("\nThen start it:\n\n  waypost serve --config {}\n", file.display());
+    println!(
+        "The certificate is self-signed. For one that mail programs trust, change [tls] in {}.",
+        file.display()
+    );
+    Ok(Exit::Done)
+}
+
+/// The first domain, with its key, and the first account; the records to publish.
+async fn populate(
+    config: &Config,
+    args: &Args,
+    domain: &Domain,
+    password: Secret<String>,
+) -> Result<Vec<admin::domain::Record>, Failure> {
+    let client = admin::Client::open(&config.data).await?;
+    let add = admin::domain::Add {
+        domain: domain.clone(),
+        kind: DomainKind::Local,
+        recipients: Vec::new(),
+        language: None,
+        quota: None,
+    };
+    client.call(add).await?;
+    let address = args.address.clone();
+    let password = Some(admin::account::Password::Chosen { password, cram_md5: false });
+    client.call(admin::account::Add { address, name: None, language: None, quota: None, password }).await?;
+    let services = super::domain::services(config);
+    let records =
+        admin::domain::Records { domain: domain.clone(), hostname: config.hostname.clone(), services };
+    Ok(client.call(records).await?)
+}
+
+fn configuration(hostname: &Domain) -> String {
+    format!(
+        "# Waypost. Every key: docs/configuration.md; `waypost check config` explains this file.\n\
+         hostname = \"{hostname}\"\n\
+         data = \"{DATA}\"\n\
+         # user = \"waypost\"            # as root: the user to become once the ports are open\n\n\
+         [tls]\n\
+         certificate = \"{CERTIFICATE}\"   # self-signed: replace it by one that mail programs trust\n\
+         key = \"{KEY}\"\n"
+    )
+}
+
+/// What was made so far; taken back unless everything was.
+struct Made {
+    paths: Vec<PathBuf>,
+    keep: bool,
+}
+
+impl Made {
+    fn folder(&mut self, path: &Path) -> Result<(), Failure> {
+        if !path.exists() {
+            self.paths.push(path.to_owned());
+            std::fs::create_dir_all(path)?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+        use std::io::Write as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let failed = |e: std::io::Error| Failure::no(format!("{}: {e}", path.display()));
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+        self.paths.push(path.to_owned());
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        for path in self.paths.iter().rev() {
+            let _ = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        }
+    }
 }

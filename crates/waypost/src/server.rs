@@ -1,0 +1,191 @@
+//! The running program: sockets, then privileges, then data, then servers; and the way back.
+//!
+//! ```text
+//! listeners ─▶ privileges ─▶ store ─▶ directory ─▶ transport, queue ─▶ intake, access, web, control ─▶ ready
+//!                                                          SIGHUP: settings and certificates anew
+//!                                                          SIGTERM: sessions end, the queue stops, data closes
+//! ```
+
+mod capture;
+pub(crate) mod certificate;
+mod control;
+mod listeners;
+mod settings;
+mod signals;
+mod verify;
+
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::{logging, privileges};
+use directory::Directory;
+use intake::Intake;
+use listeners::Bound;
+use net::tls::TlsServer;
+use net::{Limits, Shutdown};
+use queue::{Clock, Queue, QueueHandle};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use store::{Options, Store};
+use tokio::task::JoinSet;
+use transport::Transport;
+
+/// SIGTERM finishes what is acknowledged and stops within this time (the sessions first, then the queue).
+const STOP_SESSIONS: Duration = Duration::from_secs(5);
+const STOP_QUEUE: Duration = Duration::from_secs(4);
+
+/// What is to be run.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    /// Read again at SIGHUP.
+    pub(crate) file: Option<PathBuf>,
+    /// `waypost dev`: every message to whomever goes to one mailbox, and passwords may cross loopback in the clear.
+    pub(crate) dev: bool,
+}
+
+/// Everything that runs.
+struct Running {
+    setup: Setup,
+    store: Store,
+    intake: Arc<Intake>,
+    access: Arc<access::Context>,
+    queue: QueueHandle,
+    transport: Arc<Transport>,
+    limits: Limits,
+    shutdown: Shutdown,
+    tls: Option<TlsServer>,
+}
+
+/// Runs until a signal says stop.
+pub(crate) fn run(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Failure> {
+    logging::start(&setup.config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::no(format!("the runtime does not start: {e}")))?;
+    runtime.block_on(serve(setup, welcome))
+}
+
+async fn serve(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Failure> {
+    let mut signals = signals::Signals::listen()?;
+    let bound = listeners::bind(&setup.config)?;
+    let tls = certificate::server(&setup.config, setup.dev)?;
+    if setup.config.user.is_none() && rustix::process::geteuid().is_root() && !setup.dev {
+        tracing::warn!("running as root: set `user` in the configuration");
+    }
+    privileges::become_user(setup.config.user.as_deref())?;
+    let (running, tasks) = start(setup, tls, bound).await?;
+    welcome(&running.setup);
+    crate::output::line("ready")?;
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    tracing::info!("ready");
+    let running = Arc::new(running);
+    loop {
+        match signals.next().await {
+            signals::Signal::Reload => {
+                let _ = running.reload().map_err(|error| tracing::error!(%error, "not reloaded"));
+            }
+            signals::Signal::Stop => break,
+        }
+        if running.shutdown.is_triggered() {
+            break;
+        }
+    }
+    running.stop(tasks).await;
+    Ok(Exit::Done)
+}
+
+async fn start(
+    setup: Setup,
+    tls: Option<TlsServer>,
+    bound: Vec<Bound>,
+) -> Result<(Running, JoinSet<()>), Failure> {
+    let config = &setup.config;
+    let options = Options { body_budget: usize::try_from(config.limits.memory).unwrap_or(usize::MAX) };
+    let folder = config.data.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
+    let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
+    let mut directory = Directory::open(store.clone(), config.hostname.clone())
+        .await
+        .map_err(|e| Failure::no(e.to_string()))?;
+    let captured = if setup.dev { Some(capture::account(&store).await?) } else { None };
+    if setup.dev {
+        directory = directory.capturing(capture::address()?);
+    }
+    let shutdown = Shutdown::new();
+    let limits = settings::limits(config);
+    let resolver = Arc::new(settings::resolver(config)?);
+    let transport = Arc::new(
+        Transport::new(resolver.clone(), net::tls::TlsClient::new(), settings::transport(config, &bound))
+            .with_signer(verify::resigner(&store)),
+    );
+    let queue_settings = settings::queue(config)?;
+    let queue =
+        Queue::start(store.clone(), directory.clone(), transport.clone(), queue_settings, Clock::system())
+            .map_err(|e| store_failure(&e))?;
+    let guard = Arc::new(policy::AuthGuard::new(settings::auth_rules(config)));
+    let mut intake = Intake::new(directory.clone(), resolver, settings::intake(config), shutdown.clone());
+    settings::rates(&mut intake, config, setup.dev);
+    intake.tls.clone_from(&tls);
+    intake.auth_guard = Arc::clone(&guard);
+    intake.recipients = Some(Arc::new(verify::NextHost::new(
+        directory.clone(),
+        Arc::clone(&transport),
+        settings::terms(config),
+    )));
+    let access = access::Context {
+        directory,
+        guard,
+        hostname: config.hostname.to_string(),
+        tls: tls.clone(),
+        require_tls: !setup.dev,
+        offer_cram_md5: true,
+        locks: access::Locks::default(),
+        shutdown: shutdown.clone(),
+    };
+    let (intake, access) = (Arc::new(intake), Arc::new(access));
+    let running = Running { setup, store, intake, access, queue, transport, limits, shutdown, tls };
+    let mut tasks = JoinSet::new();
+    listeners::serve(&running, bound, captured, &mut tasks)?;
+    Ok((running, tasks))
+}
+
+impl Running {
+    /// Reads settings and certificates anew. Ports, `data` and `user` stay until a restart.
+    fn reload(&self) -> Result<(), String> {
+        logging::reopen();
+        if let Some(tls) = &self.tls {
+            tls.reload().map_err(|e| e.to_string())?;
+        }
+        let Some(file) = &self.setup.file else { return Ok(()) };
+        let (_, config) = Config::load(Some(file)).map_err(|e| e.to_string())?;
+        self.intake.set_settings(settings::intake(&config));
+        self.intake.auth_guard.set_rules(settings::auth_rules(&config));
+        self.limits.set(settings::limit_settings(&config));
+        self.queue.reload(settings::queue(&config).map_err(|e| e.message)?);
+        let old = &self.setup.config;
+        if config.listen != old.listen || config.data != old.data || config.user != old.user {
+            tracing::warn!("changes of listen, data and user act after a restart");
+        }
+        tracing::info!(file = %file.display(), "reloaded");
+        Ok(())
+    }
+
+    /// What is acknowledged is on disk already: sessions are told to leave, and whatever still runs at the end is cut off.
+    async fn stop(self: Arc<Self>, mut tasks: JoinSet<()>) {
+        tracing::info!(sessions = self.shutdown.running(), "stopping");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.shutdown.trigger();
+        self.shutdown.wait_idle((Instant::now() + STOP_SESSIONS).into()).await;
+        self.queue.stop(STOP_QUEUE).await;
+        self.transport.close_idle();
+        tasks.shutdown().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn store_failure(error: &store::StoreError) -> Failure {
+    let exit = if error.is_temporary() { Exit::TryAgain } else { Exit::No };
+    Failure::new(exit, error.to_string())
+}

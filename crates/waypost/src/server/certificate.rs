@@ -1,0 +1,47 @@
+//! Certificates: those of the configuration, or one that we make ourselves.
+
+use crate::config::Config;
+use crate::exit::Failure;
+use address::Secret;
+use net::tls::{KeyPair, TlsServer, TlsServerSettings};
+use std::path::Path;
+
+/// In the data folder, made when the configuration names no certificate.
+const CERTIFICATE: &str = "self-signed.pem";
+const KEY: &str = "self-signed.key";
+
+/// TLS for all listeners. Without a configured certificate one is made, so that connections are at least encrypted.
+pub(super) fn server(config: &Config, dev: bool) -> Result<Option<TlsServer>, Failure> {
+    let mut certificates: Vec<KeyPair> = Vec::new();
+    for files in &config.certificates {
+        let (certificate, key) = (files.certificate.clone(), files.key.clone());
+        certificates.push(KeyPair::Files { certificate, key });
+    }
+    if certificates.is_empty() {
+        if !dev {
+            tracing::warn!(
+                "no certificate is configured: a self-signed one is used, which mail programs warn about"
+            );
+        }
+        certificates.push(self_signed(&config.data, config.hostname.as_str())?);
+    }
+    let settings = TlsServerSettings { certificates, ask_client: true, alpn: Vec::new() };
+    TlsServer::new(settings).map(Some).map_err(|e| Failure::no(e.to_string()))
+}
+
+/// The one of an earlier start, or a new one, kept when the folder can be written.
+fn self_signed(folder: &Path, hostname: &str) -> Result<KeyPair, Failure> {
+    let (certificate, key) = (folder.join(CERTIFICATE), folder.join(KEY));
+    if certificate.exists() && key.exists() {
+        return Ok(KeyPair::Files { certificate, key });
+    }
+    let (certificate_pem, key_pem) = generate(hostname)?;
+    Ok(KeyPair::Pem { certificate: certificate_pem.into_bytes(), key: Secret::new(key_pem.into_bytes()) })
+}
+
+/// A certificate and its key as PEM.
+pub(crate) fn generate(hostname: &str) -> Result<(String, String), Failure> {
+    let made = rcgen::generate_simple_self_signed([hostname.to_owned()])
+        .map_err(|e| Failure::no(format!("no certificate could be made for {hostname}: {e}")))?;
+    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
+}

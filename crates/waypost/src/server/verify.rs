@@ -1,0 +1,68 @@
+//! What other rooms lend each other: recipients verified for intake by transport, signatures made for transport.
+
+use address::{Address, Domain};
+use directory::{Directory, Resolution};
+use intake::{RecipientCheck, Signers, Verification};
+use mailauth::dkim::{BodyHasher, Form};
+use message::Header;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::Store;
+use store::directory::RelayTarget;
+use transport::{NextHop, Route, Terms, Transport, VerifyResult};
+
+/// Asks the next host of a relay domain.
+pub(super) struct NextHost {
+    directory: Directory,
+    transport: Arc<Transport>,
+    terms: Arc<Terms>,
+}
+
+impl NextHost {
+    pub(super) fn new(directory: Directory, transport: Arc<Transport>, terms: Arc<Terms>) -> Self {
+        Self { directory, transport, terms }
+    }
+
+    fn route(&self, address: &Address) -> Option<Route> {
+        let Ok(Resolution::Relay(relay)) = self.directory.resolve(address) else { return None };
+        let next = match relay.to {
+            RelayTarget::Mx => NextHop::BetterMx(address.domain()?.clone()),
+            RelayTarget::Url(url) => queue::next_hop(&url)?,
+        };
+        Some(Route { next, terms: Arc::clone(&self.terms) })
+    }
+}
+
+impl RecipientCheck for NextHost {
+    fn check<'a>(&'a self, address: &'a Address) -> Pin<Box<dyn Future<Output = Verification> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(route) = self.route(address) else {
+                return Verification::Unknown("the domain's next host is not known".into());
+            };
+            match self.transport.verify(&route, address).await {
+                VerifyResult::Accepted => Verification::Taken,
+                VerifyResult::Refused(words) => Verification::Refused(words),
+                VerifyResult::Unsure(words) => Verification::Unknown(words),
+            }
+        })
+    }
+}
+
+/// Signs again what was signed at submission and had to be re-encoded for a 7-bit peer.
+pub(super) fn resigner(store: &Store) -> transport::Signer {
+    let signers = Signers::new(store.clone());
+    Arc::new(move |domain: &Domain, message: &[u8]| {
+        let signers = signers.of(domain).ok()?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let (header, body) = message.split_at(Header::parse(message).body_offset().min(message.len()));
+        let mut fields = Vec::new();
+        for signer in signers.iter() {
+            let mut hasher = BodyHasher::new(Form::Relaxed);
+            hasher.update(body);
+            fields.extend(signer.sign(header, &hasher.finish(), now).ok()?);
+        }
+        (!fields.is_empty()).then_some(fields)
+    })
+}

@@ -61,6 +61,8 @@ pub struct Settings {
     pub dns: Vec<SocketAddr>,
     pub stop_after: Option<Stage>,
     pub timeouts: Timeouts,
+    /// Which certificates will do, instead of what `verified` says.
+    pub policy: Option<TlsPolicy>,
 }
 
 impl Settings {
@@ -76,6 +78,7 @@ impl Settings {
             dns: Vec::new(),
             stop_after: None,
             timeouts: Timeouts::default(),
+            policy: None,
         }
     }
 
@@ -98,7 +101,8 @@ impl Settings {
             Place::Unix(_) => return Err(Error::NoStartTls),
         };
         let here = stream.peer().ip().is_some_and(|ip| ip.is_loopback());
-        let policy = if self.verified && !here { TlsPolicy::Verified } else { TlsPolicy::Opportunistic };
+        let by_need = if self.verified && !here { TlsPolicy::Verified } else { TlsPolicy::Opportunistic };
+        let policy = self.policy.clone().unwrap_or(by_need);
         let stream = stream.connect_tls(&TlsClient::new(), &host, &policy).await.map_err(|source| {
             match source.refused_certificate() {
                 Some(_) => Error::Certificate { host: host.to_string(), source },
@@ -123,11 +127,20 @@ fn describe(info: &TlsInfo) -> String {
 
 impl Client {
     /// Connects, and does the TLS handshake if the dialogue begins with it. Nothing is said yet.
-    pub async fn connect(settings: &Settings, mut transcript: Transcript) -> Result<Self, Error> {
-        let mut stream = match &settings.place {
+    pub async fn connect(settings: &Settings, transcript: Transcript) -> Result<Self, Error> {
+        let stream = match &settings.place {
             Place::Unix(path) => net::connect(&Endpoint::Unix(path.clone()), None, CONNECT_TIMEOUT).await?,
             Place::Tcp(peer) => connect_any(peer, &settings.dns).await?,
         };
+        Self::over(stream, settings, transcript).await
+    }
+
+    /// As [`Client::connect`], over a connection that stands.
+    pub async fn over(
+        mut stream: Stream,
+        settings: &Settings,
+        mut transcript: Transcript,
+    ) -> Result<Self, Error> {
         transcript.note(&format!("connected to {}", shown(&stream, &settings.place)));
         let tls = settings.begins_with_tls();
         if tls {

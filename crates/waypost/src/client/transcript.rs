@@ -1,6 +1,7 @@
 //! What was said, by whom and when.
 
 use crate::output;
+use data_encoding::BASE64;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -72,7 +73,12 @@ impl Transcript {
             return;
         }
         let hidden = who == Who::Client && std::mem::take(&mut self.hide_next);
-        let text = if hidden { "[secret]".to_owned() } else { masked(text) };
+        let text = match who {
+            Who::Client if hidden => "[secret]".to_owned(),
+            Who::Client => without_response(text),
+            Who::Server => without_signature(text),
+            Who::Note => text.to_owned(),
+        };
         let entry = Entry { seconds: self.begun.elapsed().as_secs_f64(), who, text };
         if self.show {
             // A reader that went away is noticed by the report that follows.
@@ -85,12 +91,21 @@ impl Transcript {
 }
 
 /// An AUTH command that a person typed, without its initial response.
-fn masked(text: &str) -> String {
+fn without_response(text: &str) -> String {
     let mut words = text.split_ascii_whitespace();
     match (words.next(), words.next(), words.next()) {
         (Some(verb), Some(mechanism), Some(_)) if verb.eq_ignore_ascii_case("AUTH") => {
             format!("{verb} {mechanism} [secret]")
         }
+        _ => text.to_owned(),
+    }
+}
+
+/// A challenge without SCRAM's server signature: with it and the nonces anybody could try passwords (RFC 5802 §9).
+fn without_signature(text: &str) -> String {
+    let challenge = text.strip_prefix("334 ").and_then(|rest| BASE64.decode(rest.trim().as_bytes()).ok());
+    match challenge {
+        Some(challenge) if challenge.starts_with(b"v=") => "334 [secret]".to_owned(),
         _ => text.to_owned(),
     }
 }

@@ -1,10 +1,14 @@
 //! `waypost check`: is it right, and if not, why?
 
 mod config;
+mod delivery;
+mod relay;
 mod store;
+mod tls;
 
 use crate::cli::Global;
-use crate::config::Peer;
+use crate::client::Here;
+use crate::config::{Config, Peer};
 use crate::exit::{Exit, Failure};
 use address::{Address, ReversePath};
 use std::net::SocketAddr;
@@ -42,7 +46,7 @@ pub enum What {
     #[command(after_help = "Example:\n  waypost check store --json")]
     Store,
     /// Whether a server relays for strangers, by the known ways of asking it
-    #[command(after_help = "Example:\n  waypost check relay mx.example.org:25")]
+    #[command(after_help = relay::help())]
     Relay {
         #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
         server: Peer,
@@ -72,9 +76,30 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
     match args.what {
         What::Config => config::run(global, args.json),
         What::Store => store::run(global, args.json),
-        // Each of these gets an arm of its own when its check is written.
-        What::Relay { .. } | What::Tls { .. } | What::Delivery { .. } => {
-            Err(Failure::usage("this check is not built into this version"))
+        What::Relay { server } => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            relay::run(&server, &Here::new(config.as_ref()), dns, args.json)
+        }
+        What::Tls { server } => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            tls::run(&server, &Here::new(config.as_ref()), dns, args.json)
+        }
+        What::Delivery { address, from } => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            let question =
+                delivery::Question { address: &address, from: &from, config: config.as_ref(), dns };
+            delivery::run(&question, args.json)
         }
     }
+}
+
+/// The configuration, if there is one, and the name servers to ask; none: the system's.
+fn surroundings(
+    global: &Global,
+    named: Option<SocketAddr>,
+) -> Result<(Option<Config>, Vec<SocketAddr>), Failure> {
+    let config = global.load_if_any()?.map(|(_, config)| config);
+    let configured = || config.as_ref().map(|config| config.dns.servers.clone()).unwrap_or_default();
+    let dns = named.map_or_else(configured, |server| vec![server]);
+    Ok((config, dns))
 }

@@ -1,0 +1,220 @@
+//! `waypost check relay`, `tls` and `delivery`, against servers on loopback.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
+
+mod support;
+
+use smtp::Reply;
+use smtp::server::Protocol;
+use std::net::UdpSocket;
+use support::{Behaviour, Program, Server};
+
+fn refused() -> Option<Reply> {
+    Some(Reply::new(550, (5, 7, 1), "no relaying here"))
+}
+
+#[test]
+fn a_closed_server_takes_no_form() {
+    let mut behaviour = Behaviour::new(Protocol::Smtp);
+    behaviour.rcpt = |_| refused();
+    let server = Server::start(behaviour);
+    let ran = Program::new().run(&["check", "relay", &server.place, "--json"]).done();
+    let json = ran.json();
+    let forms = json["forms"].as_array().unwrap();
+    assert!(forms.len() >= 20 && json["ok"] == true, "{json}");
+    assert!(forms.iter().all(|form| form["taken"] == false && form["code"].as_u64() >= Some(500)), "{json}");
+    let has = |to: &str| forms.iter().any(|form| form["to"] == to);
+    assert!(
+        has("<waypost-check%example.com@mx.test>") && has("<\"waypost-check@example.com\"@[127.0.0.1]>"),
+        "{json}"
+    );
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn a_server_that_falls_for_one_form_is_found_out() {
+    let mut behaviour = Behaviour::new(Protocol::Smtp);
+    behaviour.rcpt = |rcpt| if rcpt.to.to_string().contains('%') { None } else { refused() };
+    let server = Server::start(behaviour);
+    let ran = Program::new().run(&["check", "relay", &server.place]);
+    assert_eq!(ran.code, Some(1));
+    let taken = ran.out.lines().find(|line| line.starts_with("TAKEN   percent hack ")).unwrap();
+    assert!(taken.contains("<waypost-check%example.com@mx.test>: 250"), "{taken}");
+    assert!(ran.out.lines().any(|line| line.starts_with("refused plain ")), "{}", ran.out);
+}
+
+#[test]
+fn nothing_that_could_be_tried_is_no_good_news() {
+    let mut behaviour = Behaviour::new(Protocol::Smtp);
+    behaviour.rcpt = |_| Some(Reply::new(450, (4, 7, 1), "greylisted"));
+    let ran = Program::new().run(&["check", "relay", &Server::start(behaviour).place]);
+    assert!(ran.code == Some(75) && ran.out.contains("not now plain"), "{ran:?}");
+}
+
+#[test]
+fn every_form_is_in_the_help() {
+    let program = Program::new();
+    let help = program.run(&["check", "relay", "--help"]).done().out;
+    let mut behaviour = Behaviour::new(Protocol::Smtp);
+    behaviour.rcpt = |_| refused();
+    let json = program.run(&["check", "relay", &Server::start(behaviour).place, "--json"]).json();
+    for form in json["forms"].as_array().unwrap() {
+        let name = form["form"].as_str().unwrap();
+        assert!(help.contains(&format!("  {name} ")), "{name}: {help}");
+    }
+}
+
+#[test]
+fn tls_is_examined_after_starttls_and_from_the_start() {
+    let mut implicit = Behaviour::new(Protocol::Submission);
+    (implicit.config.tls, implicit.tls) = (true, true);
+    for (behaviour, mode) in [(Behaviour::submission(), "starttls"), (implicit, "implicit")] {
+        let server = Server::start(behaviour);
+        let ran = Program::new().run(&["check", "tls", &server.place, "--json"]);
+        // Nobody trusts the certificate of a test.
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        let json = ran.json();
+        assert_eq!((&json["mode"], &json["version"]), (&mode.into(), &"TLSv1.3".into()));
+        let certificate = &json["certificate"];
+        assert_eq!(certificate["names"], serde_json::json!(["mx.test", "localhost"]));
+        assert!(certificate["valid"] == false && certificate["days_left"].as_i64() > Some(1000), "{json}");
+        let accepted: Vec<bool> =
+            json["versions"].as_array().unwrap().iter().map(|v| v["accepted"].as_bool().unwrap()).collect();
+        assert_eq!(accepted, [true, true, false, false], "1.3, 1.2, 1.1, 1.0: {json}");
+    }
+}
+
+#[test]
+fn no_tls_is_a_no() {
+    let server = Server::start(Behaviour::new(Protocol::Smtp));
+    let ran = Program::new().run(&["check", "tls", &server.place]);
+    assert!(ran.code == Some(1) && ran.err.contains("STARTTLS"), "{ran:?}");
+}
+
+/// A machine whose mail hosts are called at this server's port.
+fn machine(server: &Server) -> Program {
+    let program = Program::new();
+    let port = server.address().port();
+    program.write("waypost.toml", format!("hostname = 'mail.example.org'\n[delivery]\nport = {port}\n"));
+    program
+}
+
+#[test]
+fn the_way_to_an_address_is_explained_step_by_step() {
+    let server = Server::start(Behaviour::submission());
+    let (program, dns) = (machine(&server), name_server());
+    let words = ["check", "delivery", "ann@good.test", "--from", "me@example.org", "--dns", &dns];
+    let ran = program.run(&words).done();
+    let steps: Vec<&str> = ran.out.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+    assert_eq!(
+        &steps[..8],
+        ["syntax", "domain", "addresses", "connect", "greeting", "tls", "mail", "rcpt"],
+        "{}",
+        ran.out
+    );
+    for part in
+        ["goes to mx.test (10)", "mx.test is 127.0.0.1", "TLSv1.3", "250 2.1.5", "no message was sent"]
+    {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    let json = program.run(&[&words[..], &["--json"]].concat()).done().json();
+    assert_eq!((&json["ok"], &json["steps"][1]["result"]), (&true.into(), &"good".into()));
+    assert!(server.received().is_empty());
+}
+
+#[test]
+fn where_the_way_ends_it_says_why_and_what_to_do() {
+    let mut behaviour = Behaviour::new(Protocol::Smtp);
+    behaviour.rcpt = |rcpt| match rcpt.to.to_string().starts_with("<no") {
+        true => Some(Reply::new(550, (5, 1, 1), "unknown")),
+        false => Some(Reply::new(451, (4, 7, 1), "greylisted")),
+    };
+    let server = Server::start(behaviour);
+    let (program, dns) = (machine(&server), name_server());
+    for (address, code, step, words) in [
+        ("ann@none.test", 1, "domain", "does not exist"),
+        ("ann@null.test", 1, "domain", "takes no mail at all"),
+        ("no@good.test", 1, "rcpt", "550 5.1.1 unknown"),
+        ("no@[127.0.0.1]", 1, "rcpt", "550 5.1.1 unknown"),
+        ("later@good.test", 75, "rcpt", "451 4.7.1 greylisted"),
+        ("later@localhost", 75, "rcpt", "451 4.7.1 greylisted"),
+    ] {
+        let ran = program.run(&["check", "delivery", address, "--dns", &dns, "--json"]);
+        let json = ran.json();
+        let last = json["steps"].as_array().unwrap().last().unwrap();
+        assert_eq!((ran.code, last["step"].as_str()), (Some(code), Some(step)), "{address}: {json}");
+        assert!(
+            last["text"].as_str().unwrap().contains(words) && last["hint"].is_string(),
+            "{address}: {json}"
+        );
+    }
+    assert_eq!(program.run(&["check", "delivery", "no-address"]).code, Some(2));
+}
+
+#[test]
+fn routes_are_followed() {
+    let server = Server::start(Behaviour::new(Protocol::Smtp));
+    let program = Program::new();
+    let route = format!(
+        "[[route]]\ndomain = 'far.test'\nto = 'smtp://{}'\n[[route]]\ndomain = 'here.test'\nto = 'mailbox'\n",
+        server.place
+    );
+    program.write("waypost.toml", format!("hostname = 'h'\n{route}"));
+    let far = program.run(&["check", "delivery", "a@far.test"]).done();
+    assert!(
+        far.out.contains(&format!("smtp://{}", server.place)) && far.out.contains("250 2.1.5"),
+        "{}",
+        far.out
+    );
+    let here = program.run(&["check", "delivery", "a@here.test"]).done();
+    assert!(here.out.contains("does not leave this machine"), "{}", here.out);
+}
+
+/// A name server that knows three names: `good.test` with its MX `mx.test`, and `null.test`, which takes no mail.
+fn name_server() -> String {
+    const MX: u16 = 15;
+    const A: u16 = 1;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let place = socket.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        let mut query = [0; 512];
+        while let Ok((length, from)) = socket.recv_from(&mut query) {
+            let question = &query[12..length];
+            let end = question.iter().position(|&octet| octet == 0).unwrap();
+            let name = String::from_utf8_lossy(&question[..end]).to_lowercase();
+            let kind = u16::from_be_bytes([question[end + 1], question[end + 2]]);
+            let known =
+                ["\u{4}good\u{4}test", "\u{2}mx\u{4}test", "\u{4}null\u{4}test"].contains(&name.as_str());
+            let data: Option<Vec<u8>> = match (name.as_str(), kind) {
+                ("\u{4}good\u{4}test", MX) => Some([&[0, 10, 2][..], b"mx", &[4], b"test", &[0]].concat()),
+                ("\u{4}null\u{4}test", MX) => Some(vec![0, 0, 0]),
+                ("\u{2}mx\u{4}test", A) => Some(vec![127, 0, 0, 1]),
+                _ => None,
+            };
+            // RFC 1035 §4.1: header, question, and one answer whose name points at the question's.
+            let mut answer = query[..2].to_vec();
+            answer.extend_from_slice(&[
+                0x85,
+                if known { 0x80 } else { 0x83 },
+                0,
+                1,
+                0,
+                u8::from(data.is_some()),
+                0,
+                0,
+                0,
+                0,
+            ]);
+            answer.extend_from_slice(&question[..end + 5]);
+            if let Some(data) = data {
+                answer.extend_from_slice(&[0xc0, 12]);
+                answer.extend_from_slice(&kind.to_be_bytes());
+                answer.extend_from_slice(&[0, 1, 0, 0, 0, 60]);
+                answer.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
+                answer.extend_from_slice(&data);
+            }
+            socket.send_to(&answer, from).unwrap();
+        }
+    });
+    place
+}

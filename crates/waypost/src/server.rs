@@ -14,6 +14,8 @@ mod settings;
 mod signals;
 mod verify;
 
+pub(crate) use listeners::SUBMIT_SOCKET;
+
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::{logging, privileges};

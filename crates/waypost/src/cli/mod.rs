@@ -117,10 +117,9 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Serve(_) => serve::run(&cli.global),
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Send(args) => send::run(&cli.global, &args),
-        // Each of these gets an arm of its own when its command is written.
-        Command::Sendmail(_) | Command::Bench(_) => {
-            Err(Failure::usage(format!("{name} is not built into this version")))
-        }
+        Command::Sendmail(args) => sendmail::run(&cli.global, &args),
+        // It gets an arm of its own when it is written.
+        Command::Bench(_) => Err(Failure::usage(format!("{name} is not built into this version"))),
     }
 }
 

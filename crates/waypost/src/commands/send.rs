@@ -1,7 +1,7 @@
 //! `waypost send`: write a message and submit it, or try a server out step by step.
 
-pub(crate) mod destination;
-mod dialogue;
+mod destination;
+pub(crate) mod dialogue;
 mod interactive;
 pub(crate) mod letter;
 mod report;

@@ -4,6 +4,13 @@
 //! (`-fme`, `-f me`), or a mode in their second letter (`-bp`, `-oem`). So the words come from clap unread, and
 //! [`Invocation::parse`] reads them.
 
+mod input;
+mod queue;
+mod submit;
+
+use crate::cli::Global;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -40,6 +47,28 @@ pub struct Args {
     /// Options and recipients
     #[arg(value_name = "WORDS", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+}
+
+/// Carries it out. Programs that call this try again on 75, so that it is the answer to whatever an administrator can
+/// put right.
+pub fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    let invocation = Invocation::parse(&args.words).map_err(Failure::usage)?;
+    if invocation.mode == Mode::InitAliases {
+        return Ok(Exit::Done);
+    }
+    let named = invocation.config.clone().or_else(|| global.config.clone());
+    let global = Global { config: named };
+    let config = || -> Result<Config, Failure> {
+        let loaded = global.load().map_err(|error| Failure::try_again(error.to_string()))?;
+        Ok(loaded.1)
+    };
+    match &invocation.mode {
+        Mode::Deliver => submit::deliver(&config()?, &invocation),
+        Mode::Smtp => submit::converse(&config()?),
+        Mode::PrintQueue => queue::print(&global),
+        Mode::Flush(flush) => queue::flush(&global, flush),
+        Mode::InitAliases => Ok(Exit::Done),
+    }
 }
 
 /// What the words mean.

@@ -6,6 +6,7 @@ use crate::client::{Here, Login, Place, Settings, place_of};
 use crate::config::{Config, Delivery, Endpoint, Peer, SMTP_PORT, SMTPS_PORT, Service, Target};
 use crate::exit::Failure;
 use crate::output;
+use crate::server::SUBMIT_SOCKET;
 use address::Host;
 use sasl::{Hash, Mechanism as Sasl};
 use smtp::client::{Protocol, Stage as At};
@@ -15,8 +16,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 const SUBMISSION_PORT: u16 = 587;
 /// Dev's ports (DESIGN.md): for all, and for those who log in.
 const DEV: (u16, u16) = (1025, 1587);
-/// The socket in the data folder that identifies local users by itself.
-pub(crate) const SUBMIT_SOCKET: &str = "submit.sock";
 
 /// Whom to call, and as whom.
 pub(super) struct Destination {

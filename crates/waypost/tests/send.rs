@@ -178,6 +178,7 @@ fn each_mechanism_logs_in() {
     }
     let best = send_as(&server, PASSWORD, &["--body", "x", "--trace"]).done();
     assert!(best.out.contains("C: AUTH SCRAM-SHA-256-PLUS [secret]"), "{}", best.out);
+    assert!(best.out.contains("S: 334 [secret]") && !best.out.contains("S: 334 dj"), "{}", best.out);
 }
 
 #[test]

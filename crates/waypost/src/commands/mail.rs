@@ -1,8 +1,13 @@
 //! `waypost mail`: read mailboxes, over the control socket or over POP3.
 
+mod pop3;
+mod remote;
+
+pub use pop3::Server;
+
 use super::administer;
 use crate::cli::Global;
-use crate::cli::values::{Server, Tls};
+use crate::cli::values::Tls;
 use crate::config::units::show_size;
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -31,7 +36,7 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     pub verb: Verb,
-    /// Read over POP3 from this server instead
+    /// Read over POP3 from this server instead: HOST[:PORT], pop3s://HOST, pop3://HOST
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     pub server: Option<Server>,
     /// Whose mail; with --server, the name to log in with
@@ -110,8 +115,8 @@ const LISTED: u32 = 50;
 const FOR_PEOPLE: [&str; 6] = ["From", "To", "Cc", "Reply-To", "Date", "Subject"];
 
 pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
-    if args.server.is_some() {
-        return Err(Failure::usage("--server is not built into this version"));
+    if let Some(server) = args.server.clone() {
+        return remote::run(global, args, &server);
     }
     administer::with_client(global, async move |client, _| {
         let account = whose(client, args.user.as_deref()).await?;
@@ -247,7 +252,7 @@ fn show(message: &[u8], headers: bool, json: bool) -> Result<Exit, Failure> {
     }
     let for_people = |name: &str| headers || FOR_PEOPLE.iter().any(|known| known.eq_ignore_ascii_case(name));
     for (name, value) in view.fields.iter().filter(|(name, _)| for_people(name)) {
-        output::line(&output::printable(&format!("{name}: {value}")))?;
+        output::line(&output::printable(&format!("{name}: {}", value.replace('\t', " "))))?;
     }
     output::line("")?;
     for line in view.text().lines() {

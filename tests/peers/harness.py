@@ -204,7 +204,7 @@ level = "debug"
         try:
             client.user(user)
             client.pass_(PASSWORD)
-            raw = [b"\r\n".join(client.retr(number + 1)[1]) for number in range(client.stat()[0])]
+            raw = [b"".join(line + b"\n" for line in client.retr(number + 1)[1]) for number in range(client.stat()[0])]
         finally:
             client.quit()
         return [email.message_from_bytes(one, policy=email.policy.default) for one in raw]

@@ -19,7 +19,7 @@ class Swaks(Case):
         said = self.swaks(self.server.submission, "--tls", *self.login("PLAIN"))
         self.assertTold(said, r"~> AUTH PLAIN", r"<~  235 2\.7\.0")
         received = self.server.received(self.subject)
-        self.assertEqual(received.get_content().splitlines(), ["one line", ".", "and another"])
+        self.assertEqual(received.get_content().rstrip().splitlines(), ["one line", ".", "and another"])
         self.assertRegex(received["Received"], r"\bESMTPSA\b")
 
     def test_swaks_auth_login(self):
@@ -77,9 +77,10 @@ class Swaks(Case):
 class Gsasl(Case):
     """The mechanisms that swaks does not know. It sends nothing: it logs in and leaves."""
 
-    def gsasl(self, mechanism, status=0, password=PASSWORD):
+    # When it has logged in it may write to a connection that QUIT has closed, and end by a signal: no status is expected.
+    def gsasl(self, mechanism, status=None, password=PASSWORD):
         return run(["gsasl", "--smtp", "--connect", f"localhost:{self.server.submission}", "--starttls", "--x509-ca-file", self.server.certificate,
-                    "--mechanism", mechanism, "--authentication-id", ANNA, "--password", password], input="QUIT\r\n", status=status)
+                    *([] if mechanism.endswith("PLUS") else ["--no-cb"]), "--mechanism", mechanism, "--authentication-id", ANNA, "--password", password], input="QUIT\r\n", status=status)
 
     def test_gsasl_scram_sha_1(self):
         self.assertTold(self.gsasl("SCRAM-SHA-1"), "235 2.7.0")
@@ -218,4 +219,4 @@ class Doors(Case):
         # With @SECLEVEL=0 it is the server that refuses, not openssl.
         for version in ("-tls1", "-tls1_1"):
             said = self.s_client(self.server.submissions, version, "-cipher", "ALL:@SECLEVEL=0", status=1)
-            self.assertTold(said, r"alert protocol version")
+            self.assertTold(said, r"alert (protocol version|handshake failure)")

@@ -63,6 +63,10 @@ class Poplib(Case):
         return client
 
     def test_poplib_whole_session(self):
+        emptied = self.client()
+        for number in range(emptied.stat()[0]):
+            emptied.dele(number + 1)
+        emptied.quit()
         for number in range(3):
             self.server.submit(message(f"{self.subject} {number}"), to=[CARL])
         wait_for("three messages", lambda: len(self.server.mailbox(CARL)) == 3)

@@ -22,8 +22,6 @@ pub struct Context {
     /// Whether nobody logs in without TLS. If not, those may who come from this machine; from elsewhere it is
     /// needed always.
     pub require_tls: bool,
-    /// Whether CRAM-MD5 is offered, which works for accounts that asked for it only.
-    pub offer_cram_md5: bool,
     /// Who has which maildrop open.
     pub locks: Locks,
     /// Ends sessions between two commands.

@@ -19,7 +19,6 @@
 //!     hostname: "mail.example.org".into(),
 //!     tls: None,
 //!     require_tls: true,
-//!     offer_cram_md5: false,
 //!     locks: Locks::default(),
 //!     shutdown: shutdown.clone(),
 //! });

@@ -109,7 +109,7 @@ impl Gate {
             Mechanism::Plain | Mechanism::Login => self.channel.is_private(),
             Mechanism::Scram { plus, .. } => !plus || self.channel.can_bind(),
             Mechanism::External => self.certificate.is_some(),
-            Mechanism::CramMd5 => self.context.offer_cram_md5,
+            Mechanism::CramMd5 => self.context.directory.offers_cram_md5(),
             Mechanism::OAuthBearer | Mechanism::XOAuth2 => false,
         };
         Mechanism::ALL.into_iter().filter(offered).map(|m| m.name().to_owned()).collect()

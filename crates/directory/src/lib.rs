@@ -20,12 +20,15 @@ use address::{Address, Domain, Secret};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use remembered::Remembered;
 use sasl::server::Decoy;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::Semaphore;
 
 /// Passwords hashed at once: argon2 takes 19 MiB and milliseconds each, and mail must go on meanwhile.
 const HASHED_AT_ONCE: usize = 2;
+/// How long it is remembered whether CRAM-MD5 is offered: it is asked at every connection.
+const CRAM_KEPT: Duration = Duration::from_secs(5);
 /// Between a user and the detail of a subaddress (RFC 5233).
 const SEPARATOR: char = '+';
 
@@ -40,6 +43,7 @@ pub struct Directory {
     decoy: Decoy,
     remembered: Arc<Remembered>,
     hashing: Arc<Semaphore>,
+    cram: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 impl Directory {
@@ -55,6 +59,7 @@ impl Directory {
             decoy: Decoy::new(Secret::new(key)),
             remembered: Arc::new(Remembered::new(random()?)),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
+            cram: Arc::default(),
         })
     }
 
@@ -68,6 +73,20 @@ impl Directory {
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether CRAM-MD5 is to be offered: only where an account asked for it, because programs that prefer it would
+    /// fail for all others. May be some seconds behind.
+    pub fn offers_cram_md5(&self) -> bool {
+        let mut known = self.cram.lock().unwrap_or_else(PoisonError::into_inner);
+        match *known {
+            Some((until, offered)) if Instant::now() < until => offered,
+            _ => {
+                let offered = self.store.has_readable_password().unwrap_or(false);
+                *known = Some((Instant::now() + CRAM_KEPT, offered));
+                offered
+            }
+        }
     }
 
     /// For [`sasl::server::Context`].

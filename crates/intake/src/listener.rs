@@ -24,6 +24,8 @@ pub enum Role {
 #[derive(Debug, Clone)]
 pub struct Listener {
     pub role: Role,
+    /// Whether STARTTLS is offered, or TLS begins with the first octet; if not, there is no TLS here.
+    pub tls: bool,
     /// TLS from the first octet.
     pub implicit_tls: bool,
     /// Passwords may cross without TLS: `waypost dev`, on loopback.
@@ -34,7 +36,7 @@ pub struct Listener {
 
 impl Listener {
     pub fn new(role: Role) -> Self {
-        Self { role, implicit_tls: false, clear_login: false, xclient_from: Vec::new() }
+        Self { role, tls: true, implicit_tls: false, clear_login: false, xclient_from: Vec::new() }
     }
 
     /// How sessions are named in log and trail.
@@ -54,6 +56,7 @@ impl Listener {
 
     /// What a session offers on this listener.
     pub(crate) fn config(&self, settings: &Settings, can_tls: bool, client: Option<IpAddr>) -> Config {
+        let can_tls = can_tls && self.tls;
         let protocol = match self.role {
             Role::Relay | Role::Local => Protocol::Smtp,
             Role::Submission => Protocol::Submission,
@@ -72,7 +75,8 @@ impl Listener {
         config.extensions = Extensions {
             starttls: can_tls && !self.implicit_tls && self.role != Role::Local,
             deliver_by: submits.then(DeliverByOffer::default),
-            future_release: submits.then(|| FutureRelease::new(settings.max_hold, Timestamp::now())),
+            future_release: submits
+                .then(|| FutureRelease::new(settings.max_hold, whole_second(Timestamp::now()))),
             mt_priority: submits.then(PriorityOffer::default),
             xclient: speaks_for_others,
             xforward: speaks_for_others,
@@ -82,10 +86,11 @@ impl Listener {
     }
 
     /// The mechanisms offered on a connection; none where logging in has no meaning.
-    pub(crate) fn mechanisms(&self, channel: &Channel, has_certificate: bool) -> Vec<String> {
+    pub(crate) fn mechanisms(&self, channel: &Channel, has_certificate: bool, cram_md5: bool) -> Vec<String> {
         let logs_in = self.role == Role::Submission || (self.role == Role::Relay && self.clear_login);
         let offered = |mechanism: &Mechanism| match mechanism {
             Mechanism::External => has_certificate,
+            Mechanism::CramMd5 => cram_md5 && channel.is_private(),
             Mechanism::OAuthBearer | Mechanism::XOAuth2 => false,
             mechanism if mechanism.is_plus() => channel.can_bind(),
             mechanism if mechanism.needs_privacy() => channel.is_private(),
@@ -97,4 +102,9 @@ impl Listener {
         }
         Mechanism::ALL.iter().filter(|mechanism| offered(mechanism)).map(|m| m.name().to_owned()).collect()
     }
+}
+
+/// The offer is read by people too: no fractions.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

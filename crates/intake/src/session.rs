@@ -105,7 +105,11 @@ impl Session {
         if let Some(tls) = stream.tls() {
             tracing::info!(session = %self.id, version = tls.version, cipher = %tls.cipher, sni = tls.sni.as_deref(), "tls");
         }
-        let mechanisms = self.listener.mechanisms(&self.channel, !self.certificate.is_empty());
+        let mechanisms = self.listener.mechanisms(
+            &self.channel,
+            !self.certificate.is_empty(),
+            self.intake.directory.offers_cram_md5(),
+        );
         self.smtp.config_mut().mechanisms = mechanisms;
     }
 

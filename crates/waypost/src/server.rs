@@ -142,7 +142,6 @@ async fn start(
         hostname: config.hostname.to_string(),
         tls: tls.clone(),
         require_tls: !setup.dev,
-        offer_cram_md5: true,
         locks: access::Locks::default(),
         shutdown: shutdown.clone(),
     };

@@ -76,7 +76,6 @@ impl World {
             hostname: "mail.example.org".into(),
             tls: Some(TlsServer::new(settings).unwrap()),
             require_tls: false,
-            offer_cram_md5: true,
             locks: Locks::default(),
             shutdown: Shutdown::new(),
         };

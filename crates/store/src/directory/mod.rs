@@ -133,6 +133,11 @@ impl Store {
         self.inner.main.with(|db| sqlite::credentials(db, account))
     }
 
+    /// Whether any account asked for a password that can be read back, which CRAM-MD5 needs.
+    pub fn has_readable_password(&self) -> Result<bool, StoreError> {
+        self.inner.main.with(sqlite::has_readable_password)
+    }
+
     /// The account that a client certificate's fingerprint (lower-case hex of SHA-256) or SAN stands for.
     pub fn account_of_certificate(&self, label: &str) -> Result<Option<Id>, StoreError> {
         self.inner.main.with(|db| sqlite::account_of_certificate(db, label))

@@ -244,6 +244,12 @@ pub(super) fn credentials(db: &Connection, account: Id) -> Result<Vec<Credential
     )
 }
 
+pub(super) fn has_readable_password(db: &Connection) -> Result<bool, StoreError> {
+    // The key under which the directory's verifiers keep such a password.
+    let sql = r#"SELECT EXISTS(SELECT 1 FROM credential WHERE instr(verifier, '"cram_md5":') > 0)"#;
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
 pub(super) fn account_of_certificate(db: &Connection, label: &str) -> Result<Option<Id>, StoreError> {
     let sql = "SELECT account FROM credential WHERE kind = 'certificate' AND label = ?";
     Ok(db.prepare_cached(sql)?.query_row([label], |row| row.get(0)).optional()?)

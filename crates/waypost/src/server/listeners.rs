@@ -63,9 +63,10 @@ pub(super) fn serve(
             .proxy_from(rules.proxy_from.clone());
         match rules.service {
             Service::Pop3 => {
-                pop3(running, access::pop3::Port::Pop3, socket, options.refusal(access::pop3::refusal), tasks)
+                let options = options.refusal(access::pop3::refusal);
+                pop3(running, access::pop3::Port::Pop3, rules.tls, socket, options, tasks);
             }
-            Service::Pop3s => pop3(running, access::pop3::Port::Pop3s, socket, options, tasks),
+            Service::Pop3s => pop3(running, access::pop3::Port::Pop3s, rules.tls, socket, options, tasks),
             Service::Http => {
                 let Some(account) = captured else { continue };
                 let app = web::App {
@@ -94,6 +95,7 @@ fn smtp_listener(service: Service, rules: &config::Listener, dev: bool) -> intak
         _ => Role::Relay,
     };
     intake::Listener {
+        tls: rules.tls,
         implicit_tls: service.implicit_tls(),
         clear_login: dev,
         xclient_from: rules.xclient_from.clone(),
@@ -117,11 +119,15 @@ fn smtp(
 fn pop3(
     running: &Running,
     port: access::pop3::Port,
+    tls: bool,
     socket: Listener,
     options: ServeOptions,
     tasks: &mut JoinSet<()>,
 ) {
-    let context = Arc::clone(&running.access);
+    let context = match tls {
+        true => Arc::clone(&running.access),
+        false => Arc::new(access::Context { tls: None, ..(*running.access).clone() }),
+    };
     tasks.spawn(net::serve(socket, options, move |connection: Connection| {
         access::pop3::serve(connection, port, Arc::clone(&context))
     }));

@@ -40,7 +40,7 @@ class CurlPop3(Case):
         self.server.submit(message(self.subject))
         self.server.received(self.subject)
         number = len(self.server.mailbox())
-        said = run(["curl", "--silent", "--show-error", "--cacert", self.server.certificate, "--user", f"{ANNA}:{PASSWORD}", *words, f"{url}/{number}"])
+        said = run(["curl", "--silent", "--show-error", "--cacert", self.server.certificate, "--user", f"{ANNA}:{PASSWORD}", "--login-options", "AUTH=PLAIN", *words, f"{url}/{number}"])
         self.assertIn(f"Subject: {self.subject}", said)
 
     def test_curl_pop3s(self):

@@ -103,7 +103,6 @@ fn as_sendmail(words: Vec<OsString>) -> Vec<OsString> {
 
 /// Carries out the command.
 pub fn run(cli: Cli) -> Result<Exit, Failure> {
-    let name = cli.command.name();
     match cli.command {
         Command::Account(args) => account::run(&cli.global, args),
         Command::Alias(args) => alias::run(&cli.global, args),
@@ -118,28 +117,6 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Quickstart(args) => quickstart::run(&args),
         Command::Send(args) => send::run(&cli.global, &args),
         Command::Sendmail(args) => sendmail::run(&cli.global, &args),
-        // It gets an arm of its own when it is written.
-        Command::Bench(_) => Err(Failure::usage(format!("{name} is not built into this version"))),
-    }
-}
-
-impl Command {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Dev(_) => "dev",
-            Self::Quickstart(_) => "quickstart",
-            Self::Serve(_) => "serve",
-            Self::Send(_) => "send",
-            Self::Sendmail(_) => "sendmail",
-            Self::Mail(_) => "mail",
-            Self::Queue(_) => "queue",
-            Self::Trail(_) => "trail",
-            Self::Domain(_) => "domain",
-            Self::Account(_) => "account",
-            Self::Alias(_) => "alias",
-            Self::Check(_) => "check",
-            Self::Bench(_) => "bench",
-            Self::Completions(_) => "completions",
-        }
+        Command::Bench(args) => bench::run(&args),
     }
 }

@@ -9,7 +9,7 @@ use net::tls::{TlsClient, TlsInfo, TlsPolicy};
 use net::{Endpoint, NetError, Stream};
 use smtp::client::{Config, Protocol, Stage, Timeouts};
 use smtp::command::HelloName;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct Settings {
     pub verified: bool,
     /// The name server to ask; none: the system's.
     pub dns: Vec<SocketAddr>,
+    /// The addresses of the place, where they are known already ([`Settings::look_up`]); empty: looked up when called.
+    pub addresses: Vec<IpAddr>,
     pub stop_after: Option<Stage>,
     pub timeouts: Timeouts,
     /// Which certificates will do, instead of what `verified` says.
@@ -76,10 +78,22 @@ impl Settings {
             implicit_tls: false,
             verified: false,
             dns: Vec::new(),
+            addresses: Vec::new(),
             stop_after: None,
             timeouts: Timeouts::default(),
             policy: None,
         }
+    }
+
+    /// Looks the place's addresses up once, for those who call it often.
+    ///
+    /// # Errors
+    /// Those of DNS.
+    pub async fn look_up(&mut self) -> Result<(), Error> {
+        if let Place::Tcp(peer) = &self.place {
+            self.addresses = addresses(peer, &self.dns).await?;
+        }
+        Ok(())
     }
 
     fn begins_with_tls(&self) -> bool {
@@ -130,7 +144,8 @@ impl Client {
     pub async fn connect(settings: &Settings, transcript: Transcript) -> Result<Self, Error> {
         let stream = match &settings.place {
             Place::Unix(path) => net::connect(&Endpoint::Unix(path.clone()), None, CONNECT_TIMEOUT).await?,
-            Place::Tcp(peer) => connect_any(peer, &settings.dns).await?,
+            Place::Tcp(peer) if settings.addresses.is_empty() => connect_any(peer, &settings.dns).await?,
+            Place::Tcp(peer) => connect_first(peer, &settings.addresses).await?,
         };
         Self::over(stream, settings, transcript).await
     }
@@ -172,17 +187,24 @@ fn shown(stream: &Stream, place: &Place) -> String {
 /// # Errors
 /// The host has no address, or the first one's reason when none answers.
 pub async fn connect_any(peer: &Peer, dns: &[SocketAddr]) -> Result<Stream, Error> {
-    let addresses = match &peer.host {
-        Host::Literal(literal) => vec![literal.ip()],
+    connect_first(peer, &addresses(peer, dns).await?).await
+}
+
+async fn addresses(peer: &Peer, dns: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
+    match &peer.host {
+        Host::Literal(literal) => Ok(vec![literal.ip()]),
         Host::Domain(name) => {
             let settings = dns::Settings { servers: dns.to_vec(), ..dns::Settings::default() };
-            Resolver::new(&settings)?.addresses(name, Family::Both).await?
+            Ok(Resolver::new(&settings)?.addresses(name, Family::Both).await?)
         }
-    };
+    }
+}
+
+async fn connect_first(peer: &Peer, addresses: &[IpAddr]) -> Result<Stream, Error> {
     let others = addresses.len().saturating_sub(1);
     let mut first: Option<NetError> = None;
     for ip in addresses {
-        let target = Endpoint::Tcp(SocketAddr::new(ip, peer.port));
+        let target = Endpoint::Tcp(SocketAddr::new(*ip, peer.port));
         match net::connect(&target, None, CONNECT_TIMEOUT).await {
             Ok(stream) => return Ok(stream),
             Err(error) => first = first.or(Some(error)),

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Octets of a body handed over at once.
-const PIECE: usize = 64 * 1024;
+pub const PIECE: usize = 64 * 1024;
 /// How long the last words of a server that has closed the connection are waited for.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -132,17 +132,24 @@ impl Client {
     /// # Errors
     /// What the message needs and the server lacks ([`Error::Send`]); then nothing was said.
     pub async fn send(&mut self, transaction: Transaction, body: &[u8]) -> Result<Sent, Error> {
+        self.send_parts(transaction, &[body]).await
+    }
+
+    /// As [`Client::send`], for a message that lies in parts.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub async fn send_parts(&mut self, transaction: Transaction, parts: &[&[u8]]) -> Result<Sent, Error> {
         self.session.send(Instant::now(), transaction).map_err(|error| match error {
             SendError::Misuse(misuse) => Error::Misuse(misuse),
             error => Error::Send(error),
         })?;
-        let mut rest = body;
+        let mut pieces = parts.iter().flat_map(|part| part.chunks(PIECE));
         loop {
             match self.next().await? {
                 Event::WantBody { .. } => {
-                    let (piece, after) = rest.split_at(rest.len().min(PIECE));
+                    let piece = pieces.next().unwrap_or_default();
                     self.session.provide_body(Instant::now(), piece)?;
-                    rest = after;
                 }
                 Event::Outcome(outcome) => return Ok(Sent::Outcome(outcome)),
                 Event::Stopped(stage) => return Ok(Sent::Stopped(stage)),

@@ -1,6 +1,21 @@
 //! `waypost bench`: a load generator and a sink, for SMTP.
+//!
+//! [`generator`] sends by a [`plan`] made of the words, [`sink`] takes; each counts in its [`report`]. Latency is
+//! the time from a transaction's first octet to the reply that ended it, in a [`histogram`]. Both need no
+//! configuration and know nothing of Waypost's own server: any will do.
+
+mod generator;
+mod histogram;
+mod letter;
+mod plan;
+mod report;
+mod sink;
+#[cfg(test)]
+mod tests;
 
 use crate::cli::values::{self, PasswordStdin, Server, Tls};
+use crate::exit::{Exit, Failure};
+use crate::output;
 use address::Address;
 use std::net::SocketAddr;
 
@@ -84,4 +99,59 @@ pub struct Sink {
     pub messages: Option<u64>,
     #[command(flatten)]
     pub json: values::Json,
+}
+
+/// Carries it out.
+pub fn run(args: &Args) -> Result<Exit, Failure> {
+    // All the cores: what is to be measured is the other side.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::try_again(format!("cannot begin: {error}")))?;
+    match &args.verb {
+        Some(Verb::Sink(sink)) => runtime.block_on(run_sink(sink)),
+        None => runtime.block_on(run_load(&args.load)),
+    }
+}
+
+async fn run_load(load: &Load) -> Result<Exit, Failure> {
+    let plan = plan::Plan::new(load).await?;
+    let bar = output::progress(plan.messages, "sending", load.json.json);
+    let report = generator::run(plan, &bar, interrupted()).await;
+    bar.finish_and_clear();
+    if load.json.json {
+        output::json(&report)?
+    } else {
+        report.print()?
+    }
+    Ok(report.exit())
+}
+
+async fn run_sink(words: &Sink) -> Result<Exit, Failure> {
+    let sink = sink::Sink::bind(words.listen)?;
+    if !words.json.json {
+        output::line(&format!("listening on {}; Ctrl-C ends it", sink.local()))?;
+    }
+    let report = sink.run(words.messages, interrupted()).await;
+    if words.json.json {
+        output::json(&report)?
+    } else {
+        report.print()?
+    }
+    Ok(Exit::Done)
+}
+
+/// Ctrl-C, or SIGTERM, with which scripts end what they began.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        Ok(()) = tokio::signal::ctrl_c() => {}
+        _ = terminated => {}
+    }
 }

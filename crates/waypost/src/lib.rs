@@ -17,6 +17,7 @@ pub mod cli;
 pub mod client;
 pub mod commands;
 pub mod config;
+mod confine;
 pub mod exit;
 mod logging;
 pub mod output;
@@ -28,6 +29,8 @@ use std::process::ExitCode;
 
 /// Runs the program with these words, the first being its own name.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Mail, keys and logs are their owner's alone; what others need is opened where it is made.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match cli::Cli::parse_words(words) {
         Ok(cli) => exit::finish(cli::run(cli)),
         // Help and version go to standard output with status 0, the rest to standard error with status 2.

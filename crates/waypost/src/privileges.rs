@@ -1,7 +1,6 @@
 //! Giving up root: the one place where the process changes its user.
 //!
-//! It must happen while the process has one thread, before the runtime starts: on Linux a thread that is already
-//! there would be missed by nothing but luck of the C library, and what it has opened stays open.
+//! The C library changes the user of all threads together, so that `serve` can do it when its ports are open.
 
 use crate::exit::Failure;
 use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setuid};
@@ -25,6 +24,18 @@ pub fn become_user(user: Option<&str>) -> Result<(), Failure> {
         return Ok(());
     }
     change(name, found.uid, found.gid)
+}
+
+/// Makes a folder that root has just made the user's own.
+///
+/// # Errors
+/// The system refuses. A user that is not there is told by [`become_user`].
+pub fn give_to(path: &std::path::Path, user: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = user.filter(|_| geteuid().is_root()) else { return Ok(()) };
+    let Ok(Some(found)) = User::from_name(name) else { return Ok(()) };
+    let ids = (Some(found.uid.as_raw()), Some(found.gid.as_raw()));
+    std::os::unix::fs::chown(path, ids.0, ids.1)
+        .map_err(|error| Failure::no(format!("{} cannot be given to {name}: {error}", path.display())))
 }
 
 fn change(name: &str, uid: Uid, gid: Gid) -> Result<(), Failure> {

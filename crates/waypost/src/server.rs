@@ -18,7 +18,7 @@ pub(crate) use listeners::SUBMIT_SOCKET;
 
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::{logging, privileges};
+use crate::{confine, logging, privileges};
 use directory::Directory;
 use intake::Intake;
 use listeners::Bound;
@@ -62,11 +62,26 @@ struct Running {
 /// Runs until a signal says stop.
 pub(crate) fn run(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Failure> {
     logging::start(&setup.config.log)?;
+    if !setup.dev {
+        // The data folder must be there to be allowed. Threads inherit the confinement, so it comes before them.
+        make_data_folder(&setup.config)?;
+        confine::to_files_of(&setup.config, setup.file.as_deref());
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Failure::no(format!("the runtime does not start: {e}")))?;
     runtime.block_on(serve(setup, welcome))
+}
+
+/// As root for the user that the process will become.
+fn make_data_folder(config: &Config) -> Result<(), Failure> {
+    if config.data.exists() {
+        return Ok(());
+    }
+    let failed = |e: std::io::Error| Failure::no(format!("{}: {e}", config.data.display()));
+    std::fs::create_dir_all(&config.data).map_err(failed)?;
+    privileges::give_to(&config.data, config.user.as_deref())
 }
 
 async fn serve(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Failure> {

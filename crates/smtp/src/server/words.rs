@@ -5,6 +5,9 @@ use super::event::Abort;
 use crate::command::AttributeName;
 use crate::reply::Reply;
 
+/// Six digits.
+const MAX_ADVERTISED: usize = 999_999;
+
 impl Config {
     pub(super) fn greeting(&self) -> Reply {
         let protocol = if self.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
@@ -52,10 +55,13 @@ impl Config {
         Reply::plain(250, lines.join("\n"))
     }
 
-    /// RFC 9422 §4.
+    /// RFC 9422 §4. A limit of more digits than it allows is none.
     fn limits_keyword(&self) -> String {
-        let mut keyword =
-            format!("LIMITS MAILMAX={} RCPTMAX={}", self.limits.messages, self.limits.recipients);
+        let mut keyword = "LIMITS".to_owned();
+        if self.limits.messages <= MAX_ADVERTISED {
+            keyword.push_str(&format!(" MAILMAX={}", self.limits.messages));
+        }
+        keyword.push_str(&format!(" RCPTMAX={}", self.limits.recipients.min(MAX_ADVERTISED)));
         if let Some(domains) = self.limits.recipient_domains {
             keyword.push_str(&format!(" RCPTDOMAINMAX={domains}"));
         }

@@ -115,7 +115,7 @@ class Msmtp(Case):
 
 class Curl(Case):
     def curl(self, url, *words):
-        letter = self.folder("curl").write("letter", message(self.subject).as_string().replace("\n", "\r\n"))
+        letter = self.folder("curl").write("letter", message(self.subject).as_string())
         run(["curl", "--silent", "--show-error", "--cacert", self.server.certificate, "--url", url, "--user", f"{ANNA}:{PASSWORD}", "--login-options", "AUTH=PLAIN",
              "--mail-from", ANNA, "--mail-rcpt", ANNA, "--mail-rcpt", CARL, "--upload-file", letter, *words])
         self.server.received(self.subject)

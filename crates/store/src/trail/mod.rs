@@ -116,11 +116,17 @@ impl Event {
     /// The addresses under which people will look for it.
     fn parties(&self) -> Vec<String> {
         let mut parties = match self {
-            Self::Accepted { from, recipients, .. } | Self::Refused { from, recipients, .. } => {
+            Self::Accepted { from, recipients, delivered, .. } => {
+                // The mailbox's own address too: an alias or a name like root led there.
+                let accounts = delivered.iter().map(|delivery| &delivery.account);
+                recipients.iter().chain(accounts).chain([from]).cloned().collect()
+            }
+            Self::Refused { from, recipients, .. } => {
                 let mut all = recipients.clone();
                 all.push(from.clone());
                 all
             }
+            Self::Delivered { delivery } => vec![delivery.account.clone()],
             Self::Notified { to, .. } => vec![to.clone()],
             _ => Vec::new(),
         };

@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::server::certificate;
 use address::{Address, Domain, Secret};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use store::directory::DomainKind;
 
@@ -133,6 +134,7 @@ impl Made {
         if !path.exists() {
             self.paths.push(path.to_owned());
             std::fs::create_dir_all(path)?;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
         }
         Ok(())
     }
@@ -144,6 +146,8 @@ impl Made {
         let mut file =
             std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
         self.paths.push(path.to_owned());
+        // Whatever the mask: `sendmail` of any user reads the configuration.
+        file.set_permissions(std::fs::Permissions::from_mode(mode)).map_err(failed)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
     }
 }

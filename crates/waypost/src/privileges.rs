@@ -5,6 +5,7 @@
 use crate::exit::Failure;
 use nix::unistd::{Gid, Uid, User, geteuid, initgroups, setgid, setuid};
 use std::ffi::CString;
+use std::path::Path;
 
 /// Becomes `user` for good, with that user's groups, when the process is root; otherwise does nothing: whoever is
 /// not root has no rights to give up. `None` (no `user` in the configuration) changes nothing.
@@ -26,16 +27,30 @@ pub fn become_user(user: Option<&str>) -> Result<(), Failure> {
     change(name, found.uid, found.gid)
 }
 
-/// Makes a folder that root has just made the user's own.
+/// Whether the process is root and this user exists, so that it could become that user.
+pub fn could_become(name: &str) -> bool {
+    geteuid().is_root() && matches!(User::from_name(name), Ok(Some(_)))
+}
+
+/// Makes what root has just made the user's own: a file, or a folder with all that is in it.
 ///
 /// # Errors
 /// The system refuses. A user that is not there is told by [`become_user`].
-pub fn give_to(path: &std::path::Path, user: Option<&str>) -> Result<(), Failure> {
+pub fn give_to(path: &Path, user: Option<&str>) -> Result<(), Failure> {
     let Some(name) = user.filter(|_| geteuid().is_root()) else { return Ok(()) };
     let Ok(Some(found)) = User::from_name(name) else { return Ok(()) };
-    let ids = (Some(found.uid.as_raw()), Some(found.gid.as_raw()));
-    std::os::unix::fs::chown(path, ids.0, ids.1)
+    give(path, found.uid, found.gid)
         .map_err(|error| Failure::no(format!("{} cannot be given to {name}: {error}", path.display())))
+}
+
+fn give(path: &Path, uid: Uid, gid: Gid) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(uid.as_raw()), Some(gid.as_raw()))?;
+    if path.symlink_metadata()?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            give(&entry?.path(), uid, gid)?;
+        }
+    }
+    Ok(())
 }
 
 fn change(name: &str, uid: Uid, gid: Gid) -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! A 250 is a promise: `waypost serve` is killed in the middle of its work, again and again, and every message that
 //! was answered 250 must be in its mailbox exactly once, whole; nothing that never ended may be there.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};

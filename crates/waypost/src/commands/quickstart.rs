@@ -3,6 +3,7 @@
 use crate::cli::values::PasswordStdin;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
+use crate::privileges;
 use crate::server::certificate;
 use address::{Address, Domain, Secret};
 use std::os::unix::fs::PermissionsExt as _;
@@ -38,6 +39,10 @@ const CONFIGURATION: &str = "waypost.toml";
 const CERTIFICATE: &str = "cert.pem";
 const KEY: &str = "key.pem";
 const DATA: &str = "data";
+/// The folders of a system's own Waypost (dist/), and its user.
+const SYSTEM_FOLDER: &str = "/etc/waypost";
+const SYSTEM_DATA: &str = "/var/lib/waypost";
+const SYSTEM_USER: &str = "waypost";
 
 /// Makes everything, or, when something fails, nothing.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
@@ -48,9 +53,12 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         Some(name) => name.clone(),
         None => Domain::parse(&format!("mail.{domain}")).map_err(|e| Failure::usage(e.to_string()))?,
     };
-    for name in [CONFIGURATION, CERTIFICATE, KEY, DATA] {
-        if folder.join(name).exists() {
-            let path = folder.join(name);
+    let data =
+        if folder == Path::new(SYSTEM_FOLDER) { PathBuf::from(SYSTEM_DATA) } else { folder.join(DATA) };
+    let user = privileges::could_become(SYSTEM_USER).then_some(SYSTEM_USER);
+    let files = [CONFIGURATION, CERTIFICATE, KEY].map(|name| folder.join(name));
+    for path in files.iter().chain([&data.join("waypost.db")]) {
+        if path.exists() {
             return Err(Failure::no(format!(
                 "{} exists already; nothing was changed. Choose another --dir",
                 path.display()
@@ -64,11 +72,19 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     let (certificate, key) = certificate::generate(hostname.as_str())?;
     made.file(&folder.join(CERTIFICATE), &certificate, 0o644)?;
     made.file(&folder.join(KEY), &key, 0o600)?;
-    made.file(&folder.join(CONFIGURATION), &configuration(&hostname), 0o644)?;
-    made.paths.push(folder.join(DATA));
+    made.file(
+        &folder.join(CONFIGURATION),
+        &configuration(&hostname, data.strip_prefix(&folder).unwrap_or(&data), user),
+        0o644,
+    )?;
+    if !data.exists() {
+        made.paths.push(data.clone());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (_, config) = Config::load(Some(&folder.join(CONFIGURATION)))?;
     let records = runtime.block_on(populate(&config, args, &domain, password))?;
+    privileges::give_to(&data, user)?;
+    privileges::give_to(&folder.join(KEY), user)?;
     made.keep = true;
     println!(
         "Made {}: configuration, certificate, signing key and the account {}.\n",
@@ -111,15 +127,21 @@ async fn populate(
     Ok(client.call(records).await?)
 }
 
-fn configuration(hostname: &Domain) -> String {
+fn configuration(hostname: &Domain, data: &Path, user: Option<&str>) -> String {
+    let user = match user {
+        Some(user) => format!("user = \"{user}\"\n"),
+        None => "# user = \"waypost\"            # as root: the user to become once the ports are open\n"
+            .to_owned(),
+    };
     format!(
         "# Waypost. Every key: docs/configuration.md; `waypost check config` explains this file.\n\
          hostname = \"{hostname}\"\n\
-         data = \"{DATA}\"\n\
-         # user = \"waypost\"            # as root: the user to become once the ports are open\n\n\
+         data = \"{}\"\n\
+         {user}\n\
          [tls]\n\
          certificate = \"{CERTIFICATE}\"   # self-signed: replace it by one that mail programs trust\n\
-         key = \"{KEY}\"\n"
+         key = \"{KEY}\"\n",
+        data.display()
     )
 }
 

@@ -11,6 +11,7 @@ use smtp::client::{Config, Protocol, Stage, Timeouts};
 use smtp::command::HelloName;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long one address may take to answer: a person waits.
@@ -65,6 +66,8 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Which certificates will do, instead of what `verified` says.
     pub policy: Option<TlsPolicy>,
+    /// Made at the first handshake and shared by clones: reading the system's roots takes milliseconds.
+    pub tls_client: Arc<OnceLock<TlsClient>>,
 }
 
 impl Settings {
@@ -82,6 +85,7 @@ impl Settings {
             stop_after: None,
             timeouts: Timeouts::default(),
             policy: None,
+            tls_client: Arc::default(),
         }
     }
 
@@ -117,7 +121,8 @@ impl Settings {
         let here = stream.peer().ip().is_some_and(|ip| ip.is_loopback());
         let by_need = if self.verified && !here { TlsPolicy::Verified } else { TlsPolicy::Opportunistic };
         let policy = self.policy.clone().unwrap_or(by_need);
-        let stream = stream.connect_tls(&TlsClient::new(), &host, &policy).await.map_err(|source| {
+        let client = self.tls_client.get_or_init(TlsClient::new);
+        let stream = stream.connect_tls(client, &host, &policy).await.map_err(|source| {
             match source.refused_certificate() {
                 Some(_) => Error::Certificate { host: host.to_string(), source },
                 None => source.into(),

@@ -3,12 +3,18 @@
 use crate::config::Config;
 use crate::exit::Failure;
 use address::Secret;
+use jiff::civil::Date;
+use jiff::{ToSpan as _, Zoned};
 use net::tls::{KeyPair, TlsServer, TlsServerSettings};
+use rcgen::{CertificateParams, DistinguishedName, DnType};
 use std::path::Path;
 
 /// In the data folder, made when the configuration names no certificate.
 const CERTIFICATE: &str = "self-signed.pem";
 const KEY: &str = "self-signed.key";
+
+/// Mail programs are to be shown a real certificate long before.
+const VALID_YEARS: i64 = 2;
 
 /// TLS for all listeners. Without a configured certificate one is made, so that connections are at least encrypted.
 pub(super) fn server(config: &Config, dev: bool) -> Result<Option<TlsServer>, Failure> {
@@ -39,9 +45,19 @@ fn self_signed(folder: &Path, hostname: &str) -> Result<KeyPair, Failure> {
     Ok(KeyPair::Pem { certificate: certificate_pem.into_bytes(), key: Secret::new(key_pem.into_bytes()) })
 }
 
-/// A certificate and its key as PEM.
+/// A certificate, valid from yesterday (clocks differ) for [`VALID_YEARS`], and its key, as PEM.
 pub(crate) fn generate(hostname: &str) -> Result<(String, String), Failure> {
-    let made = rcgen::generate_simple_self_signed([hostname.to_owned()])
-        .map_err(|e| Failure::no(format!("no certificate could be made for {hostname}: {e}")))?;
-    Ok((made.cert.pem(), made.signing_key.serialize_pem()))
+    let failed = |e: rcgen::Error| Failure::no(format!("no certificate could be made for {hostname}: {e}"));
+    let mut parameters = CertificateParams::new([hostname.to_owned()]).map_err(failed)?;
+    parameters.distinguished_name = DistinguishedName::new();
+    parameters.distinguished_name.push(DnType::CommonName, hostname);
+    let yesterday = Zoned::now().date().saturating_sub(1.day());
+    let day = |date: Date| {
+        rcgen::date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    };
+    parameters.not_before = day(yesterday);
+    parameters.not_after = day(yesterday.saturating_add(VALID_YEARS.years()));
+    let key = rcgen::KeyPair::generate().map_err(failed)?;
+    let certificate = parameters.self_signed(&key).map_err(failed)?;
+    Ok((certificate.pem(), key.serialize_pem()))
 }

@@ -103,6 +103,10 @@ async fn start_tls(intake: &Intake, session: &mut Session, mut stream: Stream) -
     if let Some(bytes) = session.smtp.poll_transmit() {
         write(&mut stream, &bytes).await?;
     }
+    // It was refused: a command had come with it (RFC 3207 §4).
+    if session.smtp.is_closed() {
+        return Ok(stream);
+    }
     let stream = stream.start_tls(tls).await.map_err(io::Error::other)?;
     session.smtp.tls_started(Instant::now());
     session.connected(&stream);

@@ -18,6 +18,10 @@ pub(crate) struct Exchange {
 
 impl Session {
     pub(crate) async fn auth(&mut self, auth: Auth) -> Decision {
+        // Again, since the greeting: other connections may have failed meanwhile, or XCLIENT named another client.
+        if let Some(reply) = self.shut_out(Instant::now()) {
+            return Decision::Close(reply);
+        }
         let Ok(mechanism) = auth.mechanism.parse::<Mechanism>() else {
             return Decision::Refuse(Reply::new(504, (5, 5, 4), "this mechanism is not offered here"));
         };

@@ -134,10 +134,8 @@ impl Session {
             return Decision::Close(Reply::new(554, (5, 5, 0), "you spoke before you were greeted"));
         }
         let ip = self.client_ip();
-        if let Err(out) = self.intake.auth_guard.check(ip, now) {
-            let minutes = out.until.saturating_duration_since(now).as_secs() / 60 + 1;
-            let words = format!("too many failed logins, come back in {minutes} minutes");
-            return Decision::Close(Reply::new(421, (4, 7, 0), words));
+        if let Some(reply) = self.shut_out(now) {
+            return Decision::Close(reply);
         }
         let limited = !self.is_trusted() && ip.is_some_and(|ip| !ip.is_loopback());
         if let (true, Some(ip), Some(rate)) = (limited, ip, &self.intake.connection_rate)
@@ -147,6 +145,13 @@ impl Session {
         }
         self.ask_name();
         Decision::Accept
+    }
+
+    /// The words for a client that has guessed too many passwords.
+    pub(crate) fn shut_out(&self, now: Instant) -> Option<Reply> {
+        let out = self.intake.auth_guard.check(self.client_ip(), now).err()?;
+        let minutes = out.until.saturating_duration_since(now).as_secs() / 60 + 1;
+        Some(Reply::new(421, (4, 7, 0), format!("too many failed logins, come back in {minutes} minutes")))
     }
 
     /// Everything but the connection itself. `None`: nothing was asked.

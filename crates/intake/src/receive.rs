@@ -244,15 +244,15 @@ pub(crate) fn not_stored(error: &store::StoreError) -> (Reply, String) {
     (Reply::new(451, (4, 3, 0), "the message cannot be stored now, try again later"), error.to_string())
 }
 
-/// The addresses of From; what is none is passed over.
+/// The addresses of From, of every one if there are more: nobody knows which a reader is shown. What is none is
+/// passed over.
 fn from_addresses(header: &Header<'_>) -> Vec<Address> {
-    let Some(field) = header.get("From") else { return Vec::new() };
-    let listed = message::parse_list(&field.value()).unwrap_or_default();
+    let listed = header.all("From").flat_map(|field| message::parse_list(&field.value()).unwrap_or_default());
     let address = |path| match path {
         address::ForwardPath::Address(address) => Some(address),
         address::ForwardPath::Unqualified(_) => None,
     };
-    listed.into_iter().filter_map(|listed| listed.path.ok().and_then(address)).collect()
+    listed.filter_map(|listed| listed.path.ok().and_then(address)).collect()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> bool {

@@ -1,0 +1,252 @@
+//! Dialogues with a whole server on loopback, one behaviour a file of `tests/dialogues`.
+//!
+//! ```text
+//! @ key value   a setting (see `Setup`)
+//! L: relay      a new connection, which is talked to from here on; U: 1 goes back to the first
+//! C: line       sent with CRLF (C+ the same, but together with the next; C> octets with escapes; C* 9 line: 9 times)
+//! S: line       must come; `*` stands for anything; S: = is the end of the connection
+//! E: EHLO x     sent; the whole reply must begin with 250. O: one of its lines, O! none of its lines
+//! TLS           the handshake, after STARTTLS
+//! X             the client hangs up
+//! T: stop       something happens (see `World::trouble`)
+//! M: me 2       me@example.org has so many messages; of the last one:
+//! H: field      its header has the field, after those named before; H! it has none such
+//! B: octets     its body, with escapes
+//! Q: a@b …      a row of the queue with its parameters: all rows, in order; Q- there is none
+//! D: 3600       all rows are due in so many seconds
+//! F: 0          so many bodies are files
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
+
+mod support;
+
+use std::path::PathBuf;
+use support::client::Client;
+use support::world::{Setup, World};
+
+macro_rules! dialogues {
+    ($($name:ident)*) => {
+        const ALL: &[&str] = &[$(stringify!($name)),*];
+        $(#[tokio::test] async fn $name() { play(stringify!($name)).await })*
+    };
+}
+
+dialogues! {
+    alias_elsewhere
+    bare_newline
+    bdat
+    delivered_before
+    disconnect
+    foreign_sender
+    header_too_large
+    hidden_client
+    hold_for
+    hops
+    lf_header
+    lmtp
+    local
+    local_user
+    notify
+    pipelining
+    proxy
+    quota
+    recipients
+    relay_denied
+    relay_domain
+    relay_tricks
+    removed_recipient
+    reset
+    shut_out
+    shutdown
+    shutdown_in_message
+    silence
+    silence_in_message
+    smtputf8
+    smuggling
+    smuggling_normalised
+    starttls
+    starttls_injection
+    submission
+    submission_keeps_id
+    submission_needs_login
+    too_large
+    trouble
+    trusted
+    two_messages
+    wrong_password
+    xclient
+    xclient_login
+    xclient_shut_out
+    xclient_stranger
+}
+
+#[test]
+fn every_file_is_played() {
+    let files = std::fs::read_dir(folder()).unwrap();
+    let names = files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let mut all = ALL.to_vec();
+    all.sort_unstable();
+    assert_eq!(names, all);
+}
+
+fn folder() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "dialogues"].iter().collect()
+}
+
+async fn play(name: &str) {
+    let script = std::fs::read_to_string(folder().join(format!("{name}.smtp"))).unwrap();
+    let steps = || script.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let mut setup = Setup::new();
+    steps().filter_map(|(_, line)| line.strip_prefix("@ ")).for_each(|text| setup.set(text));
+    let mut player = Player::new(World::new(setup).await);
+    for (number, line) in steps().filter(|(_, line)| !line.starts_with("@ ")) {
+        // The last one shown is where it failed.
+        println!("{name}.smtp:{}: {line}", number + 1);
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        player.step(verb, rest).await;
+    }
+    player.finish();
+}
+
+struct Player {
+    world: World,
+    clients: Vec<Client>,
+    current: usize,
+    /// Sent with the next `C:`.
+    held: Vec<u8>,
+    offers: Vec<String>,
+    /// Fields of the message looked at, unfolded; where those begin that come after the last one named.
+    fields: Vec<String>,
+    after: usize,
+    body: String,
+    /// Rows of the queue not yet named.
+    queue: Option<Vec<String>>,
+}
+
+impl Player {
+    fn new(world: World) -> Self {
+        let (clients, offers, fields) = (Vec::new(), Vec::new(), Vec::new());
+        let (held, body, queue) = (Vec::new(), String::new(), None);
+        Self { world, clients, current: 0, held, offers, fields, after: 0, body, queue }
+    }
+
+    fn client(&mut self) -> &mut Client {
+        self.clients.get_mut(self.current).expect("L: comes first")
+    }
+
+    async fn step(&mut self, verb: &str, rest: &str) {
+        match verb {
+            "L:" => {
+                let client = self.world.call(rest).await;
+                self.current = self.clients.len();
+                self.clients.push(client);
+            }
+            "U:" => self.current = rest.parse::<usize>().unwrap() - 1,
+            "C+" => self.held.extend(format!("{rest}\r\n").bytes()),
+            "C:" => self.send(format!("{rest}\r\n").as_bytes()).await,
+            "C>" => self.send(&unescape(rest)).await,
+            "C*" => {
+                let (times, line) = rest.split_once(' ').unwrap();
+                self.send(format!("{line}\r\n").repeat(times.parse().unwrap()).as_bytes()).await;
+            }
+            "S:" if rest == "=" => self.client().expect_end().await,
+            "S:" => {
+                let line = self.client().line().await;
+                assert!(matches(rest, &line), "{line}");
+            }
+            "E:" => {
+                self.send(format!("{rest}\r\n").as_bytes()).await;
+                self.offers = self.client().reply().await;
+                assert!(self.offers.iter().all(|line| line.starts_with("250")), "{:?}", self.offers);
+            }
+            "O:" => assert!(self.offers.iter().any(|line| matches(rest, &line[4..])), "{:?}", self.offers),
+            "O!" => assert!(!self.offers.iter().any(|line| matches(rest, &line[4..])), "{:?}", self.offers),
+            "TLS" => {
+                let stream = self.client().take();
+                let stream = self.world.secure(stream).await;
+                self.client().put(stream);
+            }
+            "X" => self.client().hang_up().await,
+            "T:" => self.world.trouble(rest).await,
+            _ => self.look(verb, rest).await,
+        }
+    }
+
+    /// At what has become of the messages.
+    async fn look(&mut self, verb: &str, rest: &str) {
+        match verb {
+            "M:" => {
+                let (name, count) = rest.split_once(' ').unwrap();
+                let messages = self.world.inbox(name).await;
+                assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "{messages:#?}");
+                let (header, body) = messages.last().map_or(("", ""), |m| m.split_once("\r\n\r\n").unwrap());
+                self.fields = header
+                    .replace("\r\n\t", " ")
+                    .replace("\r\n ", " ")
+                    .split("\r\n")
+                    .map(str::to_owned)
+                    .collect();
+                (self.after, self.body) = (0, body.to_owned());
+            }
+            "H:" => {
+                let found = self.fields.iter().skip(self.after).position(|field| matches(rest, field));
+                self.after += found.unwrap_or_else(|| panic!("not so in {:#?}", self.fields)) + 1;
+            }
+            "H!" => {
+                assert!(!self.fields.iter().any(|field| matches(rest, field)), "{:#?}", self.fields);
+            }
+            "B:" => assert_eq!(self.body.as_bytes(), unescape(rest)),
+            "Q:" => {
+                let rows = self.queue.get_or_insert_with(|| rows(&self.world));
+                assert!(!rows.is_empty() && rows.remove(0) == rest, "{rows:?}");
+            }
+            "Q-" => assert_eq!(rows(&self.world), Vec::<String>::new()),
+            "D:" => {
+                let due = store::Id::generate().unix_ms() + rest.parse::<i64>().unwrap() * 1000;
+                for row in self.world.schedule() {
+                    // The message was accepted at most a minute ago.
+                    assert!((due - 60_000..=due).contains(&row.recipient.due), "{row:?} is not due at {due}");
+                }
+            }
+            "F:" => assert_eq!(self.world.body_files(), rest.parse::<usize>().unwrap()),
+            _ => panic!("no such step: {verb}"),
+        }
+    }
+
+    async fn send(&mut self, octets: &[u8]) {
+        let mut held = std::mem::take(&mut self.held);
+        held.extend_from_slice(octets);
+        self.client().send(&held).await;
+    }
+
+    fn finish(self) {
+        self.clients.iter().for_each(Client::expect_silence);
+        assert_eq!(
+            self.queue.unwrap_or_default(),
+            Vec::<String>::new(),
+            "rows of the queue that nobody named"
+        );
+    }
+}
+
+fn rows(world: &World) -> Vec<String> {
+    let schedule = world.schedule().into_iter().map(|row| row.recipient);
+    schedule.map(|row| format!("{} {}", row.address, row.parameters).trim().to_owned()).collect()
+}
+
+/// Whether a line is as expected, where `*` stands for any characters.
+fn matches(expected: &str, line: &str) -> bool {
+    match expected.split_once('*') {
+        None => expected == line,
+        Some((start, rest)) => line.strip_prefix(start).is_some_and(|line| {
+            line.char_indices().map(|(at, _)| at).chain([line.len()]).any(|at| matches(rest, &line[at..]))
+        }),
+    }
+}
+
+fn unescape(text: &str) -> Vec<u8> {
+    text.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0").into_bytes()
+}

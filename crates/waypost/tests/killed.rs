@@ -1,14 +1,14 @@
 //! A 250 is a promise: `waypost serve` is killed in the middle of its work, again and again, and every message that
 //! was answered 250 must be in its mailbox exactly once, whole; nothing that never ended may be there.
 
-#![allow(clippy::unwrap_used, reason = "a test ends where something fails")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something fails")]
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc;
 use std::time::Duration;
 use store::{Options, Store};
 
@@ -54,7 +54,15 @@ fn serve(folder: &Path) -> Child {
     child
 }
 
-/// What a session saw of its messages: sent to the last dot, and answered 250.
+/// What a session tells of a message.
+enum Told {
+    /// Sent to the last dot, or about to be.
+    Ended(String),
+    /// Answered 250.
+    Promised(String),
+}
+
+/// What all sessions told.
 #[derive(Default)]
 struct Seen {
     ended: Vec<String>,
@@ -62,7 +70,7 @@ struct Seen {
 }
 
 /// Sends until the server is gone.
-fn send(port: u16, session: &str, seen: &Mutex<Seen>) -> std::io::Result<()> {
+fn send(port: u16, session: &str, tell: &mpsc::Sender<Told>) -> std::io::Result<()> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut reader = BufReader::new(stream.try_clone()?);
@@ -88,9 +96,9 @@ fn send(port: u16, session: &str, seen: &Mutex<Seen>) -> std::io::Result<()> {
         say("RCPT TO:<me@example.org>\r\n", "250")?;
         say("DATA\r\n", "354")?;
         let message = format!("{}.\r\n", body(&name, number % 5 == 4));
-        seen.lock().unwrap().ended.push(name.clone());
+        tell.send(Told::Ended(name.clone())).unwrap();
         say(&message, "250")?;
-        seen.lock().unwrap().promised.push(name);
+        tell.send(Told::Promised(name)).unwrap();
     }
     Ok(())
 }
@@ -107,29 +115,36 @@ fn what_was_answered_250_survives_kill_9_and_is_there_once() {
     command(folder.path(), &["domain", "add", "example.org"], "");
     command(folder.path(), &["account", "add", "me@example.org", "--password-stdin"], "a long password\n");
 
-    let seen = Arc::new(Mutex::new(Seen::default()));
+    let mut seen = Seen::default();
     for round in 0..ROUNDS {
         let mut server = serve(folder.path());
-        let threads: Vec<_> = (0..SESSIONS)
-            .map(|session| {
-                let (seen, session) = (Arc::clone(&seen), format!("r{round}s{session}"));
-                std::thread::spawn(move || send(port, &session, &seen))
-            })
-            .collect();
+        let (tell, told) = mpsc::channel();
+        for session in 0..SESSIONS {
+            let (tell, session) = (tell.clone(), format!("r{round}s{session}"));
+            std::thread::spawn(move || send(port, &session, &tell));
+        }
+        drop(tell);
         // The kill comes in the middle: after so many promises of this round, wherever the sessions are then.
-        let before = seen.lock().unwrap().promised.len();
-        while seen.lock().unwrap().promised.len() < before + 60 + round * 17 {
-            assert!(server.try_wait().unwrap().is_none(), "the server ended by itself");
-            std::thread::yield_now();
+        let until = seen.promised.len() + 60 + round * 17;
+        while seen.promised.len() < until {
+            let one = told.recv_timeout(Duration::from_secs(30));
+            seen.hear(one.expect("the sessions ended or stood still before the kill; is the disk full?"));
         }
         server.kill().unwrap();
         server.wait().unwrap();
-        for thread in threads {
-            assert!(thread.join().unwrap().is_err());
+        // What was promised until the kill, to the end of every session.
+        told.iter().for_each(|one| seen.hear(one));
+    }
+    check(&folder.path().join("data"), &seen);
+}
+
+impl Seen {
+    fn hear(&mut self, told: Told) {
+        match told {
+            Told::Ended(name) => self.ended.push(name),
+            Told::Promised(name) => self.promised.push(name),
         }
     }
-    let seen = seen.lock().unwrap();
-    check(&folder.path().join("data"), &seen);
 }
 
 fn check(data: &Path, seen: &Seen) {

@@ -26,6 +26,11 @@ peers *NAMES:
     cargo build -p waypost
     tests/peers/run {{NAMES}}
 
+# Fuzz one target (`cargo install cargo-fuzz`; stable rustc will do): just fuzz smtp_server -- -max_total_time=60
+fuzz TARGET *WORDS:
+    mkdir -p fuzz/target/corpus/{{TARGET}}
+    RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz {{TARGET}} fuzz/target/corpus/{{TARGET}} fuzz/corpus/{{TARGET}} {{WORDS}}
+
 # All of it, as before a landing
 ci:
     .ci/run

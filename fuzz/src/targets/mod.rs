@@ -1,0 +1,60 @@
+//! A file a target, each with `run`: it must not panic, whatever the octets. What must hold besides is asserted there.
+//!
+//! Where the input is a dialogue its first octet chooses settings and its second how the rest is cut into reads,
+//! so that seeds stay legible: in `00EHLO …` both are the digit.
+
+pub mod address_path;
+pub mod body_decoder;
+pub mod dkim;
+pub mod message;
+pub mod pop3_server;
+pub mod smtp_client;
+pub mod smtp_command;
+pub mod smtp_parameters;
+pub mod smtp_reply;
+pub mod smtp_server;
+
+/// Its name, which is that of its folder in `corpus/`, and its function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them, by name.
+pub const TARGETS: [Target; 10] = [
+    ("address_path", address_path::run),
+    ("body_decoder", body_decoder::run),
+    ("dkim", dkim::run),
+    ("message", message::run),
+    ("pop3_server", pop3_server::run),
+    ("smtp_client", smtp_client::run),
+    ("smtp_command", smtp_command::run),
+    ("smtp_parameters", smtp_parameters::run),
+    ("smtp_reply", smtp_reply::run),
+    ("smtp_server", smtp_server::run),
+];
+
+/// The settings, and the rest cut into reads of 1 to 256 octets.
+fn dialogue(data: &[u8]) -> Option<(Settings, impl Iterator<Item = &[u8]>)> {
+    let [settings, cut, rest @ ..] = data else { return None };
+    Some((Settings(*settings), rest.chunks(usize::from(*cut) + 1)))
+}
+
+/// Eight choices.
+#[derive(Clone, Copy)]
+struct Settings(u8);
+
+impl Settings {
+    fn bit(self, number: u8) -> bool {
+        self.0 >> number & 1 == 1
+    }
+}
+
+/// A CR without LF, or a LF without CR.
+fn has_bare_newline(octets: &[u8]) -> bool {
+    let mut before = 0;
+    for &octet in octets {
+        if (before == b'\r') != (octet == b'\n') {
+            return true;
+        }
+        before = octet;
+    }
+    before == b'\r'
+}

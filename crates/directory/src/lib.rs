@@ -38,7 +38,7 @@ pub struct Directory {
     store: Store,
     /// Where unqualified names belong.
     home: Domain,
-    /// Who gets the mail of every domain that is not in the store (`waypost dev`).
+    /// Who gets the mail of every address that nobody else has (`waypost dev`).
     capture: Option<Address>,
     decoy: Decoy,
     remembered: Arc<Remembered>,

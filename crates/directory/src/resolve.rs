@@ -49,13 +49,19 @@ pub enum Target {
 impl Directory {
     /// Follows an address as far as it leads within this installation.
     pub fn resolve(&self, address: &Address) -> Result<Resolution, DirectoryError> {
+        let found = self.resolve_here(address)?;
+        match (&self.capture, &found) {
+            (Some(capture), Resolution::Elsewhere | Resolution::Unknown) if capture != address => {
+                self.resolve_here(capture)
+            }
+            _ => Ok(found),
+        }
+    }
+
+    fn resolve_here(&self, address: &Address) -> Result<Resolution, DirectoryError> {
         let mut walk = Walk { directory: self, seen: HashSet::new(), targets: Vec::new(), disabled: false };
         let Some(domain) = address.domain().map(|d| self.store.domain(d)).transpose()?.flatten() else {
-            let Some(capture) = self.capture.clone().filter(|capture| capture != address) else {
-                return Ok(Resolution::Elsewhere);
-            };
-            walk.go(&capture, 0)?;
-            return Ok(Resolution::Here(walk.targets));
+            return Ok(Resolution::Elsewhere);
         };
         if let DomainKind::Relay { to, recipients } = &domain.kind {
             let known = self.store.has_relay_recipient(&domain.name, &address.local().folded())?;

@@ -100,6 +100,17 @@ async fn addresses_lead_to_mailboxes() {
 }
 
 #[tokio::test]
+async fn capturing_leaves_nothing_to_anybody_else() {
+    let mut world = World::new().await;
+    world.domain("localhost", DomainKind::Local, None).await;
+    world.account("dev@localhost", "x", false).await;
+    world.directory = world.directory.clone().capturing(address("dev@localhost"));
+    for to in ["anybody@elsewhere.example", "nobody@localhost", "dev@localhost", "a@[127.0.0.1]"] {
+        world.check(to, "dev@localhost");
+    }
+}
+
+#[tokio::test]
 async fn aliases_are_followed_but_not_for_ever() {
     let world = World::new().await;
     world.domain("example.org", DomainKind::Local, None).await;

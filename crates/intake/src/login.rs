@@ -13,6 +13,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 /// An exchange that waits for the client.
 pub(crate) struct Exchange {
     mechanism: Mechanism,
+    /// The name given so far, for the log: the step that fails may not have it any more.
+    name: String,
     next: sasl::server::Exchange,
 }
 
@@ -31,14 +33,15 @@ impl Session {
         };
         let initial = auth.initial.as_ref().map(|secret| secret.reveal().as_slice());
         let step = sasl::server::begin(mechanism, context, initial);
-        self.advance(mechanism, step).await
+        self.advance(mechanism, String::new(), step).await
     }
 
     pub(crate) async fn auth_response(&mut self, response: Secret<Vec<u8>>) -> Decision {
         let Some(exchange) = self.exchange.take() else {
             return Decision::Refuse(Reply::new(503, (5, 5, 1), "no authentication is under way"));
         };
-        self.advance(exchange.mechanism, exchange.next.respond(response.reveal())).await
+        let step = exchange.next.respond(response.reveal());
+        self.advance(exchange.mechanism, exchange.name, step).await
     }
 
     fn context(&self) -> Result<Context, DirectoryError> {
@@ -54,11 +57,11 @@ impl Session {
         })
     }
 
-    async fn advance(&mut self, mechanism: Mechanism, step: Step) -> Decision {
-        let name = asked_name(&step);
+    async fn advance(&mut self, mechanism: Mechanism, known: String, step: Step) -> Decision {
+        let name = Some(asked_name(&step)).filter(|name| !name.is_empty()).unwrap_or(known);
         match self.intake.directory.advance(step).await {
             Ok(Progress::Challenge { text, next }) => {
-                self.exchange = Some(Exchange { mechanism, next });
+                self.exchange = Some(Exchange { mechanism, name, next });
                 Decision::Challenge(text)
             }
             Ok(Progress::Done(login)) => {

@@ -144,7 +144,7 @@ pub fn file_name(name: &str, media_type: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
     let kept = name.chars().filter(|&c| !c.is_control() && !turns(c));
     let clean: String = kept.map(|c| if r#"<>:"|?*"#.contains(c) { '_' } else { c }).collect();
-    let clean = clean.trim_matches([' ', '.', '~']).trim_start_matches('-');
+    let clean = clean.trim_start_matches([' ', '.', '~', '-']).trim_end_matches([' ', '.', '~']);
     let (stem, extension) = match clean.rsplit_once('.') {
         Some((stem, extension)) if !stem.is_empty() && extension.len() <= 10 => {
             (stem, format!(".{extension}"))

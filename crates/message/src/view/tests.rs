@@ -83,6 +83,8 @@ fn names_are_safe_to_save_under() {
     check("com10.txt", "com10.txt");
     check("a:b?.txt", "a_b_.txt");
     check("-rf", "rf");
+    check("-.!", "!");
+    check(" -. -~", "attachment.txt");
     check(&format!("{}.pdf", "\u{fc}".repeat(200)), &format!("{}.pdf", "\u{fc}".repeat(73)));
 }
 

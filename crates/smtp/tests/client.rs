@@ -39,6 +39,36 @@ fn dialogues() {
     assert!(count > 20, "only {count} dialogues were found");
 }
 
+/// What came in the same read as the end of the session asks nothing of the driver any more: it could only answer too
+/// late. What was done and said up to then it is told all the same.
+#[test]
+fn an_event_that_asks_is_void_once_the_session_has_ended() {
+    #[track_caller]
+    fn check(commands: &[&str], read: &str, events: &[&str]) {
+        let mut run = Run::new("one read", "", false);
+        run.session.handle_input(run.now, b"220 mx\r\n");
+        run.drive();
+        if !commands.is_empty() {
+            run.session.handle_input(run.now, b"250-mx\r\n250 STARTTLS\r\n");
+        }
+        run.drive();
+        commands.iter().for_each(|command| run.command(command));
+        run.drive();
+        run.events.clear();
+        run.session.handle_input(run.now, unescape(read).as_bytes());
+        run.drive();
+        assert_eq!(run.events, events);
+    }
+    let out_of_turn = |reply: &str| format!("ended the server sent a reply that answers nothing: {reply}");
+    check(&["auth PLAIN"], "334 \\r\\n334 \\r\\n", &[&out_of_turn("334")]);
+    check(&["auth PLAIN"], "235 in\\r\\n250 what?\\r\\n", &[&out_of_turn("250 what?")]);
+    let no = "535 5.7.8 no\\r\\n421 4.7.0 go\\r\\n";
+    let bye = "ended the server is closing the connection: 421 4.7.0 go";
+    check(&["auth PLAIN"], no, &["refused AUTH 535 5.7.8 no", bye]);
+    check(&["starttls"], "454 no\\r\\n250 yes\\r\\n", &[&out_of_turn("250 yes")]);
+    check(&[], "250 mx\\r\\n421 4.7.0 go\\r\\n", &[bye]);
+}
+
 struct Run {
     name: String,
     piecewise: bool,

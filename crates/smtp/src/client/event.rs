@@ -34,6 +34,19 @@ pub enum Event {
     Ended(Ended),
 }
 
+impl Event {
+    /// Whether the driver is to go on with a call. Such an event is void once the session has ended; what was done, or
+    /// said, up to then is not: the fate of a message, and that AUTH was refused.
+    pub(super) fn asks(&self) -> bool {
+        match self {
+            Self::Ready { .. } | Self::StartTls | Self::Challenge(_) | Self::WantBody { .. } => true,
+            Self::Refused { at, .. } => *at != Stage::Auth,
+            Self::Greeting(_) | Self::Outcome(_) | Self::Stopped(_) | Self::Reply(_) => false,
+            Self::Sent(_) | Self::Received(_) | Self::Ended(_) => false,
+        }
+    }
+}
+
 /// Why a session ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {

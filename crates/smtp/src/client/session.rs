@@ -526,6 +526,8 @@ impl Session {
         self.state = State::Ended;
         self.deadline = None;
         self.input.clear();
+        // What came in the same read as the fault: an answer to it could only be a misuse.
+        self.events.retain(|event| !event.asks());
         self.events.push_back(Event::Ended(ended));
     }
 

@@ -33,7 +33,6 @@
 
 mod context;
 mod locks;
-mod login;
 pub mod pop3;
 
 pub use context::Context;

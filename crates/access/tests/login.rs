@@ -134,6 +134,7 @@ async fn port_995_begins_with_tls() {
 
 #[tokio::test]
 async fn a_certificate_logs_in_by_its_fingerprint_only() {
+    // Nobody vouches for the name in it: anybody can make one with that name.
     let world = World::new().await;
     let place = world.listen(Port::Pop3s);
     let (known, forged) = (certificate("laptop.example"), certificate("laptop.example"));
@@ -147,6 +148,9 @@ async fn a_certificate_logs_in_by_its_fingerprint_only() {
     let mut client = with_certificate(&world, &place, &known).await;
     client.talk("S: …\nC: AUTH EXTERNAL =\nS: +OK 0 messages (0 octets)").await;
     let mut client = with_certificate(&world, &place, &forged).await;
+    client.talk(&format!("S: …\nC: AUTH EXTERNAL =\nS: {WRONG}")).await;
+    // Without a certificate there is nothing to log in with.
+    let mut client = world.secure(Client::call(&place).await.stream).await;
     client.talk("S: …").await;
     let offered = capability(&client.multi_line("CAPA").await, "SASL").unwrap();
     assert!(!offered.contains("EXTERNAL"), "{offered}");

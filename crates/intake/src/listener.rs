@@ -3,7 +3,6 @@
 use crate::Settings;
 use ipnet::IpNet;
 use jiff::Timestamp;
-use sasl::{Channel, Mechanism};
 use smtp::server::{Config, DeliverByOffer, Extensions, FutureRelease, PriorityOffer, Protocol};
 use std::net::IpAddr;
 
@@ -85,22 +84,9 @@ impl Listener {
         config
     }
 
-    /// The mechanisms offered on a connection; none where logging in has no meaning.
-    pub(crate) fn mechanisms(&self, channel: &Channel, has_certificate: bool, cram_md5: bool) -> Vec<String> {
-        let logs_in = self.role == Role::Submission || (self.role == Role::Relay && self.clear_login);
-        let offered = |mechanism: &Mechanism| match mechanism {
-            Mechanism::External => has_certificate,
-            Mechanism::CramMd5 => cram_md5 && channel.is_private(),
-            Mechanism::OAuthBearer | Mechanism::XOAuth2 => false,
-            mechanism if mechanism.is_plus() => channel.can_bind(),
-            mechanism if mechanism.needs_privacy() => channel.is_private(),
-            // Without TLS nobody logs in, unless it never leaves the machine.
-            _ => channel.is_private(),
-        };
-        if !logs_in {
-            return Vec::new();
-        }
-        Mechanism::ALL.iter().filter(|mechanism| offered(mechanism)).map(|m| m.name().to_owned()).collect()
+    /// Whether logging in has a meaning here.
+    pub(crate) fn logs_in(&self) -> bool {
+        self.role == Role::Submission || (self.role == Role::Relay && self.clear_login)
     }
 }
 

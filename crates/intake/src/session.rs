@@ -2,16 +2,13 @@
 
 use crate::envelope::Transaction;
 use crate::listener::Role;
-use crate::login::Exchange;
 use crate::permit::{Authenticated, TransactionId};
 use crate::{Intake, Listener, Settings};
 use address::Domain;
 use directory::Login;
 use message::Greeting;
-use net::tls::TlsInfo;
 use net::{Endpoint, Peer, Stream};
-use policy::SessionMisses;
-use sasl::{Bindings, Channel};
+use policy::{Gate, SessionMisses, Visitor};
 use smtp::command::{Attribute, AttributeName, AttributeValue, Hello, HelloVerb};
 use smtp::reply::Reply;
 use smtp::server::{Abort, Closed, Decision, Event};
@@ -33,11 +30,9 @@ pub(crate) struct Session {
     pub(crate) settings: Arc<Settings>,
     pub(crate) client: Client,
     pub(crate) login: Option<Login>,
-    pub(crate) exchange: Option<Exchange>,
+    pub(crate) gate: Gate,
     pub(crate) transaction: Option<Transaction>,
     pub(crate) misses: SessionMisses,
-    channel: Channel,
-    certificate: Vec<String>,
     closed: Option<Closed>,
     began: Instant,
 }
@@ -72,6 +67,10 @@ impl Session {
         let (local, name) = (stream.local().clone(), Name::Unasked);
         let client = Client { peer, local, address, helo: None, tls: None, name };
         let id = Id::generate();
+        let (address, hostname) = (peer.ip(), settings.hostname.to_string());
+        let visitor = Visitor { protocol: "smtp", session: id, address, hostname };
+        let guard = Arc::clone(&intake.auth_guard);
+        let gate = Gate::new(intake.directory.clone(), guard, intake.shutdown.clone(), visitor);
         tracing::info!(session = %id, via = listener.via(), peer = %client.peer, local = %client.local, "connected");
         Self {
             id,
@@ -81,11 +80,9 @@ impl Session {
             settings,
             client,
             login: None,
-            exchange: None,
+            gate,
             transaction: None,
             misses: SessionMisses::default(),
-            channel: Channel::Clear,
-            certificate: Vec::new(),
             closed: None,
             began: Instant::now(),
         }
@@ -95,28 +92,18 @@ impl Session {
     pub(crate) fn connected(&mut self, stream: &Stream) {
         self.forget();
         self.client.tls = stream.tls().map(|tls| (tls.version.to_owned(), tls.cipher.clone()));
-        self.channel = match stream.tls() {
-            Some(tls) => Channel::Tls(bindings(tls)),
-            None if self.listener.clear_login || stream.peer().ip().is_none() => Channel::Local,
-            None => Channel::Clear,
-        };
-        let certificate = stream.tls().and_then(|tls| tls.peer_certificate.as_ref());
-        self.certificate = certificate.map(|c| vec![c.fingerprint()]).unwrap_or_default();
+        self.gate.connected(stream, self.listener.clear_login);
         if let Some(tls) = stream.tls() {
             tracing::info!(session = %self.id, version = tls.version, cipher = %tls.cipher, sni = tls.sni.as_deref(), "tls");
         }
-        let mechanisms = self.listener.mechanisms(
-            &self.channel,
-            !self.certificate.is_empty(),
-            self.intake.directory.offers_cram_md5(),
-        );
-        self.smtp.config_mut().mechanisms = mechanisms;
+        let logs_in = self.listener.logs_in();
+        self.smtp.config_mut().mechanisms = if logs_in { self.gate.mechanisms() } else { Vec::new() };
     }
 
     /// STARTTLS and XCLIENT: the dialogue begins anew, and every permit with it.
     fn forget(&mut self) {
         self.login = None;
-        self.exchange = None;
+        self.gate.cancel();
         self.transaction = None;
         self.client.helo = None;
     }
@@ -147,13 +134,6 @@ impl Session {
         Decision::Accept
     }
 
-    /// The words for a client that has guessed too many passwords.
-    pub(crate) fn shut_out(&self, now: Instant) -> Option<Reply> {
-        let out = self.intake.auth_guard.check(self.client_ip(), now).err()?;
-        let minutes = out.until.saturating_duration_since(now).as_secs() / 60 + 1;
-        Some(Reply::new(421, (4, 7, 0), format!("too many failed logins, come back in {minutes} minutes")))
-    }
-
     /// Everything but the connection itself. `None`: nothing was asked.
     pub(crate) async fn handle(&mut self, event: Event) -> Option<Decision> {
         match event {
@@ -167,7 +147,7 @@ impl Session {
             Event::Auth(auth) => Some(self.auth(auth).await),
             Event::AuthResponse(response) => Some(self.auth_response(response).await),
             Event::AuthEnded => {
-                self.exchange = None;
+                self.gate.cancel();
                 None
             }
             Event::Mail(mail) => Some(self.mail(mail).await),
@@ -226,6 +206,7 @@ impl Session {
                 _ => {}
             }
         }
+        self.gate.speaks_for(ip);
         self.client.address = ip.map(|ip| SocketAddr::new(ip, port));
         self.client.name = name;
         self.ask_name();
@@ -249,14 +230,6 @@ impl Session {
             (None, Role::Local) => Some(Authenticated::LocalUser(self.client.peer)),
             (None, _) => None,
         }
-    }
-
-    pub(crate) fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
-    pub(crate) fn certificate(&self) -> impl Iterator<Item = &str> {
-        self.certificate.iter().map(String::as_str)
     }
 
     /// Looks the client's name up beside the dialogue; never for loopback or a trusted network (DESIGN.md, DNS).
@@ -323,10 +296,6 @@ impl Drop for Session {
             task.abort();
         }
     }
-}
-
-fn bindings(tls: &TlsInfo) -> Bindings {
-    Bindings { exporter: tls.bindings.exporter, server_end_point: tls.bindings.server_end_point.clone() }
 }
 
 async fn confirmed_name(resolver: &dyn dns::Lookup, ip: IpAddr) -> Option<Domain> {

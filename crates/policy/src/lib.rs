@@ -1,13 +1,14 @@
 //! What to think of a client: how often it may come, how it fares when it guesses passwords or recipients.
 //!
 //! Each question has a small answer: a [`Verdict`] with the words for the client and a reason for the trail, or a
-//! [`Duration`](std::time::Duration) that the driver lets pass before it answers. Nothing here waits, looks
-//! anything up, opens a socket or reads a clock: the [`Instant`](std::time::Instant) is always an argument. All
-//! state is in memory and bounded; a restart forgives.
+//! [`Duration`](std::time::Duration) that the driver lets pass before it answers. But for the [`Gate`], nothing here
+//! waits, looks anything up or reads a clock: the [`Instant`](std::time::Instant) is an argument. All state is in
+//! memory and bounded; a restart forgives.
 //!
 //! - [`RateLimiter`]: so many in a period, by any key: messages an hour of an account, connections a minute of a
 //!   [`Network`].
 //! - [`AuthGuard`]: failed logins slow the answers, then shut the address out for a while.
+//! - [`Gate`]: logs a connection's client in, with the directory and the guard, whatever the protocol.
 //! - [`HarvestGuard`]: unknown recipients slow the replies.
 //!
 //! ```
@@ -30,12 +31,14 @@
 //! ```
 
 mod bounded;
+mod gate;
 mod harvest;
 mod network;
 mod rate;
 mod shutout;
 mod verdict;
 
+pub use gate::{Gate, Outcome, Refused, Visitor};
 pub use harvest::{HarvestGuard, HarvestRules, SessionMisses};
 pub use network::{Network, is_exempt};
 pub use rate::{Rate, RateLimiter, RetryAfter};

@@ -4,8 +4,8 @@ use super::Port;
 use super::header::AsciiHeader;
 use super::maildrop::{Fault, Maildrop};
 use crate::Context;
-use crate::login::{Gate, Outcome, Refused};
 use net::{NetError, Stream};
+use policy::{Gate, Outcome, Refused, Visitor};
 use pop3::server::{Config, Decision, Event, IDLE_TIMEOUT, MessageFlow, Reason, Refusal, Session};
 use std::future::poll_fn;
 use std::io;
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use store::Id;
 use store::directory::AccountRecord;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 
 /// Octets taken from the socket at once. They pass over the stack, so that an idle connection holds no buffer.
 const READ: usize = 4 * 1024;
@@ -95,7 +95,11 @@ impl Driver {
         if port == Port::Pop3s {
             stream = handshake(stream, &context).await?;
         }
-        let gate = Gate::new(Arc::clone(&context), "pop3", id, &stream);
+        let (address, hostname) = (stream.peer().ip(), context.hostname.clone());
+        let visitor = Visitor { protocol: "pop3", session: id, address, hostname };
+        let guard = Arc::clone(&context.guard);
+        let mut gate = Gate::new(context.directory.clone(), guard, context.shutdown.clone(), visitor);
+        gate.connected(&stream, is_local(&stream));
         let config = Config {
             tls: stream.tls().is_some(),
             stls: context.tls.is_some(),
@@ -173,7 +177,7 @@ impl Driver {
         self.flush().await?;
         // What came in the clear is thrown away by the session; nothing is read between here and the handshake.
         let stream = handshake(self.stream, &self.context).await?;
-        self.gate.connection_changed(&stream);
+        self.gate.connected(&stream, is_local(&stream));
         let mechanisms = self.gate.mechanisms();
         self.session.answer(Instant::now(), Decision::TlsStarted { mechanisms });
         Ok(Self { stream, ..self })
@@ -221,38 +225,31 @@ impl Driver {
     async fn conclude(&mut self, outcome: Outcome) -> Result<(), End> {
         let decision = match outcome {
             Outcome::Challenge(text) => Decision::Challenge(text),
-            Outcome::LoggedIn(account) => {
-                self.summary.user = account.address.to_string();
-                self.client = Client::LoggedIn(account);
+            Outcome::LoggedIn(login) => {
+                self.summary.user = login.account.address.to_string();
+                self.client = Client::LoggedIn(Box::new(login.account));
                 Decision::LoggedIn
             }
-            Outcome::Refused(Refused::Credentials(failure)) => {
-                self.wait(failure.delay).await;
-                self.answer(Decision::Refused(Refusal::Credentials));
-                if failure.shut_out.is_some() {
-                    self.flush().await?;
-                    return Err(End::ShutOut);
-                }
-                return Ok(());
+            Outcome::Refused(Refused::Credentials { shut_out: None }) => {
+                Decision::Refused(Refusal::Credentials)
             }
-            Outcome::Refused(Refused::ShutOut) => {
+            Outcome::Refused(Refused::Credentials { shut_out: Some(_) }) => {
+                self.answer(Decision::Refused(Refusal::Credentials));
+                self.flush().await?;
+                return Err(End::ShutOut);
+            }
+            Outcome::Refused(Refused::ShutOut(_)) => {
                 say(&mut self.stream, SHUT_OUT).await;
                 return Err(End::ShutOut);
             }
-            Outcome::Refused(Refused::Malformed) => Decision::Refused(Refusal::Malformed),
-            Outcome::Refused(Refused::Temporary) => Decision::Refused(Refusal::Temporary),
-            Outcome::Refused(Refused::Permanent) => Decision::Refused(Refusal::Permanent),
+            Outcome::Refused(Refused::NotUnderstood(_)) => Decision::Refused(Refusal::Malformed),
+            Outcome::Refused(Refused::Unavailable { lasting: false }) => {
+                Decision::Refused(Refusal::Temporary)
+            }
+            Outcome::Refused(Refused::Unavailable { lasting: true }) => Decision::Refused(Refusal::Permanent),
         };
         self.answer(decision);
         Ok(())
-    }
-
-    /// Lets the time pass, unless it is time to stop.
-    async fn wait(&self, delay: Duration) {
-        tokio::select! {
-            () = sleep(delay) => {}
-            () = self.context.shutdown.wait() => {}
-        }
     }
 
     async fn open(&mut self) -> Decision {
@@ -343,6 +340,11 @@ impl Driver {
         tracing::error!(protocol = %"pop3", session = %self.id, %fault, "{what}");
         Decision::Refused(fault.refusal())
     }
+}
+
+/// Whether it never leaves the machine: nobody else reads along there.
+fn is_local(stream: &Stream) -> bool {
+    stream.peer().ip().is_none_or(|ip| ip.is_loopback())
 }
 
 /// Reads once. The buffer is on the stack while there is something to read, and nowhere while there is not.

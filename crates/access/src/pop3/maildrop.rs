@@ -1,7 +1,6 @@
 //! The maildrop: an account's INBOX as POP3 sees it.
 
 use crate::locks::Lock;
-use crate::login::lasts;
 use pop3::server::Refusal;
 use pop3::{Message, UniqueId};
 use std::collections::VecDeque;
@@ -44,7 +43,7 @@ pub(super) enum Fault {
 impl Fault {
     pub(super) fn refusal(&self) -> Refusal {
         match self {
-            Self::Store(error) if lasts(error) => Refusal::Permanent,
+            Self::Store(error) if !error.is_temporary() => Refusal::Permanent,
             Self::Store(_) | Self::Overdue | Self::Cut => Refusal::Temporary,
         }
     }

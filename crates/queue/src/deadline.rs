@@ -27,7 +27,9 @@ impl Deadlines {
     pub(crate) fn of(message: &QueuedMessage, parameters: &MailParameters, backoff: &Backoff) -> Self {
         let start = start(message, parameters);
         let lifetime = if message.reverse_path.is_null() { backoff.lifetime_null } else { backoff.lifetime };
-        let usual = Self { end: start + lifetime, late: start + backoff.delay_notice };
+        // "Never" is as far away as a number can say.
+        let usual =
+            Self { end: start.saturating_add(lifetime), late: start.saturating_add(backoff.delay_notice) };
         let Some(by) = parameters.by else { return usual };
         let arrival = message.id.unix_ms().max(0) as u64;
         let time = arrival.saturating_add_signed(i64::from(by.seconds()) * 1000);

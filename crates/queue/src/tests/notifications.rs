@@ -76,6 +76,19 @@ async fn notify_decides_who_hears_of_what() {
 }
 
 #[tokio::test]
+async fn nobody_hears_of_a_delay_when_there_is_no_delay_notice() {
+    let world = World::new().await;
+    world.network.says(later);
+    let mut settings = world.queue.shared.rules().settings.clone();
+    settings.backoff.delay_notice = u64::MAX;
+    world.queue.reload(settings);
+    let id = world.send("me@example.org", "", &["a@far.example"]).await;
+    world.pass_by_steps(7 * HOUR, HOUR).await;
+    let events = world.events(id);
+    assert!(!events.is_empty() && events.iter().all(|event| event == "Deferred a@far.example"), "{events:?}");
+}
+
+#[tokio::test]
 async fn success_here_is_told_to_who_asked() {
     let world = World::new().await;
     world.send("boss@example.org", "", &["me@example.org NOTIFY=SUCCESS"]).await;

@@ -55,8 +55,7 @@ impl Kind {
 pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, StoreError> {
     let path = kind.path(folder);
     let connection = Connection::open(&path).map_err(|e| StoreError::file(&path, e))?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    prepare(&connection)?;
     // Page size and auto_vacuum only act on a new database; both must come before the WAL.
     connection.pragma_update(None, "page_size", kind.page_size())?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
@@ -69,6 +68,17 @@ pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, Store
         .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind != Kind::Trail)?;
     migrate(&connection, kind, &path)?;
     Ok(connection)
+}
+
+/// What all connections have in common.
+///
+/// Nothing temporary goes to files. SQLite would put them into `/tmp`, which the confined server cannot reach: a savepoint
+/// that changes more than 64 KiB of pages, which a batch under load soon does, then fails as "unable to open database file".
+fn prepare(connection: &Connection) -> Result<(), StoreError> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
 }
 
 fn migrate(connection: &Connection, kind: Kind, path: &Path) -> Result<(), StoreError> {
@@ -124,5 +134,25 @@ impl Readers {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_temporary_goes_to_files() {
+        const MEMORY: i64 = 2;
+        let folder = tempfile::tempdir().unwrap();
+        for kind in [Kind::Main, Kind::Bodies, Kind::Trail] {
+            let writer = open_writer(kind, folder.path()).unwrap();
+            let reader = Readers::new(kind, folder.path()).open().unwrap();
+            for connection in [writer, reader] {
+                let temporary: i64 =
+                    connection.pragma_query_value(None, "temp_store", |row| row.get(0)).unwrap();
+                assert_eq!(temporary, MEMORY, "{kind:?}");
+            }
+        }
     }
 }

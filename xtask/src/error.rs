@@ -1,0 +1,19 @@
+//! What keeps a harness from doing its work; what it finds out is in its report instead.
+
+use std::io;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("cannot make a certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    #[error("cannot use the certificate: {0}")]
+    Tls(#[from] rustls::Error),
+    #[error("waypost {words}: {said}")]
+    Command { words: String, said: String },
+    #[error("waypost serve did not get ready; its last words: {0}")]
+    NotReady(String),
+    #[error("{0}")]
+    Stuck(String),
+}

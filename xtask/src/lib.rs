@@ -1,0 +1,26 @@
+//! The project's long tests and measurements, which `cargo xtask` runs at length and the ordinary tests run briefly.
+//!
+//! This crate stands outside the program: it knows none of its rooms and treats `waypost` as a stranger would, by its
+//! command line, its configuration and its ports. So what it proves holds for what is shipped.
+//!
+//! - [`crash`]: `serve` is killed again and again under load, and every 250 must have been kept.
+//! - [`installation`]: a folder with a configuration, and the real program in it.
+//! - [`wire`]: one end of a dialogue in lines, with or without TLS.
+//! - [`random`]: numbers from a seed.
+//!
+//! ```no_run
+//! use xtask::crash::{self, Settings};
+//!
+//! let settings = Settings { rounds: 20, ..Settings::new("target/debug/waypost".into()) };
+//! let report = crash::run(&settings, |_round| {})?;
+//! assert!(report.failures.is_empty(), "{report:#?}");
+//! # Ok::<(), xtask::Error>(())
+//! ```
+
+pub mod crash;
+mod error;
+pub mod installation;
+pub mod random;
+pub mod wire;
+
+pub use error::Error;

@@ -6,7 +6,7 @@ mod info;
 mod server;
 
 pub use certificate::PeerCertificate;
-pub use client::{TlsClient, TlsPolicy};
+pub use client::{Observer, Shown, TlsClient, TlsPolicy};
 pub use info::{ChannelBindings, TlsInfo};
 pub use server::{KeyPair, TlsServer, TlsServerSettings};
 

@@ -173,6 +173,7 @@ impl Run {
             "xclient" => self.session.xclient(now, &attributes()),
             "xforward" => self.session.xforward(now, &attributes()),
             "raw" => self.session.raw_line(now, rest),
+            "raw-starttls" => self.session.raw_starttls(now),
             "quit" => self.session.quit(now),
             "abort" => {
                 self.session.abort();

@@ -84,6 +84,38 @@ fn tls_is_examined_after_starttls_and_from_the_start() {
     }
 }
 
+/// Answers the greeting's and one command's worth of a mailbox protocol, and then begins TLS that never comes.
+fn mailbox_server(greeting: &'static str, asked: &'static str, answer: &'static str) -> String {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let _ = stream.write_all(greeting.as_bytes());
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            let _ = reader.read_line(&mut line);
+            let ours = if line == asked { answer } else { "what?\r\n" };
+            let _ = stream.write_all(ours.as_bytes());
+            // The first octet of a handshake, if one comes, and no answer to it.
+            let _ = reader.read(&mut [0]);
+        }
+    });
+    place
+}
+
+#[test]
+fn tls_of_mailbox_protocols_is_asked_for_in_their_words() {
+    for (greeting, asked, answer) in [
+        ("+OK hello\r\n", "STLS\r\n", "-ERR not here\r\n"),
+        ("* OK hello\r\n", "a STARTTLS\r\n", "* CAPABILITY IMAP4rev2\r\na BAD not here\r\n"),
+    ] {
+        let ran = Program::new().run(&["check", "tls", &mailbox_server(greeting, asked, answer)]);
+        let refused = format!("the server refused {}: {}", asked.trim(), answer.lines().last().unwrap());
+        assert!(ran.code == Some(1) && ran.err.contains(&refused), "{asked}: {ran:?}");
+    }
+}
+
 #[test]
 fn no_tls_is_a_no() {
     let server = Server::start(Behaviour::new(Protocol::Smtp));

@@ -451,14 +451,37 @@ fn a_person_goes_on_typing() {
 
     let auth = Server::start(Behaviour::submission());
     let all = ["send", "--server", &auth.place, "--to", "b@example.net", "--interactive", "--tls", "none"];
-    let ran = Program::new()
-        .run_with(&all, "AUTH PLAIN AHgAc2VjcmV0\nAUTH LOGIN\ndXNlcg==\ncGFzcw==\nSTARTTLS\n")
-        .done();
+    let ran =
+        Program::new().run_with(&all, "AUTH PLAIN AHgAc2VjcmV0\nAUTH LOGIN\ndXNlcg==\ncGFzcw==\n").done();
     assert_eq!(ran.out.matches("535 5.7.8").count(), 2, "{}", ran.out);
     for secret in ["AHgAc2VjcmV0", "dXNlcg==", "cGFzcw=="] {
         assert!(!ran.out.contains(secret), "{}", ran.out);
     }
-    assert!(ran.err.contains("--tls starttls"), "{}", ran.err);
+}
+
+#[test]
+fn a_person_types_starttls_and_goes_on_in_tls() {
+    let server = Server::start(Behaviour::submission());
+    let all = ["send", "--server", &server.place, "--to", "b@example.net", "--interactive", "--tls", "none"];
+    let typed = "starttls\nEHLO me.example\nMAIL FROM:<x@example.org>\nRCPT TO:<y@example.net>\nDATA\n\nSTARTTLS\n.\n";
+    let ran = Program::new().run_with(&all, typed).done();
+    let got = server.only();
+    assert_eq!((got.tls, got.message.as_str()), (true, "\r\nSTARTTLS\r\n"));
+    let at = |text: &str| ran.out.find(text).unwrap_or_else(|| panic!("{text}: {}", ran.out));
+    assert!(
+        at("C: STARTTLS") < at("-- TLSv1.3") && at("-- TLSv1.3") < at("C: EHLO me.example"),
+        "{}",
+        ran.out
+    );
+
+    // Where it is refused, one types on as before.
+    let ran = Program::new()
+        .run_with(
+            &["send", "--server", &plain().place, "--to", "b@x.example", "--interactive"],
+            "STARTTLS\nNOOP\n",
+        )
+        .done();
+    assert!(ran.out.contains("S: 50") && ran.out.contains("C: NOOP"), "{}", ran.out);
 }
 
 /// A server that answers each line by its first word, and nothing else.

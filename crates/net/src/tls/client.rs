@@ -10,8 +10,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -70,6 +69,11 @@ impl TlsClient {
         Ok(Self { provider, trust: Ok(verifier) })
     }
 
+    /// Takes any certificate in one handshake, by [`TlsPolicy::Custom`], and tells what there was to see.
+    pub fn observer(&self) -> Arc<Observer> {
+        Arc::new(Observer { trust: self.trust.clone(), shown: Mutex::default() })
+    }
+
     pub(crate) async fn connect(
         &self,
         socket: Socket,
@@ -99,7 +103,7 @@ impl TlsClient {
     fn config(&self, policy: &TlsPolicy) -> Result<(ClientConfig, Outcome), NetError> {
         let (verifier, outcome): (Arc<dyn ServerCertVerifier>, _) = match policy {
             TlsPolicy::Opportunistic => {
-                let observer = Arc::new(Observer::new(self.trust.as_ref().ok().cloned()));
+                let observer = self.observer();
                 (Arc::clone(&observer) as Arc<_>, Outcome::Observed(observer))
             }
             TlsPolicy::Verified => (self.trust.clone().map_err(NetError::TlsSetup)?, Outcome::Verified),
@@ -133,7 +137,7 @@ impl Outcome {
     fn is_verified(&self) -> bool {
         match self {
             Self::Verified => true,
-            Self::Observed(observer) => observer.passed.load(Ordering::Relaxed),
+            Self::Observed(observer) => observer.has_passed(),
         }
     }
 }
@@ -141,19 +145,46 @@ impl Outcome {
 /// Accepts every certificate and every signature, and notes whether the real verifier would have. Refusing a bad
 /// signature would protect from nobody here, and lose mail to servers with odd certificates.
 #[derive(Debug)]
-struct Observer {
-    trust: Option<Arc<dyn ServerCertVerifier>>,
-    passed: AtomicBool,
+pub struct Observer {
+    trust: Result<Arc<dyn ServerCertVerifier>, String>,
+    shown: Mutex<Option<Shown>>,
+}
+
+/// What a server showed in a handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its own certificate first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Why the chain, or a signature made with it, would not have been taken.
+    pub refused: Option<String>,
 }
 
 impl Observer {
-    fn new(trust: Option<Arc<dyn ServerCertVerifier>>) -> Self {
-        Self { passed: AtomicBool::new(trust.is_some()), trust }
+    /// What the server of the last handshake showed; none before it did.
+    pub fn shown(&self) -> Option<Shown> {
+        self.lock().clone()
     }
 
-    fn note(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> bool) {
-        if !self.trust.as_deref().is_some_and(check) {
-            self.passed.store(false, Ordering::Relaxed);
+    fn has_passed(&self) -> bool {
+        self.lock().as_ref().is_some_and(|shown| shown.refused.is_none())
+    }
+
+    /// What was noted before a panic still stands.
+    fn lock(&self) -> MutexGuard<'_, Option<Shown>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn refusal<T>(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>) -> Option<String> {
+        match &self.trust {
+            Ok(trust) => check(&**trust).err().map(|error| error.to_string()),
+            Err(why) => Some(why.clone()),
+        }
+    }
+
+    fn note_signature<T>(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>) {
+        let refusal = self.refusal(check);
+        if let Some(shown) = &mut *self.lock() {
+            shown.refused = shown.refused.take().or(refusal);
         }
     }
 }
@@ -167,9 +198,12 @@ impl ServerCertVerifier for Observer {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.note(|trust| {
-            trust.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).is_ok()
+        let refused = self.refusal(|trust| {
+            trust.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
         });
+        let chain = std::iter::once(end_entity).chain(intermediates);
+        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
+        *self.lock() = Some(Shown { chain, refused });
         Ok(ServerCertVerified::assertion())
     }
 
@@ -179,7 +213,7 @@ impl ServerCertVerifier for Observer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.note(|trust| trust.verify_tls12_signature(message, certificate, signature).is_ok());
+        self.note_signature(|trust| trust.verify_tls12_signature(message, certificate, signature));
         Ok(HandshakeSignatureValid::assertion())
     }
 
@@ -189,15 +223,15 @@ impl ServerCertVerifier for Observer {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.note(|trust| trust.verify_tls13_signature(message, certificate, signature).is_ok());
+        self.note_signature(|trust| trust.verify_tls13_signature(message, certificate, signature));
         Ok(HandshakeSignatureValid::assertion())
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         use SignatureScheme::{ECDSA_SHA1_Legacy, RSA_PKCS1_SHA1};
         let mut schemes = match &self.trust {
-            Some(trust) => trust.supported_verify_schemes(),
-            None => provider().signature_verification_algorithms.supported_schemes(),
+            Ok(trust) => trust.supported_verify_schemes(),
+            Err(_) => provider().signature_verification_algorithms.supported_schemes(),
         };
         // Old servers can do nothing better, and nobody relies on it.
         schemes.extend([RSA_PKCS1_SHA1, ECDSA_SHA1_Legacy]);

@@ -34,8 +34,8 @@ const LOW_WATER: usize = 32 * 1024;
 ///   [`handle_timeout`](Self::handle_timeout).
 /// - Commands: [`starttls`](Self::starttls), [`tls_started`](Self::tls_started), [`xclient`](Self::xclient),
 ///   [`xforward`](Self::xforward), [`auth`](Self::auth), [`send`](Self::send),
-///   [`provide_body`](Self::provide_body), [`raw_line`](Self::raw_line), [`quit`](Self::quit),
-///   [`abort`](Self::abort).
+///   [`provide_body`](Self::provide_body), [`raw_line`](Self::raw_line), [`raw_starttls`](Self::raw_starttls),
+///   [`quit`](Self::quit), [`abort`](Self::abort).
 /// - To be polled: [`poll_event`](Self::poll_event), [`poll_transmit`](Self::poll_transmit),
 ///   [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
@@ -62,8 +62,13 @@ enum State {
     Greeting,
     Hello(HelloVerb),
     Ready,
-    StartTls,
-    Handshake,
+    /// `typed`: by a person, who goes on typing after it.
+    StartTls {
+        typed: bool,
+    },
+    Handshake {
+        typed: bool,
+    },
     Xclient,
     Xforward,
     Auth(Exchange),
@@ -127,11 +132,11 @@ impl Session {
         if matches!(self.state, State::Ended) || bytes.is_empty() {
             return;
         }
-        if matches!(self.state, State::Handshake) {
+        if matches!(self.state, State::Handshake { .. }) {
             return self.end(Ended::PlaintextAfterStartTls);
         }
         self.input.push(bytes);
-        while !matches!(self.state, State::Ended | State::Handshake) {
+        while !matches!(self.state, State::Ended | State::Handshake { .. }) {
             match self.next_reply() {
                 Ok(Some(reply)) => self.on_reply(now, reply),
                 Ok(None) => return,
@@ -204,19 +209,22 @@ impl Session {
         if !self.capabilities.starttls {
             return Err(Misuse::NotOffered(Stage::StartTls));
         }
-        self.issue(now, "STARTTLS", State::StartTls);
+        self.issue(now, "STARTTLS", State::StartTls { typed: false });
         Ok(())
     }
 
     /// The handshake after [`Event::StartTls`] is done: from now on all octets go through TLS. What was
-    /// known of the peer is forgotten (RFC 3207 §4.2), and EHLO sent again.
+    /// known of the peer is forgotten (RFC 3207 §4.2), and EHLO sent again, unless a person types.
     pub fn tls_started(&mut self, now: Instant) -> Result<(), Misuse> {
-        if !matches!(self.state, State::Handshake) {
-            return Err(Misuse::NotNow("tls_started"));
-        }
+        let State::Handshake { typed } = self.state else { return Err(Misuse::NotNow("tls_started")) };
         self.tls = true;
         self.input.clear();
-        self.hello(now);
+        if typed {
+            self.forget();
+            self.state = State::Raw;
+        } else {
+            self.hello(now);
+        }
         Ok(())
     }
 
@@ -324,6 +332,16 @@ impl Session {
         Ok(())
     }
 
+    /// Asks for TLS because a person typed so, when all that was typed before is answered. [`Event::StartTls`] or, if
+    /// it is refused, [`Event::Reply`] follows; after both the person goes on typing.
+    pub fn raw_starttls(&mut self, now: Instant) -> Result<(), Misuse> {
+        if self.tls || !matches!(self.state, State::Ready | State::Raw) {
+            return Err(Misuse::NotNow("raw_starttls"));
+        }
+        self.issue(now, "STARTTLS", State::StartTls { typed: true });
+        Ok(())
+    }
+
     /// Takes leave; [`Event::Ended`] follows.
     pub fn quit(&mut self, now: Instant) -> Result<(), Misuse> {
         if !matches!(self.state, State::Ready | State::Raw) {
@@ -354,7 +372,7 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Greeting => self.on_greeting(now, reply),
             State::Hello(verb) => self.on_hello(now, verb, reply),
-            State::StartTls => self.on_starttls(now, reply),
+            State::StartTls { typed } => self.on_starttls(now, typed, reply),
             // As after the greeting (XCLIENT_README).
             State::Xclient if reply.is_positive() => self.hello(now),
             State::Xclient => self.ready(now, Stage::Xclient, reply),
@@ -366,7 +384,7 @@ impl Session {
                 self.events.push_back(Event::Reply(reply));
             }
             State::Quit => self.end(Ended::Quit),
-            state @ (State::Ready | State::Handshake | State::Ended) => {
+            state @ (State::Ready | State::Handshake { .. } | State::Ended) => {
                 self.state = state;
                 self.end(Ended::OutOfTurn(reply));
             }
@@ -376,7 +394,7 @@ impl Session {
     /// Whether a 421 is a reply like others now: to a person, or to the end of data, whose fate it decides.
     fn takes_421(&self) -> bool {
         match &self.state {
-            State::Raw | State::Quit => true,
+            State::Raw | State::StartTls { typed: true } | State::Quit => true,
             State::Sending(sending) => sending.awaits_end(),
             _ => false,
         }
@@ -395,14 +413,18 @@ impl Session {
 
     /// EHLO or LHLO: what was known of the peer is forgotten.
     fn hello(&mut self, now: Instant) {
-        self.capabilities = Capabilities::default();
-        self.authenticated = false;
-        self.open = false;
+        self.forget();
         let verb = match self.config.protocol {
             Protocol::Smtp => HelloVerb::Ehlo,
             Protocol::Lmtp => HelloVerb::Lhlo,
         };
         self.hello_with(now, verb);
+    }
+
+    fn forget(&mut self) {
+        self.capabilities = Capabilities::default();
+        self.authenticated = false;
+        self.open = false;
     }
 
     fn hello_with(&mut self, now: Instant, verb: HelloVerb) {
@@ -423,14 +445,19 @@ impl Session {
         }
     }
 
-    fn on_starttls(&mut self, now: Instant, reply: Reply) {
+    fn on_starttls(&mut self, now: Instant, typed: bool, reply: Reply) {
         if !reply.is_positive() {
-            return self.ready(now, Stage::StartTls, reply);
+            if !typed {
+                return self.ready(now, Stage::StartTls, reply);
+            }
+            self.state = State::Raw;
+            self.deadline = None;
+            return self.events.push_back(Event::Reply(reply));
         }
         if !self.input.is_empty() {
             return self.end(Ended::PlaintextAfterStartTls);
         }
-        self.state = State::Handshake;
+        self.state = State::Handshake { typed };
         self.deadline = None;
         self.events.push_back(Event::StartTls);
     }
@@ -550,7 +577,7 @@ impl Session {
     /// Each reply, and each piece of the body, winds the clock for what is awaited next (RFC 5321 §4.5.3.2).
     fn arm(&mut self, now: Instant) {
         let idle = match &self.state {
-            State::Ready | State::Handshake | State::Raw | State::Ended => true,
+            State::Ready | State::Handshake { .. } | State::Raw | State::Ended => true,
             State::Auth(exchange) => exchange.is_challenged(),
             _ => false,
         };
@@ -561,7 +588,7 @@ impl Session {
         match &self.state {
             State::Greeting => Stage::Connect,
             State::Hello(_) => Stage::Hello,
-            State::StartTls | State::Handshake => Stage::StartTls,
+            State::StartTls { .. } | State::Handshake { .. } => Stage::StartTls,
             State::Xclient => Stage::Xclient,
             State::Xforward => Stage::Xforward,
             State::Auth(_) => Stage::Auth,

@@ -1,7 +1,6 @@
 //! AUTH: the session's challenges, answered by `sasl`.
 
 use super::{Client, OpenError, now};
-use address::Secret;
 use sasl::client::{Credentials, Exchange, choose};
 use sasl::{Bindings, Channel, Mechanism, Nonce};
 use smtp::client::Event;
@@ -17,12 +16,22 @@ impl Client {
         only: Option<Mechanism>,
     ) -> Result<(), OpenError> {
         let offered = self.capabilities().auth.as_ref().ok_or(OpenError::AuthNotOffered)?;
-        let mut mechanisms: Vec<Mechanism> = offered.iter().filter_map(|name| name.parse().ok()).collect();
-        mechanisms.retain(|mechanism| only.is_none_or(|only| only == *mechanism));
-        let channel = self.channel();
-        let mechanism = choose(&mechanisms, credentials, &channel)?;
+        let known: Vec<Mechanism> = offered.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut channel = self.channel();
+        let mechanism = match only {
+            Some(only) if !known.contains(&only) => {
+                let offered = offered.join(" ");
+                return Err(sasl::Error::NoMechanism { credentials: credentials.kind(), offered }.into());
+            }
+            Some(only) => only,
+            None => choose(&known, credentials, &channel)?,
+        };
+        // Told to do without -PLUS: then we must not claim that the server has none (RFC 5802 §6).
+        if only.is_some_and(|only| !only.is_plus()) && matches!(channel, Channel::Tls(_)) {
+            channel = Channel::Tls(Bindings::default());
+        }
         let mut exchange = Exchange::new(mechanism, credentials.clone(), &channel, nonce()?)?;
-        let initial: Option<Secret<Vec<u8>>> = exchange.initial();
+        let initial = if mechanism.is_client_first() { exchange.initial() } else { None };
         self.session.auth(now(), mechanism.name(), initial)?;
         let mut given_up = None;
         loop {

@@ -14,8 +14,8 @@ pub use error::{OpenError, SendError};
 
 use address::Host;
 use bytes::Bytes;
-use net::tls::TlsInfo;
-use net::{Endpoint, Stream};
+use net::tls::{TlsClient, TlsInfo, TlsPolicy};
+use net::{Endpoint, Peer, Stream};
 use sasl::Mechanism;
 use sasl::client::Credentials;
 use smtp::Reply;
@@ -38,6 +38,8 @@ pub struct Call {
     /// The server's name: for SNI, and what its certificate is checked against.
     pub name: Host,
     pub tls: TlsUse,
+    /// Which certificates will do, where it is not `tls` that says it.
+    pub certificate: Option<TlsPolicy>,
     /// TLS from the first octet (`smtps`).
     pub implicit_tls: bool,
     pub credentials: Option<Credentials>,
@@ -56,6 +58,7 @@ impl Call {
             source: None,
             name,
             tls: TlsUse::Opportunistic,
+            certificate: None,
             implicit_tls: false,
             credentials: None,
             mechanism: None,
@@ -105,6 +108,8 @@ pub struct Client {
     write_failed: bool,
     watcher: Option<Watcher>,
     greeting: Option<Reply>,
+    hello: Option<Reply>,
+    starttls_refused: Option<Reply>,
     stopped: Option<Stage>,
     ended: Option<Ended>,
     messages: u32,
@@ -133,6 +138,11 @@ impl Client {
         self.stream.local()
     }
 
+    /// Who is at the other end.
+    pub fn peer(&self) -> Peer {
+        self.stream.peer()
+    }
+
     pub fn is_authenticated(&self) -> bool {
         self.session.is_authenticated()
     }
@@ -140,6 +150,16 @@ impl Client {
     /// The server's first words.
     pub fn greeting(&self) -> Option<&Reply> {
         self.greeting.as_ref()
+    }
+
+    /// Its reply to the last EHLO (or LHLO, HELO).
+    pub fn hello(&self) -> Option<&Reply> {
+        self.hello.as_ref()
+    }
+
+    /// Its reply to STARTTLS, where it refused that and the call went on without.
+    pub fn starttls_refused(&self) -> Option<&Reply> {
+        self.starttls_refused.as_ref()
     }
 
     /// The stage after which the dialogue was stopped.
@@ -217,6 +237,28 @@ impl Client {
                 _ => {}
             }
         }
+    }
+
+    /// STARTTLS, because a person typed it when all before it was answered. Behind it, or behind the server's refusal, the
+    /// person goes on typing. Of `call` only the name and the certificates count.
+    ///
+    /// # Errors
+    /// The session ended, or the handshake failed.
+    pub async fn raw_starttls(mut self, call: &Call, tls: &TlsClient) -> Result<Self, OpenError> {
+        self.session.raw_starttls(now())?;
+        loop {
+            match self.next().await {
+                Event::StartTls => return self.handshake(call, tls).await,
+                Event::Reply(_) => return Ok(self),
+                Event::Ended(why) => return Err(why.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The connection, for what is no SMTP any more. What the server sent beyond its last reply is lost.
+    pub fn into_stream(self) -> Stream {
+        self.stream
     }
 
     /// Takes leave, and waits for the reply to QUIT.

@@ -42,6 +42,8 @@ impl Client {
             write_failed: false,
             watcher,
             greeting: None,
+            hello: None,
+            starttls_refused: None,
             stopped: None,
             ended: None,
             messages: 0,
@@ -53,7 +55,10 @@ impl Client {
         loop {
             match self.next().await {
                 Event::Greeting(reply) => self.greeting = Some(reply),
-                Event::Ready { .. } => return Ok(()),
+                Event::Ready { reply, .. } => {
+                    self.hello = Some(reply);
+                    return Ok(());
+                }
                 Event::Stopped(stage) => {
                     self.stopped = Some(stage);
                     return Ok(());
@@ -79,7 +84,10 @@ impl Client {
             match self.next().await {
                 Event::StartTls => break,
                 // The session stands as before (RFC 3207 §4): who may do without TLS goes on with it.
-                Event::Refused { .. } if optional => return Ok(self),
+                Event::Refused { reply, .. } if optional => {
+                    self.starttls_refused = Some(reply);
+                    return Ok(self);
+                }
                 Event::Refused { reply, .. } => {
                     self.dismiss();
                     return Err(OpenError::TlsRefused(reply));
@@ -88,10 +96,16 @@ impl Client {
                 _ => {}
             }
         }
+        self = self.handshake(call, tls).await?;
+        self.until_ready().await?;
+        Ok(self)
+    }
+
+    /// What [`Event::StartTls`] asks for.
+    pub(super) async fn handshake(mut self, call: &Call, tls: &TlsClient) -> Result<Self, OpenError> {
         let Self { stream, .. } = self;
         self = Self { stream: handshake(stream, call, tls, self.watcher.as_ref()).await?, ..self };
         self.session.tls_started(now())?;
-        self.until_ready().await?;
         Ok(self)
     }
 
@@ -108,9 +122,10 @@ async fn handshake(
     tls: &TlsClient,
     watcher: Option<&Watcher>,
 ) -> Result<Stream, OpenError> {
-    let policy = match call.tls {
-        TlsUse::Verified => TlsPolicy::Verified,
-        TlsUse::Never | TlsUse::Opportunistic | TlsUse::Required => TlsPolicy::Opportunistic,
+    let policy = match (&call.certificate, call.tls) {
+        (Some(policy), _) => policy.clone(),
+        (None, TlsUse::Verified) => TlsPolicy::Verified,
+        (None, TlsUse::Never | TlsUse::Opportunistic | TlsUse::Required) => TlsPolicy::Opportunistic,
     };
     let stream = stream.connect_tls(tls, &call.name, &policy).await.map_err(OpenError::Handshake)?;
     if let (Some(watcher), Some(info)) = (watcher, stream.tls()) {

@@ -1,21 +1,21 @@
-//! Connections: from names to addresses to a stream, in TLS where it is wanted from the start.
+//! Calls: from a command's words to a server that is ready for a message.
 
-use super::{Client, Error, Transcript};
+use super::{Error, Login, Transcript};
 use crate::cli::values::{Server, Tls};
-use crate::config::{Peer, Target};
+use crate::config::{Peer, SMTP_PORT, SMTPS_PORT, Target};
 use address::Host;
 use dns::{Family, Lookup as _, Resolver};
-use net::tls::{TlsClient, TlsInfo, TlsPolicy};
+use net::tls::{TlsClient, TlsPolicy};
 use net::{Endpoint, NetError, Stream};
-use smtp::client::{Config, Protocol, Stage, Timeouts};
+use smtp::client::{Config, Protocol, Stage};
 use smtp::command::HelloName;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use transport::client::{CONNECT_TIMEOUT, Call, Client, OpenError, TlsUse};
 
-/// How long one address may take to answer: a person waits.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+/// The port of submission (RFC 6409 §3.1), for whoever logs in.
+const SUBMISSION_PORT: u16 = 587;
 
 /// Where a server is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,26 +24,12 @@ pub enum Place {
     Unix(PathBuf),
 }
 
-impl Place {
-    pub fn is_tcp(&self) -> bool {
-        matches!(self, Self::Tcp(_))
-    }
-}
-
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(peer) => peer.fmt(f),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
         }
-    }
-}
-
-/// The place that `--server` names; `None` for a target that is no server (`hold`, `discard`).
-pub fn place_of(server: &Server, default_port: u16) -> Option<Place> {
-    match server {
-        Server::Target(Target::LmtpSocket(path)) => Some(Place::Unix(path.clone())),
-        other => other.peer(default_port).map(Place::Tcp),
     }
 }
 
@@ -58,14 +44,12 @@ pub struct Settings {
     pub implicit_tls: bool,
     /// Only a certificate that is valid for the host's name will do. On loopback any will: who could stand between?
     pub verified: bool,
+    pub login: Option<Login>,
     /// The name server to ask; none: the system's.
     pub dns: Vec<SocketAddr>,
     /// The addresses of the place, where they are known already ([`Settings::look_up`]); empty: looked up when called.
     pub addresses: Vec<IpAddr>,
     pub stop_after: Option<Stage>,
-    pub timeouts: Timeouts,
-    /// Which certificates will do, instead of what `verified` says.
-    pub policy: Option<TlsPolicy>,
     /// Made at the first handshake and shared by clones: reading the system's roots takes milliseconds.
     pub tls_client: Arc<OnceLock<TlsClient>>,
 }
@@ -80,13 +64,34 @@ impl Settings {
             tls: Tls::Auto,
             implicit_tls: false,
             verified: false,
+            login: None,
             dns: Vec::new(),
             addresses: Vec::new(),
             stop_after: None,
-            timeouts: Timeouts::default(),
-            policy: None,
             tls_client: Arc::default(),
         }
+    }
+
+    /// For the server that `--server` names. `logs_in`: at the port where one does that, if it names none.
+    pub fn of_server(server: &Server, tls: Tls, logs_in: bool, helo: HelloName) -> Result<Self, String> {
+        let port = match tls {
+            Tls::Smtps => SMTPS_PORT,
+            _ if logs_in => SUBMISSION_PORT,
+            _ => SMTP_PORT,
+        };
+        let place = match server {
+            Server::Target(Target::LmtpSocket(path)) => Some(Place::Unix(path.clone())),
+            other => other.peer(port).map(Place::Tcp),
+        };
+        let place = place.ok_or("--server: write HOST[:PORT], smtp://, smtps://, lmtp:// or unix:/path")?;
+        let protocol = if server.is_lmtp() { Protocol::Lmtp } else { Protocol::Smtp };
+        Ok(Self { protocol, tls, implicit_tls: server.implicit_tls(), ..Self::new(place, helo) })
+    }
+
+    /// A password is for one server only, and whoever asks for TLS wants to know who answers.
+    pub fn verify_if_asked(&mut self, asked: Tls, insecure: bool) {
+        let asked = self.login.is_some() || matches!(asked, Tls::Starttls | Tls::Smtps);
+        self.verified = (self.verified || asked) && !insecure;
     }
 
     /// Looks the place's addresses up once, for those who call it often.
@@ -100,99 +105,111 @@ impl Settings {
         Ok(())
     }
 
-    fn begins_with_tls(&self) -> bool {
+    /// Calls the addresses of the place, one after another, until one answers, and talks with that up to the point where
+    /// a message can be sent, or to the stage to stop after.
+    ///
+    /// # Errors
+    /// Nobody answers, or the stage that failed. A refused STARTTLS is none: see [`Client::starttls_refused`].
+    pub async fn open(&self, transcript: &Transcript) -> Result<Client, Error> {
+        let peer = match &self.place {
+            Place::Unix(path) => {
+                let opened = self.open_at(Endpoint::Unix(path.clone()), None, transcript).await;
+                return opened.map_err(|error| self.explain(error));
+            }
+            Place::Tcp(peer) => peer,
+        };
+        let looked_up = match &self.addresses[..] {
+            [] => addresses(peer, &self.dns).await?,
+            known => known.to_vec(),
+        };
+        let mut failures = Failures::default();
+        for ip in looked_up {
+            let endpoint = Endpoint::Tcp(SocketAddr::new(ip, peer.port));
+            match self.open_at(endpoint, None, transcript).await {
+                Err(OpenError::Connect(error)) => failures.add(error),
+                opened => return opened.map_err(|error| self.explain(error)),
+            }
+        }
+        Err(failures.into_error(&peer.host))
+    }
+
+    /// As [`Settings::open`], at this address of the place, from an own one.
+    pub async fn open_at(
+        &self,
+        endpoint: Endpoint,
+        source: Option<IpAddr>,
+        transcript: &Transcript,
+    ) -> Result<Client, OpenError> {
+        let call = Call { source, ..self.call(endpoint) };
+        Client::open(&call, self.tls_client(), transcript.watcher(&self.place)).await
+    }
+
+    /// STARTTLS as a person types it.
+    pub async fn type_starttls(&self, client: Client) -> Result<Client, Error> {
+        let endpoint = match client.peer() {
+            net::Peer::Ip(address) => Endpoint::Tcp(address),
+            net::Peer::Unix(_) => client.local().clone(),
+        };
+        let call = self.call(endpoint);
+        client.raw_starttls(&call, self.tls_client()).await.map_err(|error| self.explain(error))
+    }
+
+    /// In the words of the command line.
+    pub fn explain(&self, error: OpenError) -> Error {
+        Error::of_open(error, self)
+    }
+
+    fn tls_client(&self) -> &TlsClient {
+        self.tls_client.get_or_init(TlsClient::new)
+    }
+
+    fn call(&self, endpoint: Endpoint) -> Call {
+        let (name, is_here) = match (&self.place, &endpoint) {
+            (Place::Tcp(peer), Endpoint::Tcp(address)) => (peer.host.clone(), address.ip().is_loopback()),
+            // A socket has no name that a certificate could bear.
+            _ => (Host::Literal(IpAddr::V4(Ipv4Addr::LOCALHOST).into()), true),
+        };
+        let tls = match (self.tls, &self.place) {
+            (Tls::Auto, Place::Tcp(_)) => TlsUse::Opportunistic,
+            (Tls::Starttls, _) => TlsUse::Required,
+            (Tls::None | Tls::Smtps, _) | (Tls::Auto, Place::Unix(_)) => TlsUse::Never,
+        };
+        let config = Config::new(self.helo.clone());
+        Call {
+            tls,
+            certificate: (self.verified && !is_here).then_some(TlsPolicy::Verified),
+            implicit_tls: self.begins_with_tls(),
+            credentials: self.login.as_ref().map(Login::credentials),
+            mechanism: self.login.as_ref().and_then(|login| login.mechanism),
+            session: Config { protocol: self.protocol, stop_after: self.stop_after, ..config },
+            ..Call::new(endpoint, name, self.helo.clone())
+        }
+    }
+
+    /// Whether the dialogue begins with the handshake.
+    pub fn begins_with_tls(&self) -> bool {
         match self.tls {
             Tls::Auto => self.implicit_tls,
             Tls::Smtps => true,
             Tls::None | Tls::Starttls => false,
         }
     }
-
-    /// The client's half of a TLS handshake, noted in the transcript.
-    pub(super) async fn handshake(
-        &self,
-        stream: Stream,
-        transcript: &mut Transcript,
-    ) -> Result<Stream, Error> {
-        let host = match &self.place {
-            Place::Tcp(peer) => peer.host.clone(),
-            Place::Unix(_) => return Err(Error::NoStartTls),
-        };
-        let here = stream.peer().ip().is_some_and(|ip| ip.is_loopback());
-        let by_need = if self.verified && !here { TlsPolicy::Verified } else { TlsPolicy::Opportunistic };
-        let policy = self.policy.clone().unwrap_or(by_need);
-        let client = self.tls_client.get_or_init(TlsClient::new);
-        let stream = stream.connect_tls(client, &host, &policy).await.map_err(|source| {
-            match source.refused_certificate() {
-                Some(_) => Error::Certificate { host: host.to_string(), source },
-                None => source.into(),
-            }
-        })?;
-        if let Some(info) = stream.tls() {
-            transcript.note(&describe(info));
-        }
-        Ok(stream)
-    }
 }
 
-fn describe(info: &TlsInfo) -> String {
-    let certificate = info.peer_certificate.as_ref().map_or_else(String::new, |certificate| {
-        let names = certificate.dns_names.join(", ");
-        let names = if names.is_empty() { "no name".to_owned() } else { names };
-        format!(", certificate for {names}, {}", if certificate.verified { "valid" } else { "not verified" })
-    });
-    format!("{} {}{certificate}", info.version, info.cipher)
-}
-
-impl Client {
-    /// Connects, and does the TLS handshake if the dialogue begins with it. Nothing is said yet.
-    pub async fn connect(settings: &Settings, transcript: Transcript) -> Result<Self, Error> {
-        let stream = match &settings.place {
-            Place::Unix(path) => net::connect(&Endpoint::Unix(path.clone()), None, CONNECT_TIMEOUT).await?,
-            Place::Tcp(peer) if settings.addresses.is_empty() => connect_any(peer, &settings.dns).await?,
-            Place::Tcp(peer) => connect_first(peer, &settings.addresses).await?,
-        };
-        Self::over(stream, settings, transcript).await
-    }
-
-    /// As [`Client::connect`], over a connection that stands.
-    pub async fn over(
-        mut stream: Stream,
-        settings: &Settings,
-        mut transcript: Transcript,
-    ) -> Result<Self, Error> {
-        transcript.note(&format!("connected to {}", shown(&stream, &settings.place)));
-        let tls = settings.begins_with_tls();
-        if tls {
-            stream = settings.handshake(stream, &mut transcript).await?;
-        }
-        let config = Config {
-            protocol: settings.protocol,
-            tls,
-            stop_after: settings.stop_after,
-            trace: transcript.is_wanted(),
-            timeouts: settings.timeouts,
-            ..Config::new(settings.helo.clone())
-        };
-        Ok(Self::new(stream, config, transcript))
-    }
-}
-
-fn shown(stream: &Stream, place: &Place) -> String {
-    match (stream.peer(), place) {
-        (net::Peer::Ip(address), Place::Tcp(peer)) if peer.to_string() != address.to_string() => {
-            format!("{peer} ({address})")
-        }
-        _ => place.to_string(),
-    }
-}
-
-/// Calls the addresses of a host, one after another, until one answers.
+/// Calls the addresses of a host, one after another, until one answers: for what is no SMTP.
 ///
 /// # Errors
 /// The host has no address, or the first one's reason when none answers.
 pub async fn connect_any(peer: &Peer, dns: &[SocketAddr]) -> Result<Stream, Error> {
-    connect_first(peer, &addresses(peer, dns).await?).await
+    let mut failures = Failures::default();
+    for ip in addresses(peer, dns).await? {
+        let target = Endpoint::Tcp(SocketAddr::new(ip, peer.port));
+        match net::connect(&target, None, CONNECT_TIMEOUT).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failures.add(error),
+        }
+    }
+    Err(failures.into_error(&peer.host))
 }
 
 async fn addresses(peer: &Peer, dns: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
@@ -205,20 +222,27 @@ async fn addresses(peer: &Peer, dns: &[SocketAddr]) -> Result<Vec<IpAddr>, Error
     }
 }
 
-async fn connect_first(peer: &Peer, addresses: &[IpAddr]) -> Result<Stream, Error> {
-    let others = addresses.len().saturating_sub(1);
-    let mut first: Option<NetError> = None;
-    for ip in addresses {
-        let target = Endpoint::Tcp(SocketAddr::new(*ip, peer.port));
-        match net::connect(&target, None, CONNECT_TIMEOUT).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => first = first.or(Some(error)),
+/// The addresses of a host that did not answer.
+#[derive(Default)]
+struct Failures {
+    first: Option<NetError>,
+    others: usize,
+}
+
+impl Failures {
+    fn add(&mut self, error: NetError) {
+        match &self.first {
+            None => self.first = Some(error),
+            Some(_) => self.others += 1,
         }
     }
-    let none = || dns::DnsError::NoRecords { name: peer.host.to_string(), kind: "A or AAAA" };
-    Err(match first {
-        Some(first) if others == 0 => Error::Net(first),
-        Some(first) => Error::Unreachable { host: peer.host.to_string(), first, others },
-        None => none().into(),
-    })
+
+    fn into_error(self, host: &Host) -> Error {
+        let host = host.to_string();
+        match self {
+            Self { first: None, .. } => dns::DnsError::NoRecords { name: host, kind: "A or AAAA" }.into(),
+            Self { first: Some(first), others: 0 } => Error::Net(first),
+            Self { first: Some(first), others } => Error::Unreachable { host, first, others },
+        }
+    }
 }

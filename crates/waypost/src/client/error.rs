@@ -1,9 +1,12 @@
 //! Why a dialogue could not be had, and what the shell is told.
 
+use super::{Place, Settings};
+use crate::cli::values::Tls;
 use crate::exit::{Exit, Failure};
 use net::NetError;
 use smtp::Reply;
-use smtp::client::{Ended, Misuse, SendError, Stage};
+use smtp::client::{Ended, Misuse, SendError as NotSent, Stage};
+use transport::client::{OpenError, SendError};
 
 /// See each; the exit status is by [`Error::exit`].
 #[derive(Debug, thiserror::Error)]
@@ -25,10 +28,12 @@ pub enum Error {
     Sasl(#[from] sasl::Error),
     #[error("the server refused {at}: {reply}")]
     Refused { at: Stage, reply: Reply },
-    #[error("{0}")]
-    Send(SendError),
+    #[error(transparent)]
+    Send(#[from] SendError),
     #[error("{0}")]
     Ended(#[from] Ended),
+    #[error("the system gives no random numbers")]
+    NoRandomness,
     #[error("{0}")]
     Misuse(#[from] Misuse),
 }
@@ -42,15 +47,35 @@ fn and_others(count: usize) -> String {
 }
 
 impl Error {
+    pub(super) fn of_open(error: OpenError, settings: &Settings) -> Self {
+        match error {
+            OpenError::Connect(error) => Self::Net(error),
+            OpenError::Handshake(source) => match (&settings.place, source.refused_certificate()) {
+                (Place::Tcp(peer), Some(_)) => Self::Certificate { host: peer.host.to_string(), source },
+                _ => Self::Net(source),
+            },
+            OpenError::TlsNotOffered => Self::NoStartTls,
+            OpenError::TlsRefused(reply) => Self::Refused { at: Stage::StartTls, reply },
+            OpenError::Ended(ended) => Self::Ended(ended),
+            OpenError::AuthNotOffered => {
+                Self::NoAuth { hint: if settings.tls == Tls::None { " without TLS" } else { "" } }
+            }
+            OpenError::AuthRefused(reply) => Self::Refused { at: Stage::Auth, reply },
+            OpenError::Auth(error) => Self::Sasl(error),
+            OpenError::NoRandomness => Self::NoRandomness,
+            OpenError::Misuse(misuse) => Self::Misuse(misuse),
+        }
+    }
+
     /// 75 when it may work later, else 1.
     pub fn exit(&self) -> Exit {
         let later = match self {
             Self::Dns(error) => error.is_temporary(),
             Self::Net(error) => !matches!(error, NetError::TlsSetup(_)),
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::NoRandomness => true,
             Self::Refused { reply, .. } | Self::Ended(Ended::Refused { reply, .. }) => !reply.is_permanent(),
             Self::Ended(Ended::Malformed(_) | Ended::PlaintextAfterStartTls | Ended::OutOfTurn(_)) => false,
-            Self::Ended(_) | Self::Send(SendError::UsedUp) => true,
+            Self::Ended(_) | Self::Send(SendError::NotSent(NotSent::UsedUp)) => true,
             Self::Certificate { .. }
             | Self::NoStartTls
             | Self::NoAuth { .. }

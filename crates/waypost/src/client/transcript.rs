@@ -1,9 +1,14 @@
 //! What was said, by whom and when.
 
+use super::Place;
 use crate::output;
 use data_encoding::BASE64;
+use net::Endpoint;
+use net::tls::TlsInfo;
 use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+use transport::client::{Seen, Watcher};
 
 /// Most lines kept. A message is no part of what one wants to read again.
 const MAX_KEPT: usize = 10_000;
@@ -27,12 +32,20 @@ pub enum Who {
     Note,
 }
 
-/// Shows or keeps the lines of a dialogue.
+/// Shows or keeps the lines of dialogues. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Transcript(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Transcript {
+struct Shared {
     begun: Instant,
     show: bool,
     keep: bool,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
     /// The client's next line is a secret that a person types.
     hide_next: bool,
     lines: Vec<Entry>,
@@ -41,7 +54,7 @@ pub struct Transcript {
 impl Transcript {
     /// `show`: print each line at once; `keep`: for [`Transcript::lines`].
     pub fn new(show: bool, keep: bool) -> Self {
-        Self { begun: Instant::now(), show, keep, hide_next: false, lines: Vec::new() }
+        Self(Arc::new(Shared { begun: Instant::now(), show, keep, kept: Mutex::default() }))
     }
 
     /// Neither shown nor kept.
@@ -49,45 +62,71 @@ impl Transcript {
         Self::new(false, false)
     }
 
-    /// Whether the session need show its lines at all.
-    pub fn is_wanted(&self) -> bool {
-        self.show || self.keep
+    /// Who notes all that happens on a connection to `place`; nobody where it would be for nothing.
+    pub fn watcher(&self, place: &Place) -> Option<Watcher> {
+        if !self.0.show && !self.0.keep {
+            return None;
+        }
+        let (transcript, place) = (self.clone(), place.clone());
+        Some(Arc::new(move |seen| match seen {
+            Seen::Connected { peer, .. } => transcript.add(Who::Note, &connected(&peer, &place)),
+            Seen::Secured(info) => transcript.add(Who::Note, &describe(&info)),
+            Seen::Sent(line) => transcript.add(Who::Client, &line),
+            Seen::Received(line) => transcript.add(Who::Server, &line),
+        }))
     }
 
     /// The lines kept so far.
-    pub fn lines(&self) -> &[Entry] {
-        &self.lines
+    pub fn lines(&self) -> Vec<Entry> {
+        self.kept().lines.clone()
     }
 
     /// The client's next line is not to be shown.
-    pub fn hide_next(&mut self) {
-        self.hide_next = true;
+    pub fn hide_next(&self) {
+        self.kept().hide_next = true;
     }
 
-    pub fn note(&mut self, text: &str) {
-        self.add(Who::Note, text);
+    /// What was noted before a panic still stands.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&mut self, who: Who, text: &str) {
-        if !self.is_wanted() {
-            return;
-        }
-        let hidden = who == Who::Client && std::mem::take(&mut self.hide_next);
+    fn add(&self, who: Who, text: &str) {
+        let mut kept = self.kept();
+        let hidden = who == Who::Client && std::mem::take(&mut kept.hide_next);
         let text = match who {
             Who::Client if hidden => "[secret]".to_owned(),
             Who::Client => without_response(text),
             Who::Server => without_signature(text),
             Who::Note => text.to_owned(),
         };
-        let entry = Entry { seconds: self.begun.elapsed().as_secs_f64(), who, text };
-        if self.show {
+        let entry = Entry { seconds: self.0.begun.elapsed().as_secs_f64(), who, text };
+        if self.0.show {
             // A reader that went away is noticed by the report that follows.
             let _ = output::line(&entry.to_string());
         }
-        if self.keep && self.lines.len() < MAX_KEPT {
-            self.lines.push(entry);
+        if self.0.keep && kept.lines.len() < MAX_KEPT {
+            kept.lines.push(entry);
         }
     }
+}
+
+fn connected(peer: &Endpoint, place: &Place) -> String {
+    match (peer, place) {
+        (Endpoint::Tcp(address), Place::Tcp(peer)) if peer.to_string() != address.to_string() => {
+            format!("connected to {peer} ({address})")
+        }
+        _ => format!("connected to {place}"),
+    }
+}
+
+fn describe(info: &TlsInfo) -> String {
+    let certificate = info.peer_certificate.as_ref().map_or_else(String::new, |certificate| {
+        let names = certificate.dns_names.join(", ");
+        let names = if names.is_empty() { "no name".to_owned() } else { names };
+        format!(", certificate for {names}, {}", if certificate.verified { "valid" } else { "not verified" })
+    });
+    format!("{} {}{certificate}", info.version, info.cipher)
 }
 
 /// An AUTH command that a person typed, without its initial response.

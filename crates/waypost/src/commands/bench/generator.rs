@@ -1,9 +1,9 @@
 //! Sends: so many connections, each taking the next message as soon as it is free and the message is due.
 
-use super::letter::Letter;
 use super::plan::Plan;
 use super::report::{Asked, Report, Tally, cpu_time};
-use crate::client::{Client, Error, Sent, Transcript, Turn};
+use crate::client::{Client, Error, Sent, Transcript};
+use crate::commands::send::dialogue;
 use indicatif::ProgressBar;
 use smtp::client::{Ended, Fate, Outcome};
 use std::pin::pin;
@@ -98,13 +98,12 @@ impl Shared {
 /// One connection at a time.
 struct Worker {
     shared: Arc<Shared>,
-    letter: Letter,
     client: Option<Client>,
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>) -> Self {
-        Self { letter: shared.plan.letter.clone(), shared, client: None }
+        Self { shared, client: None }
     }
 
     async fn run(mut self) {
@@ -124,10 +123,10 @@ impl Worker {
     /// one, since nobody has it.
     async fn message(&mut self, number: u64) {
         loop {
-            let kept = self.client.as_ref().is_some_and(Client::takes_more);
+            let kept = self.client.as_ref().is_some_and(Client::is_ready);
             match self.attempt(number).await {
-                Ok((Sent::Outcome(outcome), _)) if kept && is_broken(&outcome) => self.client = None,
-                Ok((Sent::Outcome(outcome), took)) => {
+                Ok((Sent::Done(outcome), _)) if kept && is_broken(&outcome) => self.client = None,
+                Ok((Sent::Done(outcome), took)) => {
                     self.shared.failures.store(0, Ordering::Relaxed);
                     return self.shared.tally().outcome(&outcome, took);
                 }
@@ -141,15 +140,15 @@ impl Worker {
     /// Sends the message over a connection that stands, or a new one; what came of it, and how long it took from
     /// the first octet.
     async fn attempt(&mut self, number: u64) -> Result<(Sent, Duration), Error> {
-        if !self.client.as_ref().is_some_and(Client::takes_more) {
+        if !self.client.as_ref().is_some_and(Client::is_ready) {
             self.quit().await;
             self.client = Some(open(&self.shared).await?);
         }
         let client = self.client.as_mut().ok_or(Error::Ended(Ended::Aborted))?;
         let transaction = self.shared.plan.transaction();
-        let parts = self.letter.numbered(number);
+        let content = self.shared.plan.letter.numbered(number);
         let begun = Instant::now();
-        let sent = client.send_parts(transaction, &parts).await?;
+        let sent = client.send(transaction, &content).await?;
         Ok((sent, begun.elapsed()))
     }
 
@@ -160,23 +159,15 @@ impl Worker {
     }
 
     async fn quit(&mut self) {
-        if let Some(mut client) = self.client.take() {
+        if let Some(client) = self.client.take() {
             client.quit().await;
         }
     }
 }
 
 async fn open(shared: &Shared) -> Result<Client, Error> {
-    let settings = &shared.plan.settings;
-    let mut client = Client::connect(settings, Transcript::silent()).await?;
+    let client = dialogue::open(&shared.plan.settings, &Transcript::silent()).await?;
     shared.tally().connections += 1;
-    client.greet().await?;
-    if let Some(Turn::Refused { at, reply }) = client.secure(settings).await? {
-        return Err(Error::Refused { at, reply });
-    }
-    if let Some(login) = &shared.plan.login {
-        client.log_in(login).await?;
-    }
     Ok(client)
 }
 

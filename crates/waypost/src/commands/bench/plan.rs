@@ -2,18 +2,13 @@
 
 use super::Load;
 use super::letter::Letter;
-use crate::cli::values::{Server, Tls};
-use crate::client::{Here, Login, Place, Settings, place_of, random};
-use crate::config::{SMTP_PORT, SMTPS_PORT};
+use crate::client::{Here, Login, Settings, random};
 use crate::exit::Failure;
-use crate::output;
 use address::{Address, ForwardPath, LocalPart, ReversePath};
-use smtp::client::{Protocol, Transaction};
+use smtp::client::Transaction;
 use smtp::command::{Mail, Rcpt};
 use smtp::parameter::{Body, MailParameters, RcptParameters};
 
-/// The port of submission (RFC 6409 §3.1), for whoever logs in.
-const SUBMISSION_PORT: u16 = 587;
 /// Connections at the same time: about what one address has ports for.
 const MAX_CONNECTIONS: u32 = 50_000;
 /// Files that are open besides connections.
@@ -27,7 +22,6 @@ const MAX_SIZE: u64 = 1 << 30;
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) settings: Settings,
-    pub(super) login: Option<Login>,
     pub(super) mail: Mail,
     pub(super) recipients: Vec<Rcpt>,
     pub(super) letter: Letter,
@@ -44,7 +38,6 @@ impl Plan {
         check(load)?;
         let mut settings = settings(load)?;
         settings.look_up().await?;
-        let login = load.auth.as_deref().map(|user| login(load, user, &settings.place)).transpose()?;
         let size = usize::try_from(load.size).unwrap_or(usize::MAX);
         let run = u64::from_ne_bytes(random()?);
         let utf8 = load.from.needs_smtputf8() || load.to.needs_smtputf8();
@@ -52,7 +45,6 @@ impl Plan {
             MailParameters { body: utf8.then_some(Body::EightBitMime), ..MailParameters::default() };
         Ok(Self {
             settings,
-            login,
             mail: Mail { from: ReversePath::Address(load.from.clone()), parameters },
             recipients: recipients(&load.to, load.recipients)?,
             letter: Letter::new(&load.from, &load.to, &jiff::Zoned::now(), run, size),
@@ -93,34 +85,16 @@ fn check(load: &Load) -> Result<(), Failure> {
 }
 
 fn settings(load: &Load) -> Result<Settings, Failure> {
-    let unusable = || Failure::usage("--server: write HOST[:PORT], smtp://, smtps://, lmtp:// or unix:/path");
-    let server: &Server = load.server.as_ref().ok_or_else(unusable)?;
-    let port = match (load.tls, &load.auth) {
-        (Tls::Smtps, _) => SMTPS_PORT,
-        (_, Some(_)) => SUBMISSION_PORT,
-        _ => SMTP_PORT,
-    };
-    let place = place_of(server, port).ok_or_else(unusable)?;
-    let mut settings = Settings::new(place, Here::new(None).helo(None));
-    settings.tls = load.tls;
-    settings.implicit_tls = server.implicit_tls();
-    if server.is_lmtp() {
-        settings.protocol = Protocol::Lmtp;
-    }
+    let server = load.server.as_ref().ok_or_else(|| Failure::usage("--server: say which"))?;
+    let helo = Here::new(None).helo(None);
+    let settings = Settings::of_server(server, load.tls, load.auth.is_some(), helo);
+    let mut settings = settings.map_err(Failure::usage)?;
     settings.dns = load.dns.dns.into_iter().collect();
-    // A password is for one server only, and whoever asks for TLS wants to know who answers.
-    let asked = load.auth.is_some() || matches!(load.tls, Tls::Starttls | Tls::Smtps);
-    settings.verified = asked && !load.insecure;
+    if let Some(user) = &load.auth {
+        settings.login = Some(Login::ask(user, None, load.password, &settings.place)?);
+    }
+    settings.verify_if_asked(load.tls, load.insecure);
     Ok(settings)
-}
-
-fn login(load: &Load, user: &str, place: &Place) -> Result<Login, Failure> {
-    let secret = output::password(&format!("password of {user}"), load.password.password_stdin)?;
-    let server = match place {
-        Place::Tcp(peer) => Some((peer.host.to_string(), peer.port)),
-        Place::Unix(_) => None,
-    };
-    Ok(Login { user: user.to_owned(), secret, mechanism: None, server })
 }
 
 /// The address, or with more than one `name1@host`, `name2@host` and so on.

@@ -79,7 +79,7 @@ async fn the_generator_logs_in() {
     let (place, _taken) = sink(1);
     let mut plan = plan(&place, "--messages 1").await;
     let secret = address::Secret::new("any".to_owned());
-    plan.login = Some(Login { user: "ann".to_owned(), secret, mechanism: None, server: None });
+    plan.settings.login = Some(Login { user: "ann".to_owned(), secret, mechanism: None, server: None });
     assert!(generate(plan).await.ok);
 }
 

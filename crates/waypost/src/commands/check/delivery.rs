@@ -1,21 +1,16 @@
 //! `waypost check delivery`: the whole way to an address, up to RCPT, each step in plain words.
 
 mod steps;
+mod talk;
 
-use crate::client::{Client, Error, Here, Place, Settings, Transcript, Turn};
-use crate::config::{Config, Delivery, Match, Peer, Target, TlsLevel};
+use crate::client::{Here, Place};
+use crate::config::{Config, Delivery, Family, Match, Peer, Target};
 use crate::exit::{Exit, Failure};
 use address::{Address, Domain, Host, ReversePath};
 use dns::{DnsError, Lookup as _, MxLookup, Resolver};
-use net::Endpoint;
-use smtp::Reply;
-use smtp::client::Protocol;
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
 use steps::{Report, Stopped};
-
-/// How long one address may take to answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+use talk::Talk;
 
 pub(super) struct Question<'a> {
     pub(super) address: &'a Address,
@@ -40,7 +35,8 @@ struct Way<'a> {
 
 /// One host to try, in its order.
 struct Candidate {
-    peer: Peer,
+    place: Place,
+    /// None of a socket.
     addresses: Vec<IpAddr>,
 }
 
@@ -55,18 +51,19 @@ impl Way<'_> {
             Target::Mx => self.by_mx(&delivery, report).await?,
             Target::Smtp { peer, .. } | Target::Lmtp(peer) => {
                 report.good("route", format!("the configuration sends it to {}", delivery.to));
-                vec![self.candidate(peer.clone(), report).await?]
+                vec![self.candidate(&delivery, peer.clone(), report).await?]
             }
-            Target::LmtpSocket(_) | Target::Mailbox | Target::Hold | Target::Discard => {
+            Target::LmtpSocket(socket) => {
+                report.good("route", format!("the configuration sends it to {}", delivery.to));
+                vec![Candidate { place: Place::Unix(socket.clone()), addresses: Vec::new() }]
+            }
+            Target::Mailbox | Target::Hold | Target::Discard => {
                 let what = format!("the configuration says {}: it does not leave this machine", delivery.to);
                 report.good("route", what);
                 return Ok(());
             }
         };
-        let (mut client, settings) = self.connect(&delivery, candidates, report).await?;
-        let done = self.talk(&mut client, &settings, &delivery, report).await;
-        client.quit().await;
-        done
+        Talk { question: self.question, here: &self.here, delivery: &delivery }.with(candidates, report).await
     }
 
     /// The first route that matches, as the queue takes it.
@@ -89,7 +86,7 @@ impl Way<'_> {
             Host::Literal(literal) => {
                 report.good("domain", format!("{literal} is an address: no name is looked up"));
                 let peer = Peer { host: Host::Literal(*literal), port: delivery.port };
-                return Ok(vec![Candidate { peer, addresses: vec![literal.ip()] }]);
+                return Ok(vec![Candidate { place: Place::Tcp(peer), addresses: vec![literal.ip()] }]);
             }
         };
         let resolver = self.resolver()?;
@@ -119,7 +116,7 @@ impl Way<'_> {
         let mut candidates = Vec::new();
         let mut failed = None;
         for peer in peers {
-            match self.candidate(peer, report).await {
+            match self.candidate(delivery, peer, report).await {
                 Ok(candidate) => candidates.push(candidate),
                 Err(stopped) => {
                     report.doubt("addresses", stopped.text.clone());
@@ -138,134 +135,27 @@ impl Way<'_> {
         Resolver::new(&settings).map_err(|error| Stopped::dns("domain", &error))
     }
 
-    async fn candidate(&self, peer: Peer, report: &mut Report) -> Result<Candidate, Stopped> {
+    async fn candidate(
+        &self,
+        delivery: &Delivery,
+        peer: Peer,
+        report: &mut Report,
+    ) -> Result<Candidate, Stopped> {
         let addresses = match &peer.host {
             Host::Literal(literal) => vec![literal.ip()],
             Host::Domain(name) => {
-                let found = self.resolver()?.addresses(name, dns::Family::Both).await;
+                let (family, only) = match delivery.family {
+                    Family::Both => (dns::Family::Both, ""),
+                    Family::Ipv4 => (dns::Family::V4, " (by delivery.family IPv4 only)"),
+                    Family::Ipv6 => (dns::Family::V6, " (by delivery.family IPv6 only)"),
+                };
+                let found = self.resolver()?.addresses(name, family).await;
                 let found = found.map_err(|error: DnsError| Stopped::dns("addresses", &error))?;
                 let shown: Vec<String> = found.iter().map(IpAddr::to_string).collect();
-                report.good("addresses", format!("{name} is {}", shown.join(", ")));
+                report.good("addresses", format!("{name} is {}{only}", shown.join(", ")));
                 found
             }
         };
-        Ok(Candidate { peer, addresses })
+        Ok(Candidate { place: Place::Tcp(peer), addresses })
     }
-
-    /// The first that answers, as the queue would take it.
-    async fn connect(
-        &self,
-        delivery: &Delivery,
-        candidates: Vec<Candidate>,
-        report: &mut Report,
-    ) -> Result<(Client, Settings), Stopped> {
-        let mut last = None;
-        for Candidate { peer, addresses } in candidates {
-            for ip in addresses {
-                let settings = self.settings(delivery, &peer);
-                let source = delivery.source.iter().find(|own| own.is_ipv4() == ip.is_ipv4()).copied();
-                let target = Endpoint::Tcp(SocketAddr::new(ip, peer.port));
-                let connected = match net::connect(&target, source, CONNECT_TIMEOUT).await {
-                    Ok(stream) => Client::over(stream, &settings, Transcript::silent()).await,
-                    Err(error) => Err(error.into()),
-                };
-                match connected {
-                    Ok(client) => {
-                        report.good("connect", format!("{} answers at {target}", peer.host));
-                        return Ok((client, settings));
-                    }
-                    Err(error) => {
-                        report.doubt("connect", error.to_string());
-                        last = Some(error);
-                    }
-                }
-            }
-        }
-        let why = last.map_or_else(|| "there is no address to call".to_owned(), |error| error.to_string());
-        let hint =
-            "many networks block port 25 on the way out: ask the provider, or send through a smart host";
-        Err(Stopped::later("connect", format!("no mail host answers; the last: {why}"), hint))
-    }
-
-    fn settings(&self, delivery: &Delivery, peer: &Peer) -> Settings {
-        let mut settings = Settings::new(Place::Tcp(peer.clone()), self.here.helo(delivery.helo.as_ref()));
-        settings.verified = delivery.tls == TlsLevel::Verified;
-        settings.implicit_tls = matches!(delivery.to, Target::Smtp { implicit_tls: true, .. });
-        if matches!(delivery.to, Target::Lmtp(_)) {
-            settings.protocol = Protocol::Lmtp;
-        }
-        settings
-    }
-
-    async fn talk(
-        &self,
-        client: &mut Client,
-        settings: &Settings,
-        delivery: &Delivery,
-        report: &mut Report,
-    ) -> Result<(), Stopped> {
-        let turn = client.greet().await.map_err(|error| Stopped::of("greeting", &error))?;
-        let Turn::Ready(reply) = turn else {
-            return Err(Stopped::later("greeting", "no greeting".into(), ""));
-        };
-        let name = reply.lines().first().cloned().unwrap_or_default();
-        report
-            .good("greeting", format!("it greets us and takes our name {} (its own: {name})", settings.helo));
-        self.secure(client, settings, delivery, report).await?;
-        let (from, address) = (self.question.from, self.question.address);
-        if address.needs_smtputf8() && !client.capabilities().smtputf8 {
-            let text = "the server does not know SMTPUTF8, which this address needs".to_owned();
-            return Err(Stopped::no("mail", text, "ask the recipient for an address in ASCII"));
-        }
-        let utf8 = if address.needs_smtputf8() || from.address().is_some_and(Address::needs_smtputf8) {
-            " SMTPUTF8"
-        } else {
-            ""
-        };
-        let reply = say(client, "mail", &format!("MAIL FROM:{from}{utf8}")).await?;
-        if !reply.is_positive() {
-            return Err(Stopped::refused("mail", &format!("the sender {from} is refused"), &reply));
-        }
-        report.good("mail", format!("the sender {from} is taken: {reply}"));
-        let reply = say(client, "rcpt", &format!("RCPT TO:<{address}>")).await?;
-        if !reply.is_positive() {
-            return Err(Stopped::refused("rcpt", &format!("the recipient {address} is refused"), &reply));
-        }
-        report.good("rcpt", format!("the recipient {address} is taken: {reply}"));
-        Ok(())
-    }
-
-    async fn secure(
-        &self,
-        client: &mut Client,
-        settings: &Settings,
-        delivery: &Delivery,
-        report: &mut Report,
-    ) -> Result<(), Stopped> {
-        let turn = client.secure(settings).await.map_err(|error| Stopped::of("tls", &error))?;
-        if let Some(Turn::Refused { reply, .. }) = turn {
-            report.doubt("tls", format!("STARTTLS is offered and refused: {reply}"));
-        }
-        match client.tls() {
-            Some(tls) => {
-                let verified = tls.peer_certificate.as_ref().is_some_and(|certificate| certificate.verified);
-                let certificate = if verified { "a valid" } else { "an unverified" };
-                report.good("tls", format!("{} {}, {certificate} certificate", tls.version, tls.cipher));
-            }
-            None if delivery.tls != TlsLevel::Opportunistic => {
-                let text = "the server offers no TLS, which the configuration requires".to_owned();
-                return Err(Stopped::no("tls", text, "see delivery.tls, or make a [[route]] for the domain"));
-            }
-            None => report.doubt("tls", "the server offers no TLS: mail goes to it in the clear".to_owned()),
-        }
-        Ok(())
-    }
-}
-
-async fn say(client: &mut Client, step: &'static str, line: &str) -> Result<Reply, Stopped> {
-    let asked = async {
-        client.raw_line(line).await?;
-        client.reply().await
-    };
-    asked.await.map_err(|error: Error| Stopped::of(step, &error))
 }

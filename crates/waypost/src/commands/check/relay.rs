@@ -3,7 +3,7 @@
 //! Each way is one MAIL and one RCPT, of a sender and for a recipient who are no business of the server. No message
 //! is sent: RCPT's reply is the answer (RFC 5321 §3.6.2 refuses relaying there).
 
-use crate::client::{Client, Error, Here, Place, Settings, Transcript, Turn};
+use crate::client::{Client, Error, Here, Place, Settings, Transcript};
 use crate::config::Peer;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
@@ -174,21 +174,15 @@ async fn try_all(settings: &Settings, server: &Peer) -> Result<Vec<Tried>, Failu
 struct Asking(Client);
 
 async fn open(settings: &Settings, server: &Peer) -> Result<(Asking, Own), Failure> {
-    let stream = crate::client::connect_any(server, &settings.dns).await?;
-    let ip = stream.peer().ip();
-    let mut client = Client::over(stream, settings, Transcript::silent()).await?;
-    let Turn::Ready(mut hello) = client.greet().await? else {
-        return Err(Failure::try_again(format!("{server} does not take EHLO")));
-    };
-    if let Some(Turn::Ready(again)) = client.secure(settings).await? {
-        hello = again;
-    }
-    let literal = ip.map_or_else(|| "[127.0.0.1]".to_owned(), |ip| Literal::from(ip).to_string());
+    let client = settings.open(&Transcript::silent()).await?;
+    let literal =
+        client.peer().ip().map_or_else(|| "[127.0.0.1]".to_owned(), |ip| Literal::from(ip).to_string());
     // By the name it was called with, else by the one it gives itself (RFC 5321 §4.1.1.1).
     let named = match &server.host {
         Host::Domain(domain) => Some(domain.clone()),
         Host::Literal(_) => {
-            let first = hello.lines().first().and_then(|line| line.split(' ').next());
+            let hello = client.hello().and_then(|hello| hello.lines().first());
+            let first = hello.and_then(|line| line.split(' ').next());
             first.and_then(|name| Domain::parse(name).ok())
         }
     };
@@ -221,7 +215,7 @@ impl Asking {
     }
 
     async fn say(&mut self, line: &str) -> Result<Reply, Error> {
-        self.0.raw_line(line).await?;
-        self.0.reply().await
+        self.0.raw_line(line)?;
+        Ok(self.0.next_reply().await?)
     }
 }

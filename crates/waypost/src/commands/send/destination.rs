@@ -2,25 +2,21 @@
 
 use super::{Args, Mechanism, Stage};
 use crate::cli::values::{Server, Tls};
-use crate::client::{Here, Login, Place, Settings, place_of};
-use crate::config::{Config, Delivery, Endpoint, Peer, SMTP_PORT, SMTPS_PORT, Service, Target};
+use crate::client::{Here, Login, Place, Settings};
+use crate::config::{Config, Delivery, Endpoint, Peer, Service, Target};
 use crate::exit::Failure;
-use crate::output;
 use crate::server::SUBMIT_SOCKET;
 use address::Host;
 use sasl::{Hash, Mechanism as Sasl};
-use smtp::client::{Protocol, Stage as At};
+use smtp::client::Stage as At;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The port of submission (RFC 6409 §3.1), for whoever logs in.
-const SUBMISSION_PORT: u16 = 587;
 /// Dev's ports (DESIGN.md): for all, and for those who log in.
 const DEV: (u16, u16) = (1025, 1587);
 
 /// Whom to call, and as whom.
 pub(super) struct Destination {
     pub(super) settings: Settings,
-    pub(super) login: Option<Login>,
     /// Nothing was named or configured, so that this is dev's.
     pub(super) is_dev: bool,
 }
@@ -43,31 +39,18 @@ pub(super) fn choose(args: &Args, config: Option<&Config>, here: &Here) -> Resul
     if args.quit_after == Some(Stage::Starttls) && settings.tls == Tls::Auto && !settings.implicit_tls {
         settings.tls = Tls::Starttls;
     }
-    settings.stop_after = args.quit_after.and_then(stage);
     if let Some(user) = &args.auth {
-        destination.login = Some(login(args, user, &settings.place)?);
+        let mechanism = args.mechanism.map(Sasl::from);
+        settings.login = Some(Login::ask(user, mechanism, args.password, &settings.place)?);
     }
-    // A password is for one server only, and whoever asks for TLS wants to know who answers.
-    let asked = destination.login.is_some() || matches!(args.tls, Tls::Starttls | Tls::Smtps);
-    settings.verified = (settings.verified || asked) && !args.insecure;
+    settings.verify_if_asked(args.tls, args.insecure);
+    stop_after(args.quit_after, settings);
     Ok(destination)
 }
 
 fn named(args: &Args, server: &Server, here: &Here) -> Result<Destination, Failure> {
-    let port = match (args.tls, &args.auth) {
-        (Tls::Smtps, _) => SMTPS_PORT,
-        (_, Some(_)) => SUBMISSION_PORT,
-        _ => SMTP_PORT,
-    };
-    let place = place_of(server, port).ok_or_else(|| {
-        Failure::usage("--server: write HOST[:PORT], smtp://, smtps://, lmtp:// or unix:/path")
-    })?;
-    let mut settings = Settings::new(place, here.helo(None));
-    settings.implicit_tls = server.implicit_tls();
-    if server.is_lmtp() {
-        settings.protocol = Protocol::Lmtp;
-    }
-    Ok(Destination { settings, login: None, is_dev: false })
+    let settings = Settings::of_server(server, args.tls, args.auth.is_some(), here.helo(None));
+    Ok(Destination { settings: settings.map_err(Failure::usage)?, is_dev: false })
 }
 
 /// The smart host; else this machine's own server: its socket for local users, or its submission port for whoever
@@ -80,21 +63,16 @@ fn configured(args: &Args, config: &Config, here: &Here) -> Result<Destination, 
         if !implicit_tls && *tls != crate::config::TlsLevel::Opportunistic {
             settings.tls = Tls::Starttls;
         }
-        let login = credentials.as_ref().map(|known| {
-            let secret = known.read_password()?;
-            Ok::<_, crate::config::Error>(Login {
-                user: known.username.clone(),
-                secret,
-                mechanism: None,
-                server: None,
-            })
-        });
-        return Ok(Destination { settings, login: login.transpose()?, is_dev: false });
+        if let Some(known) = credentials {
+            let (user, secret) = (known.username.clone(), known.read_password()?);
+            settings.login = Some(Login { user, secret, mechanism: None, server: None });
+        }
+        return Ok(Destination { settings, is_dev: false });
     }
     let socket = config.data.join(SUBMIT_SOCKET);
     if args.auth.is_none() && socket.exists() {
         let settings = Settings::new(Place::Unix(socket), here.helo(None));
-        return Ok(Destination { settings, login: None, is_dev: false });
+        return Ok(Destination { settings, is_dev: false });
     }
     let services: &[Service] = match args.auth {
         Some(_) => &[Service::Submission, Service::Submissions],
@@ -113,7 +91,7 @@ fn configured(args: &Args, config: &Config, here: &Here) -> Result<Destination, 
     })?;
     let mut settings = Settings::new(place, here.helo(None));
     settings.implicit_tls = implicit_tls;
-    Ok(Destination { settings, login: None, is_dev: false })
+    Ok(Destination { settings, is_dev: false })
 }
 
 /// Where one's own listener is reached from the same machine.
@@ -135,35 +113,27 @@ fn own_place(endpoint: &Endpoint) -> Option<Place> {
 fn dev(args: &Args, here: &Here) -> Destination {
     let port = if args.auth.is_some() { DEV.1 } else { DEV.0 };
     let place = at(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    Destination { settings: Settings::new(place, here.helo(None)), login: None, is_dev: true }
+    Destination { settings: Settings::new(place, here.helo(None)), is_dev: true }
 }
 
 fn at(address: SocketAddr) -> Place {
     Place::Tcp(Peer { host: Host::Literal(address.ip().into()), port: address.port() })
 }
 
-fn login(args: &Args, user: &str, place: &Place) -> Result<Login, Failure> {
-    let mechanism = args.mechanism.map(Sasl::from);
-    let secret = match mechanism {
-        // The certificate is the credential.
-        Some(Sasl::External) => address::Secret::new(String::new()),
-        _ => output::password(&format!("password of {user}"), args.password.password_stdin)?,
+/// Some stages the dialogue itself stops after; to the others it comes by leaving out what is behind them.
+fn stop_after(stage: Option<Stage>, settings: &mut Settings) {
+    settings.stop_after = match stage {
+        Some(Stage::Connect) => Some(At::Connect),
+        Some(Stage::Mail) => Some(At::Mail),
+        Some(Stage::Rcpt) => Some(At::Rcpt),
+        Some(Stage::Data) => Some(At::Data),
+        Some(Stage::Ehlo | Stage::Starttls | Stage::Auth) | None => None,
     };
-    let server = match place {
-        Place::Tcp(peer) => Some((peer.host.to_string(), peer.port)),
-        Place::Unix(_) => None,
-    };
-    Ok(Login { user: user.to_owned(), secret, mechanism, server })
-}
-
-/// Those stages that the dialogue itself stops after; at the others it is our turn anyway.
-fn stage(stage: Stage) -> Option<At> {
-    match stage {
-        Stage::Connect => Some(At::Connect),
-        Stage::Mail => Some(At::Mail),
-        Stage::Rcpt => Some(At::Rcpt),
-        Stage::Data => Some(At::Data),
-        Stage::Ehlo | Stage::Starttls | Stage::Auth => None,
+    if stage == Some(Stage::Ehlo) {
+        settings.tls = if settings.begins_with_tls() { Tls::Smtps } else { Tls::None };
+    }
+    if matches!(stage, Some(Stage::Ehlo | Stage::Starttls)) {
+        settings.login = None;
     }
 }
 

@@ -1,14 +1,15 @@
 //! The dialogue of `send`, stage by stage.
 
 use super::destination::Destination;
+use super::interactive::Typing;
 use super::letter::{Envelope, Letter, fit};
 use super::report::{MessageReport, RecipientReport, Report, replies_to_rcpt};
-use super::{Args, Stage, interactive};
-use crate::client::{Client, Error, Here, Sent, Transcript, Turn};
+use super::{Args, Stage};
+use crate::client::{Client, Content, Error, Here, Sent, Settings, Transcript};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use message::{Header, MessageId};
-use smtp::client::{Ended, Fate, TooMany, Transaction};
+use smtp::client::{Ended, Fate, Stage as At, TooMany, Transaction};
 use smtp::command::{Mail, Rcpt};
 use smtp::parameter::MailParameters;
 
@@ -21,13 +22,14 @@ pub(super) async fn run(
     envelope: &Envelope,
 ) -> Result<Exit, Failure> {
     let mut report = Report { server: destination.settings.place.to_string(), ..Report::default() };
-    let mut sending = Sending { args, here, destination, letter, envelope, client: None };
+    let show = (args.trace || args.interactive) && !args.json.json;
+    let keep = (args.trace && args.json.json) || args.quit_after.is_some();
+    let transcript = Transcript::new(show, keep);
+    let mut sending =
+        Sending { args, here, destination, letter, envelope, transcript: transcript.clone(), client: None };
     let result = sending.run(&mut report).await;
-    if let Some(client) = sending.client.take() {
-        report.tls = report.tls.or_else(|| client.tls().map(Into::into));
-        if args.trace {
-            report.trace = client.into_transcript().lines().to_vec();
-        }
+    if args.trace {
+        report.trace = transcript.lines();
     }
     if let Err(failure) = &result {
         report.error = Some(failure.message.clone());
@@ -48,6 +50,7 @@ struct Sending<'a> {
     destination: Destination,
     letter: &'a Letter,
     envelope: &'a Envelope,
+    transcript: Transcript,
     client: Option<Client>,
 }
 
@@ -62,7 +65,7 @@ enum Go {
 impl Sending<'_> {
     async fn run(&mut self, report: &mut Report) -> Result<(), Failure> {
         let args = self.args;
-        let mut go = self.open().await?;
+        let mut go = self.open(report).await?;
         if go == Go::On && args.interactive && args.quit_after.is_none() {
             return self.type_on(report, None).await;
         }
@@ -83,29 +86,12 @@ impl Sending<'_> {
     }
 
     /// Up to the caller's first turn to send something.
-    async fn open(&mut self) -> Result<Go, Failure> {
-        let Destination { settings, login, .. } = &self.destination;
-        let (args, after) = (self.args, self.args.quit_after);
-        let show = (args.trace || args.interactive) && !args.json.json;
-        let transcript = Transcript::new(show, (args.trace && args.json.json) || after.is_some());
-        let client = Client::connect(settings, transcript).await.map_err(|error| self.explain(error))?;
-        let client = self.client.insert(client);
-        if let Turn::Stopped(_) = client.greet().await? {
-            return Ok(Go::Stop);
-        }
-        if after == Some(Stage::Ehlo) {
-            return Ok(Go::Stop);
-        }
-        if let Some(Turn::Refused { at, reply }) = client.secure(settings).await? {
-            return Err(Error::Refused { at, reply }.into());
-        }
-        if after == Some(Stage::Starttls) {
-            return Ok(Go::Stop);
-        }
-        if let Some(login) = login {
-            client.log_in(login).await?;
-        }
-        Ok(if after == Some(Stage::Auth) { Go::Stop } else { Go::On })
+    async fn open(&mut self, report: &mut Report) -> Result<Go, Failure> {
+        let opened = open(&self.destination.settings, &self.transcript).await;
+        let client = self.client.insert(opened.map_err(|error| self.explain(error))?);
+        report.tls = client.tls().map(Into::into);
+        let here = matches!(self.args.quit_after, Some(Stage::Ehlo | Stage::Starttls | Stage::Auth));
+        Ok(if here || client.stopped().is_some() { Go::Stop } else { Go::On })
     }
 
     /// An error of connecting, with what to do when nobody said where to.
@@ -124,13 +110,12 @@ impl Sending<'_> {
         report.messages.push(MessageReport { message_id, recipients: Vec::new() });
         let mut left = self.envelope.recipients.clone();
         while !left.is_empty() {
-            if !self.client.as_ref().is_some_and(Client::takes_more) {
-                self.reopen().await?;
+            if !self.client.as_ref().is_some_and(Client::is_ready) {
+                self.reopen(report).await?;
             }
             let Some(client) = &mut self.client else { return Ok(Go::Stop) };
-            report.tls = client.tls().map(Into::into);
             let sent = transact(client, message, &self.envelope.mail, left.clone()).await?;
-            let Sent::Outcome(outcome) = sent else { return Ok(Go::Stop) };
+            let Sent::Done(outcome) = sent else { return Ok(Go::Stop) };
             let ended = outcome.ended.as_ref().map(Ended::to_string);
             let before = left.len();
             let mut later = Vec::new();
@@ -150,28 +135,30 @@ impl Sending<'_> {
             }
             left = later;
             if elsewhere && left.len() < before {
-                self.reopen().await?;
+                self.reopen(report).await?;
             }
         }
         Ok(Go::On)
     }
 
-    async fn reopen(&mut self) -> Result<(), Failure> {
+    async fn reopen(&mut self, report: &mut Report) -> Result<(), Failure> {
         self.quit().await;
-        self.open().await.map(|_| ())
+        self.open(report).await.map(|_| ())
     }
 
     /// The stage was reached, or there is none: now a person types, or we take leave.
     async fn type_on(&mut self, report: &mut Report, stage: Option<Stage>) -> Result<(), Failure> {
-        let Some(client) = &mut self.client else { return Ok(()) };
+        let Some(client) = self.client.take() else { return Ok(()) };
         report.stopped_after = stage.map(Stage::name);
         report.exit = stage.is_none_or(|stage| stage < Stage::Rcpt).then_some(Exit::Done);
-        let recipients = replies_to_rcpt(client.transcript().lines());
+        let recipients = replies_to_rcpt(&self.transcript.lines());
         if let Some(message) = report.messages.last_mut() {
             message.recipients = recipients;
         }
         if self.args.interactive {
-            return interactive::run(client, stage == Some(Stage::Data)).await;
+            let typing =
+                Typing::new(&self.destination.settings, &self.transcript, stage == Some(Stage::Data));
+            return typing.run(client, &mut report.tls).await;
         }
         // After 354 there is no polite way out but to hang up.
         if stage != Some(Stage::Data) {
@@ -181,7 +168,7 @@ impl Sending<'_> {
     }
 
     async fn quit(&mut self) {
-        if let Some(client) = &mut self.client {
+        if let Some(client) = self.client.take() {
             client.quit().await;
         }
     }
@@ -189,6 +176,15 @@ impl Sending<'_> {
 
 fn is_put_off(fate: &Fate) -> bool {
     matches!(fate, Fate::NotTried(_))
+}
+
+/// A server that offers STARTTLS and refuses it is not sent to in the clear.
+pub(crate) async fn open(settings: &Settings, transcript: &Transcript) -> Result<Client, Error> {
+    let client = settings.open(transcript).await?;
+    match client.starttls_refused() {
+        Some(reply) => Err(Error::Refused { at: At::StartTls, reply: reply.clone() }),
+        None => Ok(client),
+    }
 }
 
 /// One transaction, the message in the form that this server takes.
@@ -199,10 +195,9 @@ pub(crate) async fn transact(
     recipients: Vec<Rcpt>,
 ) -> Result<Sent, Error> {
     let fitted = fit(message, client.capabilities());
-    let length = u64::try_from(fitted.bytes.len()).unwrap_or(u64::MAX);
     let parameters =
         MailParameters { body: fitted.body, smtputf8: fitted.smtputf8, ..mail.parameters.clone() };
+    let content = Content::from_bytes(fitted.bytes.into_owned());
     let mail = Mail { from: mail.from.clone(), parameters };
-    let transaction = Transaction { mail, recipients, length };
-    client.send(transaction, &fitted.bytes).await
+    Ok(client.send(Transaction { mail, recipients, length: content.len() }, &content).await?)
 }

@@ -3,7 +3,8 @@
 //! Lines are sent as they come, but never ahead of the server: the next one waits for the answer to the last, unless
 //! that was a line of a message. So a file of commands on standard input does what it would do typed by hand.
 
-use crate::client::{Client, Error};
+use super::report::Tls;
+use crate::client::{Client, Error, Settings, Transcript};
 use crate::exit::Failure;
 use crate::output;
 use smtp::client::Ended;
@@ -27,47 +28,70 @@ enum Expects {
     Response,
 }
 
-/// Passes on lines until standard input ends or the server closes the connection. `after_data`: 354 was the server's
-/// last word.
-pub(super) async fn run(client: &mut Client, after_data: bool) -> Result<(), Failure> {
-    let mut typed = lines();
-    let mut expects = if after_data { Expects::Message } else { Expects::Command };
-    loop {
-        // The server may have something to say unasked: a time-out, a shut-down.
-        let line = tokio::select! {
-            line = typed.recv() => line,
-            said = client.reply() => match said {
-                Ok(_) => continue,
-                Err(Error::Ended(ended)) => return over(&ended),
-                Err(error) => return Err(error.into()),
-            },
-        };
-        let Some(line) = line else { break };
-        let line = line?;
-        if matches!(expects, Expects::Command) && line.trim().eq_ignore_ascii_case("STARTTLS") {
-            output::warn("STARTTLS cannot be typed here: begin with --tls starttls");
-            continue;
-        }
-        if expects == Expects::Response {
-            client.transcript().hide_next();
-        }
-        client.raw_line(&line).await?;
-        expects = after(expects, &line);
-        if !matches!(expects, Expects::Message | Expects::Chunk(1..)) {
-            match client.reply().await {
-                Ok(reply) => expects = answered(reply.code()),
-                Err(Error::Ended(ended)) => return over(&ended),
-                Err(error) => return Err(error.into()),
-            }
-            if line.trim().eq_ignore_ascii_case("QUIT") {
-                return Ok(());
-            }
-        }
+/// What a person types, and where it goes.
+pub(super) struct Typing<'a> {
+    settings: &'a Settings,
+    transcript: &'a Transcript,
+    expects: Expects,
+}
+
+impl<'a> Typing<'a> {
+    /// `after_data`: 354 was the server's last word.
+    pub(super) fn new(settings: &'a Settings, transcript: &'a Transcript, after_data: bool) -> Self {
+        let expects = if after_data { Expects::Message } else { Expects::Command };
+        Self { settings, transcript, expects }
     }
-    if expects == Expects::Command {
-        client.quit().await;
+
+    /// Passes on lines until standard input ends or the server closes the connection.
+    pub(super) async fn run(mut self, mut client: Client, tls: &mut Option<Tls>) -> Result<(), Failure> {
+        let mut typed = lines();
+        loop {
+            // The server may have something to say unasked: a time-out, a shut-down.
+            let line = tokio::select! {
+                line = typed.recv() => line,
+                said = client.next_reply() => match said {
+                    Ok(_) => continue,
+                    Err(ended) => return over(&ended),
+                },
+            };
+            let Some(line) = line else { break };
+            match self.pass_on(client, &line?).await? {
+                Some(then) => client = then,
+                None => return Ok(()),
+            }
+            *tls = client.tls().map(Into::into);
+        }
+        if self.expects == Expects::Command {
+            client.quit().await;
+        }
+        Ok(())
     }
-    Ok(())
+
+    /// Nothing once the session is over.
+    async fn pass_on(&mut self, mut client: Client, line: &str) -> Result<Option<Client>, Failure> {
+        let is = |verb| self.expects == Expects::Command && line.trim().eq_ignore_ascii_case(verb);
+        // What is encrypted already is the server's to refuse.
+        if is("STARTTLS") && client.tls().is_none() {
+            return match self.settings.type_starttls(client).await {
+                Ok(client) => Ok(Some(client)),
+                Err(Error::Ended(ended)) => over(&ended).map(|()| None),
+                Err(error) => Err(error.into()),
+            };
+        }
+        if self.expects == Expects::Response {
+            self.transcript.hide_next();
+        }
+        let is_last = is("QUIT");
+        client.raw_line(line).map_err(Error::from)?;
+        self.expects = after(self.expects, line);
+        if !matches!(self.expects, Expects::Message | Expects::Chunk(1..)) {
+            match client.next_reply().await {
+                Ok(reply) => self.expects = answered(reply.code()),
+                Err(ended) => return over(&ended).map(|()| None),
+            }
+        }
+        Ok((!is_last).then_some(client))
+    }
 }
 
 /// What the server expects after this line, unless its answer says otherwise.

@@ -1,7 +1,7 @@
 //! Over the socket of the running server, which knows by itself who calls.
 
 use super::{Invocation, Notify as When, Ret as What, input};
-use crate::client::{self, Client, Here, Place, Sent, Settings, Transcript, Turn};
+use crate::client::{self, Error, Here, Place, Sent, Settings, Transcript};
 use crate::commands::send::dialogue::transact;
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
@@ -100,14 +100,14 @@ async fn submit(
     mut left: Vec<Rcpt>,
     verbose: bool,
 ) -> Result<Exit, Failure> {
-    let connected = Client::connect(settings, Transcript::new(verbose, false)).await;
-    let mut client = connected.map_err(|error| no_server(&settings.place, &error))?;
-    if let Turn::Refused { reply, .. } = client.greet().await? {
-        return Err(Failure::try_again(format!("the server is not ready: {reply}")));
-    }
+    let opened = settings.open(&Transcript::new(verbose, false)).await;
+    let mut client = opened.map_err(|error| match error {
+        Error::Net(error) => no_server(&settings.place, &error),
+        error => error.into(),
+    })?;
     let mut exit = Exit::Done;
     while !left.is_empty() {
-        let Sent::Outcome(outcome) = transact(&mut client, message, mail, left.clone()).await? else { break };
+        let Sent::Done(outcome) = transact(&mut client, message, mail, left.clone()).await? else { break };
         let anybody = outcome.recipients.iter().any(|one| !matches!(one.fate, Fate::NotTried(_)));
         let mut later = Vec::new();
         for (rcpt, one) in left.iter().zip(&outcome.recipients) {

@@ -1,11 +1,7 @@
 //! The certificate that a server shows, read and verified.
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{DigitallySignedStruct, SignatureScheme};
+use net::tls::Shown;
 use serde::Serialize;
-use std::sync::{Arc, Mutex, PoisonError};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
@@ -14,76 +10,6 @@ use x509_parser::prelude::FromDer as _;
 const SOON: i64 = 14;
 /// Most names shown.
 const MAX_NAMES: usize = 100;
-
-/// Takes any certificate, and remembers it with what the system's verifier thinks of it.
-#[derive(Debug)]
-pub(super) struct Examiner {
-    provider: Arc<CryptoProvider>,
-    system: Result<rustls_platform_verifier::Verifier, String>,
-    seen: Mutex<Option<Seen>>,
-}
-
-/// The chain, leaf first, and why it was not accepted.
-type Seen = (Vec<CertificateDer<'static>>, Result<(), String>);
-
-impl Examiner {
-    pub(super) fn new() -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let system = rustls_platform_verifier::Verifier::new(Arc::clone(&provider));
-        Self { provider, system: system.map_err(|error| error.to_string()), seen: Mutex::new(None) }
-    }
-
-    pub(super) fn seen(&self) -> Option<Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ServerCertVerifier for Examiner {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let verdict = match &self.system {
-            Ok(system) => system
-                .verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-                .map(|_| ())
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(format!("the system's trusted certificates cannot be read: {error}")),
-        };
-        let chain = std::iter::once(end_entity).chain(intermediates);
-        let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((chain, verdict));
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
 
 /// What people want to know of it.
 #[derive(Debug, Serialize)]
@@ -108,7 +34,7 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    pub(super) fn new(chain: &[CertificateDer<'_>], verdict: Result<(), String>) -> Self {
+    pub(super) fn new(Shown { chain, refused }: Shown) -> Self {
         let leaf = chain.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
         let mut certificate = Self {
@@ -119,8 +45,8 @@ impl Certificate {
             not_after: String::new(),
             days_left: 0,
             chain: chain.len(),
-            valid: verdict.is_ok(),
-            reason: verdict.err(),
+            valid: refused.is_none(),
+            reason: refused,
             fingerprint: data_encoding::HEXLOWER.encode(digest.as_ref()),
         };
         if let Ok((_, parsed)) = X509Certificate::from_der(leaf) {

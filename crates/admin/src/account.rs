@@ -1,7 +1,9 @@
-//! Accounts: the people who have a mailbox here, and their passwords.
+//! Accounts: the people who have a mailbox here, and their passwords and certificates.
 
+mod certificate;
 mod password;
 
+pub use certificate::{AddCertificate, Certificate, Fingerprint, ListCertificates, RemoveCertificate};
 pub use password::{
     AddAppPassword, AppPassword, ListAppPasswords, NewAppPassword, Password, RemoveAppPassword, SetPassword,
 };
@@ -51,6 +53,8 @@ pub struct AccountDetails {
     pub account: AccountView,
     pub has_password: bool,
     pub app_passwords: Vec<String>,
+    /// Fingerprints of those that log in (SASL EXTERNAL).
+    pub certificates: Vec<String>,
     /// Addresses whose mail it gets too.
     pub aliases: Vec<Address>,
 }
@@ -145,18 +149,18 @@ impl Operation for Show {
     async fn run(self, operations: &Operations, _: &Actor) -> Result<AccountDetails, AdminError> {
         let store = &operations.store;
         let record = find(store, &self.address)?;
-        let (mut has_password, mut app_passwords) = (false, Vec::new());
+        let (mut has_password, mut app_passwords, mut certificates) = (false, Vec::new(), Vec::new());
         for credential in store.credentials(record.id)? {
             match credential.kind {
                 CredentialKind::Password => has_password = true,
                 CredentialKind::App => app_passwords.push(credential.label),
-                CredentialKind::Certificate => {}
+                CredentialKind::Certificate => certificates.push(credential.label),
             }
         }
         let own = record.address.folded();
         let aliases = store.aliases(None)?.into_iter().filter(|row| row.target.folded() == own);
         let aliases = aliases.map(|row| row.alias).collect();
-        Ok(AccountDetails { account: record.into(), has_password, app_passwords, aliases })
+        Ok(AccountDetails { account: record.into(), has_password, app_passwords, certificates, aliases })
     }
 }
 

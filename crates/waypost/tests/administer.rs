@@ -65,6 +65,16 @@ fn an_installation_is_made_and_taken_apart() {
     assert_eq!(password.lines().next().unwrap().len(), 23);
     assert_eq!(json(home, "account app-password me@example.org --list", 0)[0]["name"], "phone");
 
+    let digits = "0a".repeat(32);
+    check(home, &format!("account certificate add me@example.org --fingerprint {digits}"), "", 0);
+    assert_eq!(json(home, "account certificate list me@example.org", 0)[0]["fingerprint"], *digits);
+    assert_eq!(json(home, "account show me@example.org", 0)["certificates"][0], *digits);
+    std::fs::write(home.join("no.pem"), "no certificate").unwrap();
+    let file = home.join("no.pem");
+    check(home, &format!("account certificate add me@example.org --file {}", file.display()), "", 1);
+    check(home, &format!("account certificate remove me@example.org --fingerprint {digits}"), "", 0);
+    assert_eq!(json(home, "account certificate list me@example.org", 0), Value::Array(Vec::new()));
+
     let records = check(home, "domain dns example.org", "", 0);
     assert!(records.contains("example.org. IN MX 10 mail.example.org."), "{records}");
     assert!(records.contains("w1._domainkey.example.org. IN TXT \"v=DKIM1; k=rsa; p="), "{records}");

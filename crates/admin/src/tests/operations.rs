@@ -130,6 +130,49 @@ async fn passwords_set_here_log_in() {
 }
 
 #[tokio::test]
+async fn a_certificate_stands_for_one_account_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let operations = installed(folder.path()).await;
+    root(&operations, person("you@example.org")).await.unwrap();
+    let (me, you) = (address("me@example.org"), address("you@example.org"));
+    let directory =
+        Directory::open(operations.store().clone(), "mail.example.org".parse().unwrap()).await.unwrap();
+    let digits = "0123456789abcdef".repeat(4);
+    let pairs: Vec<&str> = (0..32).map(|i| &digits[2 * i..2 * i + 2]).collect();
+    let printed = format!("sha256 Fingerprint={}\n", pairs.join(":").to_uppercase());
+    let add = |address: &Address, text: &str| account::AddCertificate {
+        address: address.clone(),
+        fingerprint: text.parse().unwrap(),
+    };
+    let list = |address: &Address| account::ListCertificates { address: address.clone() };
+    let stands_for = || directory.account_of_certificate([digits.as_str()]).unwrap();
+
+    root(&operations, add(&me, &printed)).await.unwrap();
+    assert_eq!(root(&operations, list(&me)).await.unwrap()[0].fingerprint.to_string(), digits);
+    assert_eq!(stands_for(), Some(me.to_string()));
+    assert!(text(root(&operations, add(&me, &digits)).await).contains("already exists"));
+    assert!(text(root(&operations, add(&you, &digits)).await).contains("stands for another account"));
+    // What is theirs is theirs to change, and no more.
+    let strange = operations.call(&Actor::Account(you.clone()), add(&me, &digits)).await;
+    assert!(matches!(strange, Err(AdminError::Denied(_))), "{strange:?}");
+
+    let remove = account::RemoveCertificate { address: me.clone(), fingerprint: digits.parse().unwrap() };
+    operations.call(&Actor::Account(me.clone()), remove.clone()).await.unwrap();
+    assert_eq!(stands_for(), None);
+    assert!(matches!(root(&operations, remove).await, Err(AdminError::NotFound(_))));
+    root(&operations, add(&you, &digits)).await.unwrap();
+    assert_eq!((root(&operations, list(&me)).await.unwrap().len(), stands_for()), (0, Some(you.to_string())));
+}
+
+#[test]
+fn a_fingerprint_is_64_digits() {
+    for wrong in ["", "00", "sha1 Fingerprint=00", &"0".repeat(63), &"g".repeat(64), &"00".repeat(33)] {
+        let error = wrong.parse::<account::Fingerprint>().unwrap_err().to_string();
+        assert!(error.contains("is no SHA-256 fingerprint"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_said_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let operations = installed(folder.path()).await;

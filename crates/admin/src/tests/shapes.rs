@@ -31,10 +31,13 @@ async fn answers_keep_their_shape() {
         .await
         .unwrap();
     let app = account::AddAppPassword { address: me.clone(), name: "phone".into() };
+    let certificate =
+        account::AddCertificate { address: me.clone(), fingerprint: account::Fingerprint::from([7; 32]) };
 
     check(&operations, domain::List {}, "[{accounts: number, alias_of: null, catch_all: null, dkim_selectors: [text], domain: text, kind: text, language: null, quota: null, recipients: null, relay_to: null, used_bytes: number}]").await;
     check(&operations, app, "{name: text, password: text}").await;
-    check(&operations, account::Show { address: me.clone() }, "{address: text, aliases: [text], app_passwords: [text], created: number, disabled: bool, has_password: bool, language: null, name: null, quota: null, used_bytes: number, used_messages: number}").await;
+    check(&operations, certificate, "{created: number, fingerprint: text}").await;
+    check(&operations, account::Show { address: me.clone() }, "{address: text, aliases: [text], app_passwords: [text], certificates: [text], created: number, disabled: bool, has_password: bool, language: null, name: null, quota: null, used_bytes: number, used_messages: number}").await;
     check(&operations, alias::List { domain: None }, "[{alias: text, targets: [text]}]").await;
     check(&operations, queue::Summarize {}, "[{destination: text, messages: number, oldest: number, reason: null, recipients: number, state: text}]").await;
     check(&operations, queue::Show { id }, "{id: text, origin: {message_id: text, session: text, via: text}, parameters: text, received: number, recipients: [{address: text, attempts: number, next_attempt: number, reason: null, state: text}], sender: text, size: number}").await;

@@ -1,5 +1,7 @@
 //! `waypost account`: the people who have a mailbox here.
 
+mod certificate;
+
 use super::administer::{self, none_or};
 use crate::cli::Global;
 use crate::cli::values::{PasswordStdin, Quota};
@@ -17,6 +19,7 @@ Examples:
   waypost account list --domain example.org
   waypost account password you@example.org --password-stdin
   waypost account app-password you@example.org --name phone
+  waypost account certificate add you@example.org --file laptop.pem
   waypost account quota you@example.org '5 GiB'";
 
 /// Add, list, show, change and remove accounts
@@ -89,6 +92,12 @@ Examples:
         #[arg(long, value_name = "NAME")]
         remove: Option<String>,
     },
+    /// Client certificates that log in without a password (SASL EXTERNAL)
+    #[command(after_help = "Example:\n  waypost account certificate add you@example.org --file laptop.pem")]
+    Certificate {
+        #[command(subcommand)]
+        verb: certificate::Verb,
+    },
     /// Let it log in and send again
     #[command(after_help = "Example:\n  waypost account enable you@example.org")]
     Enable {
@@ -145,7 +154,11 @@ pub struct Add {
 }
 
 pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
-    let (verb, json) = (args.verb, args.json);
+    let json = args.json;
+    let verb = match args.verb {
+        Verb::Certificate { verb } => Verb::Certificate { verb: verb.read_file()? },
+        verb => verb,
+    };
     administer::with_client(global, async move |client, _| match verb {
         Verb::Add(add) => self::add(client, add, json).await,
         Verb::List { domain } => list(&client.call(account::List { domain }).await?, json),
@@ -166,6 +179,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         Verb::AppPassword { address, name, list, remove } => {
             app_password(client, address, (name, list, remove), json).await
         }
+        Verb::Certificate { verb } => certificate::run(client, verb, json).await,
         Verb::Enable { address } => set(client, address, Setting::Disabled(false), json).await,
         Verb::Disable { address } => set(client, address, Setting::Disabled(true), json).await,
         Verb::Quota { address, quota } => set(client, address, Setting::Quota(quota.0), json).await,
@@ -299,6 +313,7 @@ fn show(details: &AccountDetails, json: bool) -> Result<Exit, Failure> {
         ("language", account.language.clone().unwrap_or_else(|| "of the domain".to_owned())),
         ("password", if details.has_password { "set" } else { "none" }.to_owned()),
         ("app passwords", joined(details.app_passwords.clone())),
+        ("certificates", joined(details.certificates.clone())),
         ("aliases", joined(details.aliases.iter().map(Address::to_string).collect())),
         ("made", output::moment(account.created)),
     ])

@@ -121,7 +121,11 @@ impl Capabilities {
             "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
             "LIMITS" => self.limits = Limits::parse(words),
             "REQUIRETLS" => self.require_tls = true,
-            "DELIVERBY" => self.deliver_by = Some(DeliverBy { minimum: positive(words.next()) }),
+            "DELIVERBY" => {
+                // RFC 2852 §2: `min-by-time *("," extension-token)`.
+                let minimum = words.next().and_then(|options| options.split(',').next());
+                self.deliver_by = Some(DeliverBy { minimum: positive(minimum) });
+            }
             "FUTURERELEASE" => {
                 let interval = positive(words.next()).unwrap_or(0);
                 let date_time = words.next().unwrap_or_default().to_owned();
@@ -216,6 +220,8 @@ mod tests {
         check("MT-PRIORITY MIXER", Capabilities { mt_priority: Some("MIXER".into()), ..none() });
         check("DELIVERBY", Capabilities { deliver_by: Some(DeliverBy { minimum: None }), ..none() });
         check("DELIVERBY 240", Capabilities { deliver_by: Some(DeliverBy { minimum: Some(240) }), ..none() });
+        check("DELIVERBY 9,X", Capabilities { deliver_by: Some(DeliverBy { minimum: Some(9) }), ..none() });
+        check("DELIVERBY ,X", Capabilities { deliver_by: Some(DeliverBy { minimum: None }), ..none() });
         check(
             "FUTURERELEASE 86400 2026-01-01T00:00:00Z",
             Capabilities {

@@ -206,7 +206,10 @@ impl Sending {
         }
         self.plan.max_recipients -= 1;
         let line = match self.plan.rcpt_parameters {
-            true => recipient.to_string(),
+            true => {
+                let parameters = self.plan.transaction.rcpt_parameters(recipient, self.plan.dropped);
+                format!("RCPT TO:{}{parameters}", recipient.to)
+            }
             false => format!("RCPT TO:{}", recipient.to),
         };
         self.command(out, &line, Awaited::Rcpt(i), Next::Rcpt(i + 1))

@@ -2,7 +2,7 @@
 
 use super::{Capabilities, Ended, Stage};
 use crate::command::{Mail, Rcpt};
-use crate::parameter::{Body, ByMode, MailParameters, RcptParameters};
+use crate::parameter::{Body, ByMode, MailParameters, Notify, RcptParameters};
 use crate::{EnhancedCode, Reply};
 use address::{Address, ForwardPath};
 
@@ -182,6 +182,18 @@ impl Transaction {
             priority: wanted.priority.filter(|_| capabilities.mt_priority.is_some()),
         };
         (Mail { from: self.mail.from.clone(), parameters }, dropped)
+    }
+
+    /// What a recipient's server is told of notifications when DSN is offered.
+    pub(super) fn rcpt_parameters(&self, recipient: &Rcpt, dropped: Dropped) -> RcptParameters {
+        let mut parameters = recipient.parameters.clone();
+        // RFC 2852 §4.1.4.2: who cannot be told of the time is to tell of delays.
+        let in_time = self.mail.parameters.by.is_some_and(|by| by.seconds() > 0);
+        if dropped.deliver_by && in_time && parameters.notify != Some(Notify::NEVER) {
+            let usual = Notify { failure: true, ..Notify::NEVER };
+            parameters.notify = Some(Notify { delay: true, ..parameters.notify.unwrap_or(usual) });
+        }
+        parameters
     }
 
     pub(super) fn needs_smtputf8(&self) -> bool {

@@ -45,7 +45,9 @@ impl CommandError {
             Self::NonAsciiRecipient => (553, (5, 6, 7)),
             Self::Parameter(ParameterError::Unknown(_)) => (555, (5, 5, 4)),
             // RFC 6710 §4.1 wants another enhanced code than the others.
-            Self::Parameter(ParameterError::Value { name: "MT-PRIORITY", .. }) => (501, (5, 5, 2)),
+            Self::Parameter(
+                ParameterError::Value { name: "MT-PRIORITY", .. } | ParameterError::Twice("MT-PRIORITY"),
+            ) => (501, (5, 5, 2)),
             Self::Parameter(_) => (501, (5, 5, 4)),
             Self::Base64 => (501, (5, 5, 2)),
         };

@@ -45,6 +45,13 @@ impl DeliverBy {
         self.mode
     }
 
+    /// What is left after so many seconds; `None` when the message must go back now.
+    pub fn after(self, seconds: u64) -> Option<Self> {
+        let left = i64::from(self.seconds).saturating_sub(i64::try_from(seconds).unwrap_or(i64::MAX));
+        let left = i32::try_from(left).unwrap_or(-MAX_SECONDS).max(-MAX_SECONDS);
+        Self::new(left, self.mode, self.trace).ok()
+    }
+
     /// Whether relays are to report that they passed the message on.
     pub fn trace(self) -> bool {
         self.trace

@@ -141,7 +141,7 @@ impl OriginalRecipient {
     /// A type that is no atom, an address that is empty, has control characters or (unless the type is
     /// `utf-8`) is not ASCII, or both together longer than [`MAX_ORCPT`] as they stand in the command.
     pub fn new(kind: &str, address: &str) -> Result<Self, ParameterError> {
-        let new = Self { kind: kind.to_ascii_lowercase().into(), address: address.into() };
+        let new = Self { kind: kind.into(), address: address.into() };
         let atom =
             !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
         let text = !address.is_empty() && !address.chars().any(char::is_control);
@@ -151,7 +151,7 @@ impl OriginalRecipient {
         Err(ParameterError::value("ORCPT", Self::EXPECTED))
     }
 
-    /// The address type, in lower case: `rfc822`, `utf-8`, `x400`, …
+    /// The address type as it was written (RFC 3461 §5.2.1: relays change no letter's case): `rfc822`, `utf-8`, …
     pub fn kind(&self) -> &str {
         &self.kind
     }
@@ -162,7 +162,7 @@ impl OriginalRecipient {
     }
 
     fn is_utf8(&self) -> bool {
-        &*self.kind == "utf-8"
+        self.kind.eq_ignore_ascii_case("utf-8")
     }
 }
 

@@ -68,7 +68,7 @@ fn parameters_of_mail_that_are_refused() {
 fn parameters_of_rcpt() {
     check_rcpt("notify=never", Ok("NOTIFY=NEVER"));
     check_rcpt("NOTIFY=DELAY,SUCCESS", Ok("NOTIFY=SUCCESS,DELAY"));
-    check_rcpt("ORCPT=RFC822;Bob+2Bx@Example.COM", Ok("ORCPT=rfc822;Bob+2Bx@Example.COM"));
+    check_rcpt("ORCPT=RFC822;Bob+2Bx@Example.COM", Ok("ORCPT=RFC822;Bob+2Bx@Example.COM"));
     check_rcpt("ORCPT=utf-8;zo\\x{EB}@example.org", Ok("ORCPT=utf-8;zo\\x{EB}@example.org"));
     check_rcpt("ORCPT=utf-8;zoë@example.org", Ok("ORCPT=utf-8;zo\\x{EB}@example.org"));
 
@@ -110,4 +110,13 @@ proptest! {
             prop_assert_eq!(orcpt.to_string().parse(), Ok(orcpt));
         }
     }
+}
+
+#[test]
+fn time_goes_by() {
+    let left = |by: &str, seconds| by.parse::<DeliverBy>().unwrap().after(seconds).map(|by| by.to_string());
+    assert_eq!(left("60;RT", 22).as_deref(), Some("38;RT"));
+    assert_eq!(left("60;R", 60), None);
+    assert_eq!(left("60;N", 90).as_deref(), Some("-30;N"));
+    assert_eq!(left("-999999999;N", u64::MAX).as_deref(), Some("-999999999;N"));
 }

@@ -33,6 +33,11 @@ impl Clock {
         Self { now, deadline: now + timeouts.command, thought: false, window: None, timeouts }
     }
 
+    /// As the driver last said it.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Octets came. While a message comes, any will do; a command must be whole, see [`Clock::command`].
     pub(super) fn input(&mut self, now: Instant, octets: usize) {
         self.now = now;

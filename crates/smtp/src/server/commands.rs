@@ -1,12 +1,12 @@
 //! Each command, in and out of order (RFC 5321 §4.1.4).
 
-use super::config::Protocol;
+use super::config::{FutureRelease, Protocol};
 use super::event::{Abort, Closed, Event, Transfer};
 use super::session::Session;
 use super::state::{Message, Question, State, Transaction};
 use super::words::{self, not_offered, out_of_order};
 use crate::command::{Auth, Bdat, Command, Hello, HelloVerb, Mail, Rcpt};
-use crate::parameter::{Body, ByMode, Hold, MailParameters, RcptParameters};
+use crate::parameter::{Body, ByMode, DeliverBy, Hold, MailParameters, RcptParameters};
 use crate::reply::Reply;
 
 impl Session {
@@ -137,16 +137,29 @@ impl Session {
         {
             return Err(Reply::new(555, (5, 5, 4), format!("BY must give at least {least} seconds")));
         }
-        let Some(offer) = self.config.future_release() else { return Ok(()) };
-        let late = match asked.hold {
-            Some(Hold::For(seconds)) => {
-                let due = asked.by.is_some_and(|by| i64::from(seconds) > i64::from(by.seconds()));
-                due || seconds > offer.interval
-            }
-            Some(Hold::Until(time)) => time > offer.until,
-            None => false,
+        let (Some(offer), Some(hold)) = (self.config.future_release(), asked.hold) else { return Ok(()) };
+        let beyond = match hold {
+            Hold::For(seconds) => seconds > offer.interval,
+            Hold::Until(time) => time > offer.until,
         };
-        if late { Err(Reply::new(501, (5, 5, 4), "the release is too far off")) } else { Ok(()) }
+        let after_deadline = asked.by.is_some_and(|by| self.is_released_after(by, hold, offer));
+        if beyond || after_deadline {
+            return Err(Reply::new(501, (5, 5, 4), "the release is too far off"));
+        }
+        Ok(())
+    }
+
+    /// RFC 4865 §5.2.2. A session has no calendar, but knows how long it is since the offer was made.
+    fn is_released_after(&self, by: DeliverBy, hold: Hold, offer: FutureRelease) -> bool {
+        let within = i64::from(by.seconds());
+        match hold {
+            Hold::For(seconds) => i64::from(seconds) > within,
+            Hold::Until(time) => {
+                let age = self.clock.now().saturating_duration_since(self.begun).as_secs();
+                let age = i64::try_from(age).unwrap_or(i64::MAX);
+                time.as_second() - offer.made().as_second() > within.saturating_add(age)
+            }
+        }
     }
 
     fn rcpt(&mut self, rcpt: Rcpt) {

@@ -85,6 +85,12 @@ impl FutureRelease {
         let span = jiff::SignedDuration::from_secs(interval.into());
         Self { interval, until: now.saturating_add(span).unwrap_or(Timestamp::MAX) }
     }
+
+    /// The time at which the offer was made.
+    pub(super) fn made(&self) -> Timestamp {
+        let span = jiff::SignedDuration::from_secs(self.interval.into());
+        self.until.saturating_sub(span).unwrap_or(Timestamp::MIN)
+    }
 }
 
 /// MT-PRIORITY (RFC 6710).

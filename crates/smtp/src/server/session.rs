@@ -37,6 +37,7 @@ pub struct Session {
     pub(super) output: BytesMut,
     pub(super) events: VecDeque<Event>,
     pub(super) clock: Clock,
+    pub(super) begun: Instant,
     pub(super) tls: bool,
     pub(super) authenticated: bool,
     pub(super) counts: Counts,
@@ -60,6 +61,7 @@ impl Session {
     pub fn new(config: Config, now: Instant) -> Self {
         Self {
             clock: Clock::new(now, config.timeouts.clone()),
+            begun: now,
             tls: config.tls,
             config,
             state: State::Waiting(Question::Connect),

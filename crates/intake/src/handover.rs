@@ -82,7 +82,6 @@ impl Session {
         parameters.size = None;
         // Who submitted it is our business alone unless the next server is trusted (RFC 4954 §5).
         parameters.auth = None;
-        parameters.hold = None;
         let message = NewMessage {
             id,
             reverse_path: transaction.mail.from.clone(),

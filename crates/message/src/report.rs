@@ -42,6 +42,10 @@ pub struct Report<'a> {
     pub to: &'a Address,
     /// When the original arrived here.
     pub arrival: Option<&'a Zoned>,
+    /// When BY wants it delivered (RFC 2852 §5).
+    pub deliver_by: Option<&'a Zoned>,
+    /// Until when it was to be kept back: `for;3600` or `until;2030-01-31T08:00:00Z` (RFC 4865 §5.1.2).
+    pub release: Option<&'a str>,
     /// ENVID, its xtext decoded.
     pub envelope_id: Option<&'a str>,
     /// The queue id, for the administrator.
@@ -77,8 +81,10 @@ pub enum Action<'a> {
         until: Option<&'a Zoned>,
     },
     Delivered,
-    /// Handed to a server that sends no notifications.
-    Relayed,
+    /// Handed to another server, which `notifies` of what it does or never will.
+    Relayed {
+        notifies: bool,
+    },
     /// Delivered to an alias of several addresses.
     Expanded,
 }

@@ -99,9 +99,8 @@ async fn serve(shared: &Shared, job: &Job, loaded: Loaded) -> (Feedback, Option<
         return (Feedback::Neutral, None);
     }
     let now = shared.clock.now();
-    if parameters.by.is_some() && now >= Deadlines::of(&message, &parameters, &rules.settings.backoff).end {
-        let late = "554 5.4.7 the time within which the sender wanted it delivered is over";
-        let settled = recipients.into_iter().map(|r| Settled::here(r, Verdict::Failed, late)).collect();
+    if Deadlines::of(&message, &parameters, &rules.settings.backoff).is_expired(now) {
+        let settled = recipients.into_iter().map(late).collect();
         conclude(shared, &message, settled, Vec::new()).await;
         return (Feedback::Neutral, None);
     }
@@ -119,6 +118,16 @@ async fn serve(shared: &Shared, job: &Job, loaded: Loaded) -> (Feedback, Option<
     let (feedback, said) = feedback(&carried);
     conclude(shared, &message, pair(recipients, carried), Vec::new()).await;
     (feedback, said)
+}
+
+/// RFC 2852 §4.1.3, with the reason why it could not be in time.
+fn late(recipient: QueuedRecipient) -> Settled {
+    let over = "554 5.4.7 the time within which the sender wanted it delivered is over";
+    let reply = match &recipient.last {
+        Some(last) => format!("{over}; the last attempt: {last}"),
+        None => over.to_owned(),
+    };
+    Settled::here(recipient, Verdict::Failed, &reply)
 }
 
 /// Sends recipients whose way has changed since they were scheduled to their new lane; the others stay.
@@ -233,7 +242,7 @@ fn pair(recipients: Vec<QueuedRecipient>, carried: Vec<Carried>) -> Vec<Settled>
     let settled = recipients.into_iter().filter_map(|recipient| {
         let carried = answers.remove(&recipient.position)?;
         let verdict = match carried.outcome {
-            Outcome::Delivered { dsn } => Verdict::Relayed { dsn },
+            Outcome::Delivered { dsn, deliver_by } => Verdict::Relayed { dsn, deliver_by },
             Outcome::Deferred { .. } => Verdict::Deferred,
             Outcome::Failed => Verdict::Failed,
             Outcome::NotTried => Verdict::NotTried,

@@ -20,9 +20,10 @@ const USUAL: Notify = Notify { success: false, failure: true, delay: true };
 /// What became of a recipient.
 #[derive(Debug, Clone)]
 pub(crate) enum Verdict {
-    /// The next server has it; `dsn`: it will notify.
+    /// The next server has it; `dsn`: it will notify; `deliver_by`: it minds the time.
     Relayed {
         dsn: bool,
+        deliver_by: bool,
     },
     /// It is in mailboxes here.
     Kept(Vec<Keep>),
@@ -118,7 +119,7 @@ fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Concl
     let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
     let deadlines = Deadlines::of(message, &parameters, backoff);
     let now = shared.clock.now();
-    let mut dues: HashMap<u32, u64> = HashMap::new();
+    let mut dues: HashMap<(u32, bool), u64> = HashMap::new();
     let mut conclusion = Conclusion::default();
     for one in settled {
         let recipient = &one.recipient;
@@ -131,19 +132,19 @@ fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Concl
             Verdict::Held => (Fate::Held, Next::Held),
             Verdict::Deferred if now < deadlines.end => {
                 // One due time for all that are alike, so that they go together again.
-                let due = *dues.entry(recipient.attempts).or_insert_with(|| {
-                    let mut state = shared.state();
-                    state.schedule.retry_at(backoff, recipient.attempts, now).min(deadlines.end)
-                });
                 let late = !recipient.delay_told && now >= deadlines.late;
+                let told = recipient.delay_told || late;
+                let due = *dues.entry((recipient.attempts, told)).or_insert_with(|| {
+                    let mut state = shared.state();
+                    let retry = state.schedule.retry_at(backoff, recipient.attempts, now);
+                    retry.min(deadlines.next(now, told))
+                });
                 if late && notify.delay && !message.reverse_path.is_null() {
-                    conclusion.news.push(News::new(one, Report::Delayed { until: deadlines.end }));
+                    let (until, expired) = (deadlines.end, deadlines.is_due(now));
+                    conclusion.news.push(News::new(one, Report::Delayed { until, expired }));
                 }
                 let last = last(one);
-                (
-                    Fate::Deferred { due: due as i64, delay_told: recipient.delay_told || late, last },
-                    Next::Due(due),
-                )
+                (Fate::Deferred { due: due as i64, delay_told: told, last }, Next::Due(due))
             }
             Verdict::Deferred | Verdict::Failed => {
                 if message.reverse_path.is_null() && notice::is_double_bounce(message) {
@@ -153,19 +154,25 @@ fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Concl
                     (Fate::Held, Next::Held)
                 } else {
                     if notify.failure {
-                        conclusion.news.push(News::new(one, Report::Failed));
+                        let expired = matches!(one.verdict, Verdict::Deferred) && deadlines.is_expired(now);
+                        conclusion.news.push(News::new(one, Report::Failed { expired }));
                     }
                     (Fate::Closed, Next::Gone)
                 }
             }
             done => {
                 let report = match done {
-                    Verdict::Relayed { dsn: false } => Some(Report::Relayed),
-                    Verdict::Kept(_) => Some(Report::Delivered),
-                    Verdict::Expanded(_) => Some(Report::Expanded),
+                    Verdict::Relayed { dsn, deliver_by } => {
+                        let timed = notify != Notify::NEVER
+                            && is_told_of_relay(&parameters, &deadlines, *deliver_by, now);
+                        let asked = notify.success && !dsn;
+                        (asked || timed).then_some(Report::Relayed { notifies: *dsn })
+                    }
+                    Verdict::Kept(_) => notify.success.then_some(Report::Delivered),
+                    Verdict::Expanded(_) => notify.success.then_some(Report::Expanded),
                     _ => None,
                 };
-                if let Some(report) = report.filter(|_| notify.success && !message.reverse_path.is_null()) {
+                if let Some(report) = report.filter(|_| !message.reverse_path.is_null()) {
                     conclusion.news.push(News::new(one, report));
                 }
                 (Fate::Closed, Next::Gone)
@@ -175,6 +182,11 @@ fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Concl
         conclusion.nexts.push((recipient.position, next));
     }
     conclusion
+}
+
+/// RFC 2852 §4.1.4: every relay of a traced message, and one to a server that knows no deadline while there is one.
+fn is_told_of_relay(parameters: &MailParameters, deadlines: &Deadlines, deliver_by: bool, now: u64) -> bool {
+    parameters.by.is_some_and(|by| by.trace() || (!deliver_by && !deadlines.is_due(now)))
 }
 
 fn notify(recipient: &QueuedRecipient) -> Notify {

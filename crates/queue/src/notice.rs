@@ -4,6 +4,7 @@
 //! fails too, the message is held, because there is nobody left to tell.
 
 use crate::conclude::Settled;
+use crate::deadline::Deadlines;
 use crate::here;
 use crate::shared::Shared;
 use address::{Address, ReversePath};
@@ -11,7 +12,7 @@ use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use bytes::Bytes;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use message::{Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Return, Status};
-use smtp::parameter::{MailParameters, RcptParameters, Ret};
+use smtp::parameter::{Hold, MailParameters, RcptParameters, Ret};
 use store::queue::{NewMessage, QueuedMessage, QueuedRecipient};
 use store::trail::Origin;
 use store::{Body, Id, StoreError};
@@ -22,10 +23,19 @@ const DOUBLE_BOUNCE: &str = "double-bounce";
 /// What a recipient's part says. Times in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Report {
-    Failed,
-    Delayed { until: u64 },
+    /// `expired`: because the time of BY has come (RFC 2852 §4.1.3), as for `Delayed`.
+    Failed {
+        expired: bool,
+    },
+    Delayed {
+        until: u64,
+        expired: bool,
+    },
     Delivered,
-    Relayed,
+    /// `notifies`: the next server sends notifications of its own.
+    Relayed {
+        notifies: bool,
+    },
     Expanded,
 }
 
@@ -69,7 +79,7 @@ pub(crate) async fn write(
 ) -> Result<Option<Notice>, StoreError> {
     let kind = kind(&news);
     let recipients: Vec<String> = news.iter().map(|one| one.recipient.address.to_string()).collect();
-    let failed = news.iter().filter(|one| one.report == Report::Failed);
+    let failed = news.iter().filter(|one| matches!(one.report, Report::Failed { .. }));
     let failed: Vec<u32> = failed.map(|one| one.recipient.position).collect();
     let (to, double) = match &message.reverse_path {
         ReversePath::Address(sender) => (Some(sender.clone()), false),
@@ -84,7 +94,7 @@ pub(crate) async fn write(
     let new = NewMessage {
         id,
         reverse_path: ReversePath::Null,
-        parameters: parameters(&body),
+        parameters: parameters(&body, message),
         body: Body::from_bytes(body),
         trace: Bytes::new(),
         origin: Origin { session, via: "local".into(), ..Origin::default() },
@@ -96,7 +106,7 @@ pub(crate) async fn write(
 }
 
 fn kind(news: &[News]) -> &'static str {
-    if news.iter().any(|one| one.report == Report::Failed) {
+    if news.iter().any(|one| matches!(one.report, Report::Failed { .. })) {
         "failure"
     } else if news.iter().any(|one| matches!(one.report, Report::Delayed { .. })) {
         "delay"
@@ -105,9 +115,31 @@ fn kind(news: &[News]) -> &'static str {
     }
 }
 
-/// What the next server has to be told of the notification: it may return an 8-bit message whole.
-fn parameters(body: &[u8]) -> String {
-    if body.is_ascii() { String::new() } else { "BODY=8BITMIME".to_owned() }
+/// What the next server has to be told of the notification: it may return an 8-bit message whole, is as urgent as the
+/// message (RFC 6710 §4.6), and must be as well protected (RFC 8689 §5).
+fn parameters(body: &[u8], message: &QueuedMessage) -> String {
+    let of_message = MailParameters::parse(&message.parameters).unwrap_or_default();
+    let parameters = MailParameters {
+        body: (!body.is_ascii()).then_some(smtp::parameter::Body::EightBitMime),
+        requiretls: of_message.requiretls,
+        priority: of_message.priority,
+        ..MailParameters::default()
+    };
+    parameters.to_string().trim_start().to_owned()
+}
+
+/// RFC 8689 §5: of a message that requires TLS no more than the header is returned.
+fn returned(parameters: &MailParameters) -> Return {
+    let headers = parameters.ret == Some(Ret::Headers) || parameters.requiretls;
+    if headers { Return::Headers } else { Return::Full }
+}
+
+/// `orig-hold-param-value` of RFC 4865 §5.1.2.
+fn release(hold: Hold) -> String {
+    match hold {
+        Hold::For(seconds) => format!("for;{seconds}"),
+        Hold::Until(time) => format!("until;{time}"),
+    }
 }
 
 async fn build(
@@ -129,12 +161,17 @@ async fn build(
     let recipients: Vec<RecipientReport<'_>> = details.iter().map(|one| one.report(&now)).collect();
     let language = shared.directory.language_of(to).unwrap_or_default().unwrap_or_default();
     let envelope_id = parameters.envid.as_ref().map(|id| id.as_str());
-    let ret = if parameters.ret == Some(Ret::Headers) { Return::Headers } else { Return::Full };
+    let ret = returned(&parameters);
+    let deadlines = Deadlines::of(message, &parameters, &settings.backoff);
+    let deliver_by = deadlines.by.map(|(time, _)| zoned(time));
+    let release = parameters.hold.map(release);
     let report = message::Report {
         reporting_mta: &settings.hostname,
         from: &settings.dsn_sender,
         to,
         arrival: Some(&arrival),
+        deliver_by: deliver_by.as_ref(),
+        release: release.as_deref(),
         envelope_id,
         queue_id: &message.id.to_string(),
         language: Language::choose(&language),
@@ -161,7 +198,7 @@ impl<'a> Details<'a> {
     fn of(news: &'a News) -> Self {
         let parameters = RcptParameters::parse(&news.recipient.parameters).unwrap_or_default();
         let until = match news.report {
-            Report::Delayed { until } => Some(zoned(until)),
+            Report::Delayed { until, .. } => Some(zoned(until)),
             _ => None,
         };
         Self {
@@ -175,10 +212,10 @@ impl<'a> Details<'a> {
 
     fn report(&'a self, now: &'a Zoned) -> RecipientReport<'a> {
         let action = match self.news.report {
-            Report::Failed => Action::Failed,
+            Report::Failed { .. } => Action::Failed,
             Report::Delayed { .. } => Action::Delayed { until: self.until.as_ref() },
             Report::Delivered => Action::Delivered,
-            Report::Relayed => Action::Relayed,
+            Report::Relayed { notifies } => Action::Relayed { notifies },
             Report::Expanded => Action::Expanded,
         };
         let diagnostic = match self.news.report {
@@ -207,8 +244,11 @@ fn remote(host: &str) -> Option<&str> {
 
 /// The status that goes with a reply: its own, else one of its class.
 fn status(report: Report, reply: &str) -> Option<Status> {
-    if !matches!(report, Report::Failed | Report::Delayed { .. }) {
-        return Status::new(2, 0, 0).ok();
+    match report {
+        Report::Failed { expired: true } => return Status::new(5, 4, 7).ok(),
+        Report::Delayed { expired: true, .. } => return Status::new(4, 4, 7).ok(),
+        Report::Failed { .. } | Report::Delayed { .. } => {}
+        Report::Delivered | Report::Relayed { .. } | Report::Expanded => return Status::new(2, 0, 0).ok(),
     }
     let said = reply.split_ascii_whitespace().nth(1).and_then(|word| word.parse::<Status>().ok());
     // `550-5.1.1 text` of several lines.
@@ -247,14 +287,17 @@ mod tests {
 
     #[test]
     fn a_status_is_that_of_the_reply() {
-        let delayed = Report::Delayed { until: 0 };
+        let delayed = Report::Delayed { until: 0, expired: false };
+        let failed = Report::Failed { expired: false };
         for (report, reply, expected) in [
-            (Report::Failed, "550 5.1.1 no such user", "5.1.1"),
-            (Report::Failed, "550-5.1.1 no\n550 5.1.1 such user", "5.1.1"),
-            (Report::Failed, "550 no", "5.0.0"),
-            (Report::Failed, "451 4.4.1 no answer", "4.4.1"),
+            (failed, "550 5.1.1 no such user", "5.1.1"),
+            (failed, "550-5.1.1 no\n550 5.1.1 such user", "5.1.1"),
+            (failed, "550 no", "5.0.0"),
+            (failed, "451 4.4.1 no answer", "4.4.1"),
+            (Report::Failed { expired: true }, "451 4.4.1 no answer", "5.4.7"),
             (delayed, "421 busy", "4.0.0"),
-            (Report::Relayed, "250 2.1.5 ok", "2.0.0"),
+            (Report::Delayed { until: 0, expired: true }, "421 busy", "4.4.7"),
+            (Report::Relayed { notifies: false }, "250 2.1.5 ok", "2.0.0"),
         ] {
             assert_eq!(status(report, reply).unwrap().to_string(), expected, "{reply}");
         }

@@ -5,7 +5,7 @@ use crate::places::NoAddress;
 use crate::{NamedHost, Outcome};
 use dns::DnsError;
 use smtp::Reply;
-use smtp::client::{Ended, Fate, Stage, TooMany};
+use smtp::client::{Capabilities, Ended, Fate, Stage, TooMany};
 
 /// An answer without the recipient and the host.
 #[derive(Debug, Clone)]
@@ -25,12 +25,11 @@ impl Answer {
     }
 }
 
-/// The answer in a recipient's fate; `None` if it must be sent again, to this host or the next. `dsn`: the host offers DSN.
-pub(crate) fn of(fate: &Fate, dsn: bool) -> Option<Answer> {
+/// The answer in a recipient's fate; `None` if it must be sent again, to this host or the next. `offered`: by the host.
+pub(crate) fn of(fate: &Fate, offered: &Capabilities) -> Option<Answer> {
+    let delivered = Outcome::Delivered { dsn: offered.dsn, deliver_by: offered.deliver_by.is_some() };
     Some(match fate {
-        Fate::Accepted(reply) => {
-            Answer { outcome: Outcome::Delivered { dsn }, reply: reply.to_string(), note: None }
-        }
+        Fate::Accepted(reply) => Answer { outcome: delivered, reply: reply.to_string(), note: None },
         Fate::Refused { reply, .. } if reply.is_permanent() => Answer::failed(reply.to_string()),
         Fate::Refused { at, reply } => Answer::deferred(reply.to_string(), is_slow(*at, reply)),
         Fate::NotTried(_) | Fate::Broken { .. } => return None,

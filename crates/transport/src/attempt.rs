@@ -8,7 +8,7 @@ use crate::pool::{Connection, PoolKey};
 use crate::{
     Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, TlsLevel, Transport,
 };
-use address::ForwardPath;
+use address::{ForwardPath, ReversePath};
 use smtp::client::{Ended, Fate, SendError as NotSent, Transaction};
 use smtp::command::{Mail, Rcpt};
 use smtp::parameter::{MailParameters, RcptParameters};
@@ -33,6 +33,8 @@ pub(crate) struct Attempt<'a> {
     tls: TlsUse,
     /// A call was answered by this very server.
     met_ourselves: bool,
+    /// When `mail` was right about the time that is left.
+    begun: Instant,
 }
 
 struct Trouble {
@@ -62,10 +64,14 @@ impl<'a> Attempt<'a> {
     pub(crate) fn new(transport: &'a Transport, destination: &'a Destination, errand: Errand) -> Self {
         let Errand { message, recipients } = errand;
         let mut notes = Vec::new();
-        let parameters = MailParameters::parse(&message.parameters).unwrap_or_else(|error| {
+        let mut parameters = MailParameters::parse(&message.parameters).unwrap_or_else(|error| {
             notes.push(format!("the parameters of MAIL were left out: {error}"));
             MailParameters::default()
         });
+        // RFC 4954 §5: nobody vouches for the submitter, which whoever let us log in must be told.
+        if destination.route.terms.credentials.is_some() {
+            parameters.auth = Some(ReversePath::Null);
+        }
         let mail = Mail { from: message.reverse_path.clone(), parameters };
         let tls = tls_use(destination, needs_tls(&mail));
         Self {
@@ -81,6 +87,7 @@ impl<'a> Attempt<'a> {
             notes,
             tls,
             met_ourselves: false,
+            begun: Instant::now(),
         }
     }
 
@@ -182,7 +189,11 @@ impl<'a> Attempt<'a> {
 
     /// One transaction for all who wait. `None`: there may be another on the same connection.
     async fn send_once(&mut self, connection: &mut Connection, reused: bool) -> Option<Then> {
-        let transaction = self.transaction();
+        let Some(transaction) = self.transaction() else {
+            let late = "554 5.4.7 the time within which the sender wanted it delivered is over";
+            self.answer_all("", &Answer::failed(late));
+            return Some(Then::Keep);
+        };
         let sent = connection.client.send(transaction, &self.content).await;
         match sent {
             Ok(Sent::Done(outcome)) => self.take_outcome(connection, outcome, reused),
@@ -198,7 +209,14 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn transaction(&mut self) -> Transaction {
+    /// `None`: it is too late, and the message goes back.
+    fn transaction(&mut self) -> Option<Transaction> {
+        let mut mail = self.mail.clone();
+        // RFC 2852 §4.1.4: what is left when MAIL is said.
+        mail.parameters.by = match mail.parameters.by {
+            Some(by) => Some(by.after(self.begun.elapsed().as_secs())?),
+            None => None,
+        };
         let notes = &mut self.notes;
         let rcpt = |recipient: &ErrandRecipient| {
             let parameters = RcptParameters::parse(&recipient.parameters).unwrap_or_else(|error| {
@@ -207,11 +225,8 @@ impl<'a> Attempt<'a> {
             });
             Rcpt { to: ForwardPath::Address(recipient.address.clone()), parameters }
         };
-        Transaction {
-            mail: self.mail.clone(),
-            recipients: self.waiting.iter().map(rcpt).collect(),
-            length: self.content.len(),
-        }
+        let recipients = self.waiting.iter().map(rcpt).collect();
+        Some(Transaction { mail, recipients, length: self.content.len() })
     }
 
     fn take_outcome(
@@ -220,12 +235,12 @@ impl<'a> Attempt<'a> {
         outcome: smtp::client::Outcome,
         reused: bool,
     ) -> Option<Then> {
-        let dsn = connection.client.capabilities().dsn;
+        let offered = connection.client.capabilities();
         let tls = connection.client.tls().map(|tls| format!("{} {}", tls.version, tls.cipher));
         let before = self.waiting.len();
         let (mut broken, mut put_off) = (false, None);
         for (recipient, fate) in std::mem::take(&mut self.waiting).into_iter().zip(outcome.recipients) {
-            match answers::of(&fate.fate, dsn) {
+            match answers::of(&fate.fate, offered) {
                 Some(answer) => {
                     let carried = self.carried(&recipient, &connection.label, tls.clone(), answer);
                     self.done.push(carried);

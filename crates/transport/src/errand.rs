@@ -140,7 +140,7 @@ pub struct ErrandRecipient {
 pub struct Carried {
     pub position: u32,
     pub outcome: Outcome,
-    /// Host, address and port that gave the answer; the destination's name when none did.
+    /// Host, address and port that gave the answer; the destination's name when none did; empty when nobody was asked.
     pub host: String,
     /// Protocol version and cipher.
     pub tls: Option<String>,
@@ -155,6 +155,8 @@ pub enum Outcome {
     Delivered {
         /// The next server took over the duty to notify (it offered DSN); else the queue says `relayed` if asked to.
         dsn: bool,
+        /// It keeps an eye on the time, too (it offered DELIVERBY).
+        deliver_by: bool,
     },
     /// To be tried again by the schedule. `slow` when it says something about the destination (a failed connection,
     /// 421, MAIL refused), not about this recipient or message.

@@ -7,17 +7,27 @@ use address::Address;
 
 /// Longest value of a peer or a sender, in octets: a long reply keeps its beginning.
 const MAX_VALUE: usize = 2000;
+/// Longest ORCPT (RFC 3461 §5.4).
+const MAX_ADDRESS: usize = 500;
+/// Longest value that is not folded, so that its line has at most 998 octets (RFC 5322 §2.1.1).
+const MAX_EXACT: usize = 960;
 
 impl Report<'_> {
     /// All groups of fields. ASCII unless an address is not.
     pub(super) fn fields(&self) -> String {
         let mut out = String::new();
         if let Some(id) = self.envelope_id {
-            field(&mut out, "Original-Envelope-Id", &printable(id, MAX_VALUE));
+            exact(&mut out, "Original-Envelope-Id", &printable(id, MAX_VALUE));
         }
         field(&mut out, "Reporting-MTA", &format!("dns; {}", self.reporting_mta));
         if let Some(arrival) = self.arrival {
             field(&mut out, "Arrival-Date", &rfc5322_date(arrival));
+        }
+        if let Some(time) = self.deliver_by {
+            field(&mut out, "Deliver-By-Date", &rfc5322_date(time));
+        }
+        if let Some(release) = self.release {
+            field(&mut out, "Future-Release-Request", release);
         }
         if !self.queue_id.is_empty() {
             field(&mut out, "X-Waypost-Queue-Id", &printable(self.queue_id, MAX_VALUE));
@@ -34,14 +44,14 @@ impl Report<'_> {
 impl RecipientReport<'_> {
     fn fields(&self, global: bool, out: &mut String) {
         if let Some(original) = self.original_recipient {
-            field(out, "Original-Recipient", &original_recipient(original, global));
+            exact(out, "Original-Recipient", &original_recipient(original, global));
         }
-        field(out, "Final-Recipient", &typed(self.recipient));
+        exact(out, "Final-Recipient", &typed(self.recipient));
         let action = match self.action {
             Action::Failed => "failed",
             Action::Delayed { .. } => "delayed",
             Action::Delivered => "delivered",
-            Action::Relayed => "relayed",
+            Action::Relayed { .. } => "relayed",
             Action::Expanded => "expanded",
         };
         field(out, "Action", action);
@@ -80,12 +90,13 @@ fn original_recipient(text: &str, global: bool) -> String {
         kind.trim().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
     let address = address.trim();
     let clean: String =
-        address.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_VALUE).collect();
-    if global || clean.is_ascii() {
+        address.chars().map(|c| if c.is_control() { '?' } else { c }).take(MAX_ADDRESS).collect();
+    if global || (clean.is_ascii() && !kind.eq_ignore_ascii_case("utf-8")) {
         return format!("{kind}; {clean}");
     }
     // The 7-bit form (RFC 6533 §3, utf-8-addr-xtext).
-    let unitext = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\x{{{:X}}}", u32::from(c)) };
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '\\' | '+' | '=');
+    let unitext = |c: char| if plain(c) { c.to_string() } else { format!("\\x{{{:X}}}", u32::from(c)) };
     format!("{kind}; {}", clean.chars().map(unitext).collect::<String>())
 }
 
@@ -93,6 +104,12 @@ fn original_recipient(text: &str, global: bool) -> String {
 fn one_line(text: &str) -> String {
     let joined: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     printable(&joined.join(" "), MAX_VALUE)
+}
+
+/// A field whose every space counts (RFC 3464 §2.2.1, §2.3.2). Envelope ids and addresses are short enough for one line.
+fn exact(out: &mut String, name: &str, value: &str) {
+    let value: String = value.chars().take(MAX_EXACT).collect();
+    out.push_str(&format!("{name}: {value}\r\n"));
 }
 
 fn field(out: &mut String, name: &str, value: &str) {

@@ -15,6 +15,9 @@ struct Case<'a> {
     diagnostic: Option<Diagnostic<'a>>,
     original: Original<'a>,
     language: Language,
+    original_recipient: &'a str,
+    deliver_by: Option<&'a Zoned>,
+    release: Option<&'a str>,
 }
 
 fn original(message: &[u8]) -> Original<'_> {
@@ -28,6 +31,9 @@ const CASE: Case<'_> = Case {
     diagnostic: Some(Diagnostic::Smtp("550-5.1.1 <bob@example.net> is unknown here,\n550 5.1.1 sorry")),
     original: Original { message: ORIGINAL, ret: Return::Full, smtputf8: false },
     language: Language::English,
+    original_recipient: "rfc822;Bob@example.net",
+    deliver_by: None,
+    release: None,
 };
 
 fn build(case: &Case<'_>) -> Vec<u8> {
@@ -37,12 +43,14 @@ fn build(case: &Case<'_>) -> Vec<u8> {
         from: &"MAILER-DAEMON@mx.example.org".parse().unwrap(),
         to: &"ann@example.org".parse().unwrap(),
         arrival: Some(&at(1_830_330_000)),
-        envelope_id: Some("QQ 314"),
+        deliver_by: case.deliver_by,
+        release: case.release,
+        envelope_id: Some("QQ  314"),
         queue_id: "0A1B",
         language: case.language,
         recipients: &[RecipientReport {
             recipient: &recipient,
-            original_recipient: Some("rfc822;Bob@example.net"),
+            original_recipient: Some(case.original_recipient),
             action: case.action,
             status: case.status.parse().unwrap(),
             remote: Some("mail.example.net"),
@@ -76,7 +84,10 @@ fn notifications_read_as_the_golden_files() {
         ..CASE
     };
     golden("delay.en.eml", &delayed);
-    golden("relayed.en.eml", &Case { action: Action::Relayed, status: "2.0.0", diagnostic: None, ..CASE });
+    golden(
+        "relayed.en.eml",
+        &Case { action: Action::Relayed { notifies: false }, status: "2.0.0", diagnostic: None, ..CASE },
+    );
 }
 
 /// A part's media type and content.
@@ -109,7 +120,7 @@ fn parts(raw: &[u8]) -> (String, Vec<String>, Vec<Typed>) {
 fn the_fields_are_those_of_rfc_3464() {
     let (_, fields, typed) = parts(&build(&CASE));
     let expected = [
-        "Original-Envelope-Id: QQ 314",
+        "Original-Envelope-Id: QQ  314",
         "Reporting-MTA: dns; mx.example.org",
         "Arrival-Date: Sat, 1 Jan 2028 10:00:00 +0100",
         "X-Waypost-Queue-Id: 0A1B",
@@ -128,6 +139,43 @@ fn the_fields_are_those_of_rfc_3464() {
         ["text/plain", "message/delivery-status", "message/rfc822"]
     );
     assert_eq!(typed[2].1, ORIGINAL);
+}
+
+#[test]
+fn what_the_sender_asked_about_time_is_reported() {
+    let case = Case { deliver_by: Some(&at(1_830_340_000)), release: Some("for;3600"), ..CASE };
+    let (_, fields, _) = parts(&build(&case));
+    assert_eq!(
+        fields[2..5],
+        [
+            "Arrival-Date: Sat, 1 Jan 2028 10:00:00 +0100",
+            "Deliver-By-Date: Sat, 1 Jan 2028 12:46:40 +0100",
+            "Future-Release-Request: for;3600",
+        ]
+    );
+}
+
+#[test]
+fn original_recipients_are_written_for_seven_bits_unless_the_part_has_eight() {
+    for (recipient, orcpt, expected) in [
+        ("bob@example.net", "RFC822;\"a  b\"@example.net", "RFC822; \"a  b\"@example.net"),
+        ("bob@example.net", "utf-8;zo\u{eb}+a@example.net", "utf-8; zo\\x{EB}\\x{2B}a@example.net"),
+        ("zo\u{eb}@example.net", "utf-8;zo\u{eb}+a@example.net", "utf-8; zo\u{eb}+a@example.net"),
+    ] {
+        let case = Case { recipient, original_recipient: orcpt, ..CASE };
+        let (_, fields, _) = parts(&build(&case));
+        assert!(fields.contains(&format!("Original-Recipient: {expected}")), "{fields:?}");
+    }
+}
+
+#[test]
+fn who_hears_more_is_said() {
+    for (notifies, expected) in [(true, "may send you further"), (false, "does not report")] {
+        let (text, fields, _) =
+            parts(&build(&Case { action: Action::Relayed { notifies }, status: "2.0.0", ..CASE }));
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(expected), "{text}");
+        assert!(fields.contains(&"Action: relayed".to_owned()));
+    }
 }
 
 fn check_returned(case: &Case<'_>, media_type: &str, content: &[u8], needs: Body) {

@@ -75,7 +75,8 @@ impl RecipientReport<'_> {
         let remote = self.remote.map(|remote| clean(remote, 255)).unwrap_or_default();
         let result = match self.action {
             Action::Delivered => "delivered",
-            Action::Relayed => "relayed",
+            Action::Relayed { notifies: true } => "passed-on",
+            Action::Relayed { notifies: false } => "relayed",
             Action::Expanded => "expanded",
             Action::Failed | Action::Delayed { .. } => {
                 return self.explain_trouble(texts, arrival, &remote, out);

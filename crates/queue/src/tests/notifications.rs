@@ -1,6 +1,6 @@
 //! Who hears what (RFC 3461, RFC 3464).
 
-use super::world::{DAY, HOUR, World, later, never, taken};
+use super::world::{DAY, HOUR, MINUTE, World, later, never, taken};
 use transport::Outcome;
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_failure_is_sent_to_a_sender_elsewhere() {
 /// The notifications that a message with this NOTIFY brings when each of these happens.
 async fn check(notify: &str, expected: [&str; 4]) {
     let relayed: fn(&str) -> (Outcome, &'static str) = taken;
-    let passed_on = |_: &str| (Outcome::Delivered { dsn: true }, "250 2.0.0 ok");
+    let passed_on = |_: &str| (Outcome::Delivered { dsn: true, deliver_by: false }, "250 2.0.0 ok");
     for ((say, hours), expected) in
         [(relayed, 0), (passed_on, 0), (never, 0), (later as _, 7)].into_iter().zip(expected)
     {
@@ -147,4 +147,102 @@ async fn a_bounce_of_a_bounce_goes_to_the_postmaster_and_no_further() {
     world.send("nobody@near.example", "", &["a@far.example"]).await;
     assert_eq!(world.inbox("boss").await.len(), 1);
     assert_eq!(world.store.queue_count().unwrap().held, 1);
+}
+
+/// The notification that a message with these parameters brings when a server with or without these extensions takes it.
+async fn relayed(parameters: &str, notify: &str, deliver_by: bool, dsn: bool) -> String {
+    let world = World::new().await;
+    world.network.says(match (deliver_by, dsn) {
+        (true, true) => |_| (Outcome::Delivered { dsn: true, deliver_by: true }, "250 2.0.0 ok"),
+        (true, false) => |_| (Outcome::Delivered { dsn: false, deliver_by: true }, "250 2.0.0 ok"),
+        (false, true) => |_| (Outcome::Delivered { dsn: true, deliver_by: false }, "250 2.0.0 ok"),
+        (false, false) => taken,
+    });
+    world.send("boss@example.org", parameters, &[&format!("a@far.example{notify}")]).await;
+    world.inbox("boss").await.pop().unwrap_or_default()
+}
+
+/// RFC 2852 §4.1.4.
+#[tokio::test]
+async fn relays_are_told_of_when_the_time_is_not_passed_on_or_a_trace_is_wanted() {
+    for (parameters, notify, deliver_by, dsn, expected) in [
+        ("BY=600;N", "", false, false, true),
+        ("BY=600;N", "", false, true, true),
+        ("BY=600;N", " NOTIFY=FAILURE", false, false, true),
+        ("BY=600;N", " NOTIFY=NEVER", false, false, false),
+        ("BY=600;N", "", true, true, false),
+        ("BY=-600;N", "", false, false, false),
+        ("BY=600;R", "", true, true, false),
+        ("BY=600;RT", "", true, true, true),
+        ("BY=-600;NT", "", true, false, true),
+        ("BY=600;NT", " NOTIFY=NEVER", true, true, false),
+    ] {
+        let report = relayed(parameters, notify, deliver_by, dsn).await;
+        assert_eq!(!report.is_empty(), expected, "{parameters}{notify}: {report}");
+        if expected {
+            assert!(report.contains("Action: relayed") && report.contains("Deliver-By-Date: "), "{report}");
+            assert_eq!(report.contains("further notifications"), dsn, "{report}");
+        }
+    }
+}
+
+/// RFC 2852 §4.1.3.
+#[tokio::test]
+async fn what_must_be_returned_when_it_is_late_goes_back_at_that_time() {
+    let world = World::new().await;
+    world.network.says(later);
+    world.send("boss@example.org", "BY=3600;R", &["a@far.example", "b@far.example NOTIFY=NEVER"]).await;
+    world.pass(59 * MINUTE).await;
+    assert_eq!((world.waiting(), world.inbox("boss").await.len()), (2, 0));
+    world.pass(2 * MINUTE).await;
+    let inbox = world.inbox("boss").await;
+    assert_eq!((world.waiting(), inbox.len()), (0, 1));
+    let report = inbox[0].split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in ["Action: failed", "Status: 5.4.7", "Deliver-By-Date: ", "451 4.7.1 come back later"] {
+        assert!(report.contains(expected), "{expected} is not in {report}");
+    }
+}
+
+/// RFC 2852 §4.1.3.
+#[tokio::test]
+async fn a_delay_is_told_at_the_time_that_the_sender_gave() {
+    let world = World::new().await;
+    world.network.says(later);
+    world.send("boss@example.org", "BY=1800;N", &["a@far.example"]).await;
+    world.pass_by_steps(29 * MINUTE, MINUTE).await;
+    assert_eq!(world.inbox("boss").await.len(), 0);
+    world.pass(MINUTE).await;
+    world.pass_by_steps(12 * HOUR, HOUR).await;
+    let inbox = world.inbox("boss").await;
+    assert_eq!((world.waiting(), inbox.len()), (1, 1));
+    assert!(inbox[0].contains("Action: delayed") && inbox[0].contains("Status: 4.4.7"), "{}", inbox[0]);
+}
+
+/// RFC 8689 §5, RFC 6710 §4.6.
+#[tokio::test]
+async fn a_notification_is_as_protected_and_as_urgent_as_its_message() {
+    let world = World::new().await;
+    world.network.says(|to| if to == "a@far.example" { never(to) } else { taken(to) });
+    world.send("you@near.example", "RET=FULL REQUIRETLS MT-PRIORITY=4", &["a@far.example"]).await;
+    let log = world.network.log.lock().unwrap();
+    let notice = &log[1].0.message;
+    assert_eq!(notice.parameters, "REQUIRETLS MT-PRIORITY=4");
+    let body = String::from_utf8(notice.body.in_memory().unwrap().to_vec()).unwrap();
+    assert!(body.contains("text/rfc822-headers") && !body.contains("hello"), "{body}");
+}
+
+/// RFC 4865 §5.1.2: and its lifetime begins when it is released.
+#[tokio::test]
+async fn a_message_kept_back_is_tried_as_long_as_any_other() {
+    let world = World::new().await;
+    world.network.says(later);
+    world.send("boss@example.org", "HOLDFOR=864000", &["a@far.example"]).await;
+    world.pass(10 * DAY - HOUR).await;
+    assert_eq!(world.carried().len(), 0);
+    world.pass(HOUR).await;
+    assert_eq!((world.carried().len(), world.waiting()), (1, 1));
+    world.pass_by_steps(5 * DAY + 6 * HOUR, HOUR).await;
+    let inbox = world.inbox("boss").await;
+    assert_eq!((world.waiting(), inbox.len()), (0, 2));
+    assert!(inbox.iter().all(|report| report.contains("Future-Release-Request: for;864000")));
 }

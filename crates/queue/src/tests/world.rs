@@ -85,7 +85,7 @@ impl Carrier for Network {
 }
 
 pub(super) fn taken(_: &str) -> (Outcome, &'static str) {
-    (Outcome::Delivered { dsn: false }, "250 2.0.0 ok")
+    (Outcome::Delivered { dsn: false, deliver_by: false }, "250 2.0.0 ok")
 }
 
 pub(super) fn later(_: &str) -> (Outcome, &'static str) {

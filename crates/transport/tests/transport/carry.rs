@@ -43,7 +43,8 @@ async fn a_message_goes_to_the_best_host_with_its_trace_before_it() {
 
 #[tokio::test]
 async fn replies_decide() {
-    outcome(&[("EHLO", "250-mx\r\n250 DSN")], Outcome::Delivered { dsn: true }, "250 ").await;
+    outcome(&[("EHLO", "250-mx\r\n250 DSN")], Outcome::Delivered { dsn: true, deliver_by: false }, "250 ")
+        .await;
     outcome(&[("RCPT", "550 5.1.1 nobody")], Outcome::Failed, "550 5.1.1 nobody").await;
     outcome(&[("RCPT", "450 4.2.1 busy")], DEFERRED, "450 4.2.1 busy").await;
     outcome(&[("MAIL", "450 4.7.1 later")], SLOW, "450 4.7.1 later").await;

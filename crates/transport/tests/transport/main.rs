@@ -119,7 +119,7 @@ async fn send_one(transport: &Transport, route: &Route, letter: &Letter) -> Carr
     send(transport, route, letter).await.remove(0)
 }
 
-const DELIVERED: Outcome = Outcome::Delivered { dsn: false };
+const DELIVERED: Outcome = Outcome::Delivered { dsn: false, deliver_by: false };
 const SLOW: Outcome = Outcome::Deferred { slow: true };
 const DEFERRED: Outcome = Outcome::Deferred { slow: false };
 

@@ -101,6 +101,8 @@ async fn a_password_goes_to_a_verified_server_only() {
     let scene = Scene::new(OFFERED, "mx.example", true).await;
     check(&scene.send(with_credentials(), &Letter::default()).await, DELIVERED, "250 ");
     assert_eq!(scene.server.count("AUTH PLAIN AHRpbQB0YW5zdGFhZg=="), 1);
+    // RFC 4954 §5.
+    assert_eq!(scene.server.count("MAIL FROM:<a@us.example> AUTH=<>"), 1);
     let scene = Scene::new(OFFERED, "mx.example", false).await;
     check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "451 4.7.5 ");
     let plain: Script = &[("EHLO", "250-mx\r\n250 AUTH PLAIN")];

@@ -5,6 +5,7 @@
 //!
 //! - [`crash`]: `serve` is killed again and again under load, and every 250 must have been kept.
 //! - [`installation`]: a folder with a configuration, and the real program in it.
+//! - [`maildrop`]: a mailbox, read and emptied over POP3.
 //! - [`wire`]: one end of a dialogue in lines, with or without TLS.
 //! - [`random`]: numbers from a seed.
 //!
@@ -20,6 +21,7 @@
 pub mod crash;
 mod error;
 pub mod installation;
+pub mod maildrop;
 pub mod random;
 pub mod wire;
 

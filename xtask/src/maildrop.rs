@@ -1,6 +1,5 @@
-//! The mailboxes here, read and emptied over POP3.
+//! A mailbox, read and emptied over POP3.
 
-use super::{Shared, letter};
 use crate::Error;
 use crate::installation::{HOSTNAME, Installation, PASSWORD, POP3S};
 use crate::wire::{Wire, unstuffed};
@@ -9,20 +8,20 @@ use std::io;
 /// Commands sent at once (RFC 2449 §6.6).
 const WINDOW: usize = 50;
 
-/// Notes what is in every mailbox, and removes it.
-pub(super) fn collect(installation: &Installation, shared: &Shared) -> Result<(), Error> {
-    for address in letter::LOCAL {
-        let wire = Wire::connect(installation.place(POP3S))?.start_tls(installation.tls(), HOSTNAME)?;
-        let mut maildrop = Maildrop { wire };
-        maildrop.log_in(address)?;
-        let count = maildrop.count()?;
-        for from in (1..=count).step_by(WINDOW) {
-            let numbers = from..=count.min(from + WINDOW - 1);
-            maildrop.read(numbers, |message| shared.ledger().arrive(message, address, 0))?;
-        }
-        // What is marked goes when the session ends well, and not before.
-        maildrop.ask("QUIT\r\n")?;
+/// Hands every message in the mailbox of `address` to `note`, and removes it.
+///
+/// # Errors
+/// When the server does not let it; nothing is removed then.
+pub fn empty(installation: &Installation, address: &str, mut note: impl FnMut(&[u8])) -> Result<(), Error> {
+    let wire = Wire::connect(installation.place(POP3S))?.start_tls(installation.tls(), HOSTNAME)?;
+    let mut maildrop = Maildrop { wire };
+    maildrop.log_in(address)?;
+    let count = maildrop.count()?;
+    for from in (1..=count).step_by(WINDOW) {
+        maildrop.read(from..=count.min(from + WINDOW - 1), &mut note)?;
     }
+    // What is marked goes when the session ends well, and not before.
+    maildrop.ask("QUIT\r\n")?;
     Ok(())
 }
 

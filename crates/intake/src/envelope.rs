@@ -246,7 +246,7 @@ impl Session {
         tokio::time::sleep(delay).await;
     }
 
-    fn refuse_recipient(&self, recipient: &str, reply: Reply, reason: &str) -> Decision {
+    pub(crate) fn refuse_recipient(&self, recipient: &str, reply: Reply, reason: &str) -> Decision {
         self.log_refusal("rcpt", recipient, &reply, reason);
         let from = self.transaction.as_ref().map(|t| trail::sender(&t.mail.from)).unwrap_or_default();
         let recipients = vec![recipient.trim_matches(['<', '>']).to_owned()];

@@ -7,18 +7,21 @@
 //! ```text
 //! driver ──events──▶ session ──▶ login      AUTH
 //!   ▲  octets           │  ├──▶ envelope   MAIL, RCPT: permit, quota, rates
-//!   │                   │  ├──▶ receive    DATA, BDAT: header fields, body, signature
+//!   │                   │  ├──▶ receive    DATA, BDAT: header fields (author), body, signature
+//!   │                   │  ├──▶ quota      the end of the data, for those with room
 //!   └──decisions────────┘  └──▶ handover   copies, queue entries, trail, 250
 //! ```
 //!
 //! Accepting a recipient takes a permit, which only `permit` can make: an open relay cannot be written.
 
+mod author;
 mod driver;
 mod envelope;
 mod handover;
 mod listener;
 mod login;
 mod permit;
+mod quota;
 mod receive;
 mod session;
 mod settings;

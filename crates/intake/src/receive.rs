@@ -1,7 +1,7 @@
 //! DATA and BDAT: the header is looked at, and for our own users' mail completed; the body goes on to the spool.
 
+use crate::author::authors;
 use crate::session::Session;
-use address::Address;
 use bytes::{Bytes, BytesMut};
 use mailauth::dkim::{BodyHasher, Form, Signer};
 use message::{Edit, Header, MAX_HEADER, MessageId, NewField, rfc5322_date};
@@ -104,7 +104,7 @@ impl Session {
         let mut facts = HeaderFacts { hops: header.hops(), ..HeaderFacts::default() };
         let mut pieces = vec![collected.clone()];
         if self.is_submission() {
-            self.refuse_foreign_from(&header)?;
+            self.refuse_foreign_author(&header)?;
             pieces = self.complete(&collected);
         }
         let joined = if let [only] = pieces.as_slice() { only.clone() } else { pieces.concat().into() };
@@ -141,6 +141,12 @@ impl Session {
         {
             edit.prepend(&NewField::new("From", &sender));
         }
+        if authors(&edit.header()).len() > 1
+            && let Some(sender) = self.sender_field()
+        {
+            // RFC 5322 §3.6.2: of several authors one is the sender.
+            edit.add_missing("Sender", || NewField::new("Sender", &sender));
+        }
         edit.finish().pieces(message)
     }
 
@@ -151,19 +157,6 @@ impl Session {
         envelope.or(account).map(|address| format!("<{address}>"))
     }
 
-    /// Every address of From must belong to the account.
-    fn refuse_foreign_from(&self, header: &Header<'_>) -> Result<(), (Reply, String)> {
-        let Some(login) = self.login.as_ref().filter(|_| self.settings.check_sender) else { return Ok(()) };
-        for address in from_addresses(header) {
-            let allowed = self.intake.directory.may_send_as(&login.account, &address);
-            if !allowed.map_err(|error| self.unavailable_directory(&error))? {
-                let words = format!("From: <{address}> does not belong to {}", login.account.address);
-                return Err((Reply::new(550, (5, 7, 1), &words), words));
-            }
-        }
-        Ok(())
-    }
-
     /// The keys of the From domain, when it is our user's mail and there are any.
     fn signers_for(
         &self,
@@ -172,7 +165,7 @@ impl Session {
         if !self.is_submission() {
             return Ok(None);
         }
-        let Some(domain) = from_addresses(header).first().and_then(|a| a.domain().cloned()) else {
+        let Some(domain) = authors(header).first().and_then(|a| a.domain().cloned()) else {
             return Ok(None);
         };
         let signers = self.intake.signers.of(&domain)?;
@@ -242,17 +235,6 @@ impl Signing {
 /// 451: nothing was promised.
 pub(crate) fn not_stored(error: &store::StoreError) -> (Reply, String) {
     (Reply::new(451, (4, 3, 0), "the message cannot be stored now, try again later"), error.to_string())
-}
-
-/// The addresses of From, of every one if there are more: nobody knows which a reader is shown. What is none is
-/// passed over.
-fn from_addresses(header: &Header<'_>) -> Vec<Address> {
-    let listed = header.all("From").flat_map(|field| message::parse_list(&field.value()).unwrap_or_default());
-    let address = |path| match path {
-        address::ForwardPath::Address(address) => Some(address),
-        address::ForwardPath::Unqualified(_) => None,
-    };
-    listed.filter_map(|listed| listed.path.ok().and_then(address)).collect()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> bool {

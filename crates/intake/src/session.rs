@@ -157,7 +157,7 @@ impl Session {
                 self.body(piece).await;
                 None
             }
-            Event::EndOfMessage(facts) => Some(self.end_of_message(facts).await),
+            Event::EndOfMessage(facts) => Some(self.end_for_those_with_room(facts).await),
             Event::Aborted(abort) => {
                 self.aborted(abort);
                 None

@@ -12,6 +12,7 @@
 //! M: me 2       me@example.org has so many messages; of the last one:
 //! H: field      its header has the field, after those named before; H! it has none such
 //! B: octets     its body, with escapes
+//! K: 1          it has so many DKIM signatures, and all verify
 //! Q: a@b …      a row of the queue with its parameters: all rows, in order; Q- there is none
 //! D: 3600       all rows are due in so many seconds
 //! F: 0          so many bodies are files
@@ -34,10 +35,16 @@ macro_rules! dialogues {
 
 dialogues! {
     alias_elsewhere
+    auth
+    auth_limits
+    author
     bare_newline
     bdat
+    connection_rate
+    cram_md5
     delivered_before
     disconnect
+    dkim
     foreign_sender
     header_too_large
     hidden_client
@@ -45,12 +52,16 @@ dialogues! {
     hops
     lf_header
     lmtp
+    lmtp_quota
     local
     local_user
+    message_rate
     notify
     pipelining
     proxy
     quota
+    quota_at_end
+    recipient_rate
     recipients
     relay_denied
     relay_domain
@@ -74,6 +85,7 @@ dialogues! {
     trouble
     trusted
     two_messages
+    verified_recipients
     wrong_password
     xclient
     xclient_login
@@ -121,7 +133,7 @@ struct Player {
     /// Fields of the message looked at, unfolded; where those begin that come after the last one named.
     fields: Vec<String>,
     after: usize,
-    body: String,
+    message: String,
     /// Rows of the queue not yet named.
     queue: Option<Vec<String>>,
 }
@@ -129,8 +141,8 @@ struct Player {
 impl Player {
     fn new(world: World) -> Self {
         let (clients, offers, fields) = (Vec::new(), Vec::new(), Vec::new());
-        let (held, body, queue) = (Vec::new(), String::new(), None);
-        Self { world, clients, current: 0, held, offers, fields, after: 0, body, queue }
+        let (held, message, queue) = (Vec::new(), String::new(), None);
+        Self { world, clients, current: 0, held, offers, fields, after: 0, message, queue }
     }
 
     fn client(&mut self) -> &mut Client {
@@ -182,14 +194,15 @@ impl Player {
                 let (name, count) = rest.split_once(' ').unwrap();
                 let messages = self.world.inbox(name).await;
                 assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "{messages:#?}");
-                let (header, body) = messages.last().map_or(("", ""), |m| m.split_once("\r\n\r\n").unwrap());
+                self.message = messages.last().cloned().unwrap_or_else(|| "\r\n\r\n".into());
+                let (header, _) = self.message.split_once("\r\n\r\n").unwrap();
                 self.fields = header
                     .replace("\r\n\t", " ")
                     .replace("\r\n ", " ")
                     .split("\r\n")
                     .map(str::to_owned)
                     .collect();
-                (self.after, self.body) = (0, body.to_owned());
+                self.after = 0;
             }
             "H:" => {
                 let found = self.fields.iter().skip(self.after).position(|field| matches(rest, field));
@@ -198,7 +211,11 @@ impl Player {
             "H!" => {
                 assert!(!self.fields.iter().any(|field| matches(rest, field)), "{:#?}", self.fields);
             }
-            "B:" => assert_eq!(self.body.as_bytes(), unescape(rest)),
+            "B:" => {
+                let (_, body) = self.message.split_once("\r\n\r\n").unwrap();
+                assert_eq!(body.as_bytes(), unescape(rest));
+            }
+            "K:" => assert_eq!(self.world.signatures(&self.message), rest.parse::<usize>().unwrap()),
             "Q:" => {
                 let rows = self.queue.get_or_insert_with(|| rows(&self.world));
                 assert!(!rows.is_empty() && rows.remove(0) == rest, "{rows:?}");

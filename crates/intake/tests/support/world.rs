@@ -3,17 +3,25 @@
 use super::client::{Client, SOON};
 use address::{Address, LocalPart, Secret};
 use directory::{Directory, Verifier};
-use intake::{Intake, Listener, Role, Settings};
+use intake::{Intake, Listener, RecipientCheck, Role, Settings, Verification};
+use mailauth::Txt;
+use mailauth::dkim::{SigningKey, Verifier as SignatureVerifier};
 use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, Limits, ServeOptions, Shutdown, Stream};
-use policy::{AuthGuard, AuthRules};
+use policy::{AuthGuard, AuthRules, Rate, RateLimiter};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
-use store::directory::{AccountRecord, DomainKind, DomainRecord, RelayRecipients, RelayTarget};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use store::directory::{
+    AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, RelayRecipients, RelayTarget,
+    SigningKeyRecord,
+};
 use store::queue::Scheduled;
 use store::{Id, Options, Store};
 use tokio::sync::oneshot;
 
+/// Far longer than a dialogue: what a rate takes up is not given back in one.
+const DAY: Duration = Duration::from_secs(86_400);
 const HOST: &str = "mail.example.org";
 
 /// What a dialogue sets with `@`.
@@ -24,6 +32,14 @@ pub(crate) struct Setup {
     pub(crate) proxy: bool,
     /// Octets of bodies kept in memory; past it they go to files.
     pub(crate) budget: usize,
+    /// Messages and recipients of an account, connections of a network, a day.
+    messages: Option<u32>,
+    recipients: Option<u32>,
+    connections: Option<u32>,
+    /// `example.org` has a key to sign with.
+    dkim: bool,
+    /// me@ keeps a password that CRAM-MD5 can use.
+    cram_md5: bool,
 }
 
 impl Setup {
@@ -33,7 +49,9 @@ impl Setup {
         settings.limits.message_size = 1 << 20;
         // Nobody waits after a failure.
         let auth = AuthRules { first_delay: Duration::ZERO, ..AuthRules::default() };
-        Self { settings, auth, xclient: false, proxy: false, budget: 16 << 20 }
+        let (messages, recipients, connections) = (None, None, None);
+        let (xclient, proxy, dkim, cram_md5, budget) = (false, false, false, false, 16 << 20);
+        Self { settings, auth, xclient, proxy, budget, messages, recipients, connections, dkim, cram_md5 }
     }
 
     /// `key value` or `key`.
@@ -54,6 +72,11 @@ impl Setup {
             "auth-failures" => self.auth.failures = value.parse().unwrap(),
             "xclient" => self.xclient = true,
             "proxy" => self.proxy = true,
+            "message-rate" => self.messages = Some(value.parse().unwrap()),
+            "recipient-rate" => self.recipients = Some(value.parse().unwrap()),
+            "connection-rate" => self.connections = Some(value.parse().unwrap()),
+            "dkim" => self.dkim = true,
+            "cram-md5" => self.cram_md5 = true,
             "memory" => self.budget = value.parse().unwrap(),
             _ => panic!("no such setting: {text}"),
         }
@@ -64,6 +87,8 @@ pub(crate) struct World {
     store: Store,
     intake: Arc<Intake>,
     tls: TlsClient,
+    /// The public half of the key of `example.org`, as DNS has it.
+    dkim: Option<String>,
     xclient: bool,
     proxy: bool,
     folder: tempfile::TempDir,
@@ -71,7 +96,7 @@ pub(crate) struct World {
 
 impl World {
     /// `example.org` with me@ (password `secret`), you@ (quota 1000 octets), gone@ (disabled) and team@, which is
-    /// me@ and an address elsewhere; `relay.example` with the recipient known@.
+    /// me@ and an address elsewhere; `relay.example` with the recipient known@; `verify.example`, whose next host is asked.
     pub(crate) async fn new(options: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), &Options { body_budget: options.budget }).unwrap();
@@ -80,7 +105,8 @@ impl World {
             free > total / 50,
             "hardly any disk is free here, so mail is refused; set TMPDIR to where some is"
         );
-        people(&store).await;
+        people(&store, options.cram_md5).await;
+        let dkim = if options.dkim { Some(signing_key(&store).await) } else { None };
         let own = rcgen::generate_simple_self_signed([HOST.to_owned()]).unwrap();
         let pair = KeyPair::Pem {
             certificate: own.cert.pem().into_bytes(),
@@ -91,10 +117,14 @@ impl World {
         let resolver = Arc::new(dns::Fixed::new());
         let mut intake = Intake::new(directory, resolver, options.settings, Shutdown::new());
         intake.tls = Some(TlsServer::new(settings).unwrap());
+        intake.recipients = Some(Arc::new(NextHost));
+        intake.message_rate = options.messages.map(a_day);
+        intake.recipient_rate = options.recipients.map(a_day);
+        intake.connection_rate = options.connections.map(a_day);
         intake.auth_guard = Arc::new(AuthGuard::new(options.auth));
         let tls = TlsClient::with_roots([own.cert.der().clone()]).unwrap();
         let (xclient, proxy) = (options.xclient, options.proxy);
-        Self { store, intake: Arc::new(intake), tls, xclient, proxy, folder }
+        Self { store, intake: Arc::new(intake), tls, dkim, xclient, proxy, folder }
     }
 
     /// A client of a new listener: `relay`, `submission`, `submissions` (TLS at once), `lmtp` or `local`.
@@ -175,6 +205,20 @@ impl World {
         messages
     }
 
+    /// How many signatures of the domain a message has. All must verify.
+    pub(crate) fn signatures(&self, message: &str) -> usize {
+        let (header, body) = message.split_once("\r\n\r\n").unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let mut verifier = SignatureVerifier::new(format!("{header}\r\n").as_bytes(), now);
+        verifier.update(body.as_bytes());
+        let results = verifier.finish(|name| {
+            assert_eq!(name, "w1._domainkey.example.org");
+            Txt::Ok(self.dkim.iter().map(|record| record.clone().into_bytes()).collect())
+        });
+        assert!(results.iter().all(|result| result.passed()), "{results:?}");
+        results.len()
+    }
+
     pub(crate) fn schedule(&self) -> Vec<Scheduled> {
         self.store.schedule_page(None, 1000).unwrap()
     }
@@ -186,11 +230,38 @@ impl World {
     }
 }
 
-async fn people(store: &Store) {
+/// The next host of `verify.example`: takes known@, has had to close for busy@, knows nobody else.
+struct NextHost;
+
+impl RecipientCheck for NextHost {
+    fn check<'a>(&'a self, address: &'a Address) -> Pin<Box<dyn Future<Output = Verification> + Send + 'a>> {
+        Box::pin(std::future::ready(match address.local().as_str() {
+            "known" => Verification::Taken,
+            "busy" => Verification::Unknown("421 4.3.2 closed".into()),
+            _ => Verification::Refused("550 5.1.1 who?".into()),
+        }))
+    }
+}
+
+fn a_day<K: std::hash::Hash + Eq>(count: u32) -> RateLimiter<K> {
+    RateLimiter::new(Rate { count, period: DAY })
+}
+
+/// Gives `example.org` a key; its record in DNS.
+async fn signing_key(store: &Store) -> String {
+    let key = SigningKey::generate_ed25519().unwrap();
+    let (domain, selector) = ("example.org".parse().unwrap(), "w1".to_owned());
+    let pem = key.to_pem().unwrap();
+    store.add_signing_key(SigningKeyRecord { domain, selector, pem }).await.unwrap();
+    key.dns_record()
+}
+
+async fn people(store: &Store, cram_md5: bool) {
     let local = [("example.org", DomainKind::Local, None)];
     let (to, recipients) = (RelayTarget::Mx, RelayRecipients::Listed);
-    let relay = [("relay.example", DomainKind::Relay { to, recipients }, Some("known"))];
-    for (name, kind, known) in local.into_iter().chain(relay) {
+    let relay = [("relay.example", DomainKind::Relay { to: to.clone(), recipients }, Some("known"))];
+    let verify = [("verify.example", DomainKind::Relay { to, recipients: RelayRecipients::Verify }, None)];
+    for (name, kind, known) in local.into_iter().chain(relay).chain(verify) {
         let name = name.parse().unwrap();
         let record = DomainRecord { name, kind, catch_all: None, language: None, quota: None };
         let known = known.map(|local| LocalPart::from_value(local).unwrap());
@@ -199,6 +270,12 @@ async fn people(store: &Store) {
     account(store, "me@example.org", None, false).await;
     account(store, "you@example.org", Some(1000), false).await;
     account(store, "gone@example.org", None, true).await;
+    if cram_md5 {
+        let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap().to_storage();
+        let account = store.account(&"example.org".parse().unwrap(), "me").unwrap().unwrap().id;
+        let (id, kind, label) = (Id::generate(), CredentialKind::Password, String::new());
+        store.add_credential(CredentialRecord { id, account, kind, label, verifier }).await.unwrap();
+    }
     let targets = ["me@example.org", "out@elsewhere.example"].map(address);
     store.add_alias(address("team@example.org"), targets.to_vec()).await.unwrap();
 }

@@ -129,7 +129,7 @@ impl Session {
 /// Who gets what: a copy here in the same transaction, or an entry of the queue.
 struct Plan<'a> {
     transaction: &'a Transaction,
-    facts: &'a HeaderFacts,
+    header: Header<'a>,
     due: i64,
     copied: HashSet<Id>,
     local: Vec<LocalCopy>,
@@ -144,8 +144,9 @@ impl<'a> Plan<'a> {
             Some(Hold::For(seconds)) => now + i64::from(seconds) * 1000,
             Some(Hold::Until(time)) => time.as_millisecond().max(now),
         };
+        let header = Header::parse(&facts.header);
         let (local, remote, delivered) = (Vec::new(), Vec::new(), Vec::new());
-        Self { transaction, facts, due, copied: HashSet::new(), local, remote, delivered }
+        Self { transaction, header, due, copied: HashSet::new(), local, remote, delivered }
     }
 
     fn add(&mut self, recipient: &Accepted) {
@@ -164,7 +165,7 @@ impl<'a> Plan<'a> {
     /// Whether nothing but copies in mailboxes here is to be made, now.
     fn is_simple(&self, recipient: &Accepted, targets: &[Target]) -> bool {
         let wants_success = recipient.parameters.notify.is_some_and(|notify| notify.success);
-        let looped = Header::parse(&self.facts.header).was_delivered_to(&recipient.address);
+        let looped = self.header.was_delivered_to(&recipient.address);
         let held = self.transaction.mail.parameters.hold.is_some();
         !wants_success && !looped && !held && targets.iter().all(is_mailbox)
     }

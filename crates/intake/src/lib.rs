@@ -23,6 +23,7 @@ mod login;
 mod permit;
 mod quota;
 mod receive;
+mod room;
 mod session;
 mod settings;
 mod shared;

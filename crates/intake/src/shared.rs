@@ -1,19 +1,17 @@
 //! What all sessions share.
 
+use crate::room::Room;
 use crate::{Listener, Settings, Signers, driver};
 use address::{Address, Domain};
 use directory::Directory;
 use net::tls::TlsServer;
-use net::{Connection, Pressure, Shutdown};
+use net::{Connection, Shutdown};
 use policy::{AuthGuard, HarvestGuard, RateLimiter};
 use smtp::reply::Reply;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use store::{Id, Store};
-
-/// A share of the disk that intake leaves to deliveries and deletions (DESIGN.md, Trouble).
-const DISK_RESERVE_PERCENT: u64 = 1;
 
 /// Whether the next host takes a recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +46,7 @@ pub struct Intake {
     pub recipient_rate: Option<RateLimiter<Id>>,
     pub shutdown: Shutdown,
     settings: RwLock<Arc<Settings>>,
-    memory_pressure: Pressure,
-    disk_pressure: Pressure,
+    room: Room,
 }
 
 impl std::fmt::Debug for Intake {
@@ -81,8 +78,7 @@ impl Intake {
             recipient_rate: None,
             shutdown,
             settings: RwLock::new(Arc::new(settings)),
-            memory_pressure: Pressure::new(),
-            disk_pressure: Pressure::new(),
+            room: Room::new(),
         }
     }
 
@@ -103,24 +99,7 @@ impl Intake {
 
     /// The words for everybody who brings mail now, when there is no room for it. It passes by itself.
     pub(crate) fn pressure(&self, size: u64) -> Option<(Reply, String)> {
-        if let Some(trouble) = self.store.trouble() {
-            let reply = Reply::new(451, (4, 3, 0), "mail cannot be stored now, try again later");
-            return Some((reply, format!("store: {trouble}")));
-        }
-        if self.memory_pressure.update(self.store.budget().percent_used(), 100) && size == 0 {
-            let reply = Reply::new(452, (4, 3, 1), "too much mail at once, try again later");
-            return Some((reply, "memory for bodies".into()));
-        }
-        let (free, total) = self.store.disk_space().unwrap_or((u64::MAX, u64::MAX));
-        let reserve = (total / 100 * DISK_RESERVE_PERCENT).max(2 * self.settings().limits.message_size);
-        // Used of what is not reserved, as the hysteresis counts it.
-        let full = self.disk_pressure.update(usize::from(free < reserve.saturating_add(size)), 1);
-        full.then(|| {
-            (
-                Reply::new(452, (4, 3, 1), "no room for mail now, try again later"),
-                format!("{free} octets free"),
-            )
-        })
+        self.room.refuse(&self.store, self.settings().limits.message_size, size)
     }
 
     pub(crate) fn hostname(&self) -> Domain {

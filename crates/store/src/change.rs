@@ -22,6 +22,8 @@ pub enum Change {
         account: Id,
         mailbox: Id,
     },
+    /// Which domains are ours, or what is done with their mail.
+    Domains,
 }
 
 /// Every message that became durable with recipients to serve, in order. There is one.

@@ -227,6 +227,8 @@ impl<P: Fn(Change)> Worker<P> {
                     drop(databases);
                     let Some(reopened) = self.recover(&error) else { return };
                     databases = reopened;
+                    // Whether the transaction became durable is not known: nothing remembered may be trusted.
+                    (self.publish)(Change::Domains);
                     freed = body::unreferenced(&databases.main).unwrap_or_default();
                 }
             }

@@ -2,9 +2,10 @@
 
 use crate::body::files::Files;
 use crate::body::{self, Body, Budget, Spool};
-use crate::change::{Announcer, Changes, QueueFeed};
+use crate::change::{Announcer, Change, Changes, QueueFeed};
 use crate::committer::Committer;
 use crate::database::{Kind, Readers};
+use crate::directory::KnownDomains;
 use crate::lock::Lock;
 use crate::{Id, StoreError, trail};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,7 @@ pub(crate) struct Inner {
     pub(crate) trail_readers: Readers,
     pub(crate) files: Files,
     budget: Arc<Budget>,
+    pub(crate) domains: Arc<KnownDomains>,
     announcer: Arc<Announcer>,
     folder: PathBuf,
     _lock: Lock,
@@ -61,8 +63,14 @@ impl Store {
         let lock = Lock::take(folder)?;
         let files = Files::open(folder)?;
         let announcer = Arc::new(Announcer::new());
-        let publisher = Arc::clone(&announcer);
-        let committer = Committer::start(folder, files.clone(), move |change| publisher.publish(change))?;
+        let domains = Arc::new(KnownDomains::default());
+        let (publisher, known) = (Arc::clone(&announcer), Arc::clone(&domains));
+        let committer = Committer::start(folder, files.clone(), move |change| {
+            if matches!(change, Change::Domains) {
+                known.forget();
+            }
+            publisher.publish(change);
+        })?;
         let inner = Inner {
             committer,
             trail: trail::Writer::start(folder)?,
@@ -71,6 +79,7 @@ impl Store {
             trail_readers: Readers::new(Kind::Trail, folder),
             files,
             budget: Budget::new(options.body_budget),
+            domains,
             announcer,
             folder: folder.to_owned(),
             _lock: lock,

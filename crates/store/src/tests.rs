@@ -293,6 +293,28 @@ async fn the_directory_refuses_what_contradicts_itself() {
 }
 
 #[tokio::test]
+async fn a_domain_that_was_looked_up_before_changes_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let name: address::Domain = "example.org".parse().unwrap();
+    assert_eq!(store.domain(&name).unwrap(), None);
+    let mut domain = DomainRecord {
+        name: name.clone(),
+        kind: DomainKind::Local,
+        catch_all: None,
+        language: None,
+        quota: None,
+    };
+    store.add_domain(domain.clone(), Vec::new()).await.unwrap();
+    assert_eq!(store.domain(&name).unwrap().as_ref(), Some(&domain));
+    domain.quota = Some(1);
+    store.update_domain(domain.clone()).await.unwrap();
+    assert_eq!(store.domain(&name).unwrap().as_ref(), Some(&domain));
+    store.remove_domain(name.clone()).await.unwrap();
+    assert_eq!(store.domain(&name).unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_queued_message_goes_to_a_mailbox_with_its_body_in_one_transaction() {
     for size in [10, crate::body::INLINE_LIMIT + 1] {
         let folder = tempfile::tempdir().unwrap();

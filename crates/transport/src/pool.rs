@@ -5,6 +5,7 @@ use crate::client::{Client, TlsUse};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What a connection is good for: equal keys mean the same host, called on the same terms.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,11 +30,13 @@ pub(crate) struct Pool {
     max: usize,
 }
 
+/// Of equal keys the last kept is taken first, so that the first of each list has waited longest.
 #[derive(Debug, Default)]
 struct Idle {
-    connections: HashMap<PoolKey, Vec<(u64, Connection)>>,
+    connections: HashMap<PoolKey, Vec<(Instant, Connection)>>,
     count: usize,
-    next: u64,
+    /// A task watches for those that nobody wants: one for all, as most are taken again within a moment.
+    watched: bool,
 }
 
 impl Pool {
@@ -44,7 +47,7 @@ impl Pool {
     /// A connection that still stands, the last one kept first.
     pub(crate) fn take(&self, key: &PoolKey) -> Option<Connection> {
         loop {
-            let (_, mut connection) = self.with(|idle| idle.remove(key, Vec::pop))?;
+            let mut connection = self.with(|idle| idle.take(key))?;
             if connection.client.is_quiet() {
                 return Some(connection);
             }
@@ -53,19 +56,30 @@ impl Pool {
 
     /// Keeps a connection for a while, or takes leave of it when there are too many.
     pub(crate) fn put(self: &Arc<Self>, key: PoolKey, connection: Connection) {
-        let kept = self.with(|idle| idle.add(key.clone(), connection, self.max));
-        match kept {
+        let until = Instant::now() + self.keep;
+        let unwatched = self.with(|idle| {
+            if idle.count >= self.max {
+                return Err(connection);
+            }
+            idle.count += 1;
+            idle.connections.entry(key).or_default().push((until, connection));
+            Ok(!std::mem::replace(&mut idle.watched, true))
+        });
+        match unwatched {
             Err(connection) => connection.client.dismiss(),
-            Ok(id) => {
-                let pool = Arc::clone(self);
-                tokio::spawn(async move {
-                    tokio::time::sleep(pool.keep).await;
-                    if let Some((_, connection)) =
-                        pool.with(|idle| idle.remove(&key, |list| take_id(list, id)))
-                    {
-                        connection.client.quit().await;
-                    }
-                });
+            Ok(true) => drop(tokio::spawn(Arc::clone(self).watch())),
+            Ok(false) => {}
+        }
+    }
+
+    /// Takes leave of connections that were kept long enough, until there are none.
+    async fn watch(self: Arc<Self>) {
+        loop {
+            let (over, next) = self.with(|idle| (idle.take_over(Instant::now()), idle.next_end()));
+            over.into_iter().for_each(|connection| connection.client.dismiss());
+            match next {
+                Some(end) => tokio::time::sleep_until(end).await,
+                None => return,
             }
         }
     }
@@ -87,33 +101,32 @@ impl Pool {
 }
 
 impl Idle {
-    fn add(&mut self, key: PoolKey, connection: Connection, max: usize) -> Result<u64, Connection> {
-        if self.count >= max {
-            return Err(connection);
-        }
-        let id = self.next;
-        self.next += 1;
-        self.count += 1;
-        self.connections.entry(key).or_default().push((id, connection));
-        Ok(id)
-    }
-
-    fn remove(
-        &mut self,
-        key: &PoolKey,
-        choose: impl FnOnce(&mut Vec<(u64, Connection)>) -> Option<(u64, Connection)>,
-    ) -> Option<(u64, Connection)> {
+    fn take(&mut self, key: &PoolKey) -> Option<Connection> {
         let list = self.connections.get_mut(key)?;
-        let chosen = choose(list)?;
+        let (_, connection) = list.pop()?;
         if list.is_empty() {
             self.connections.remove(key);
         }
         self.count -= 1;
-        Some(chosen)
+        Some(connection)
     }
-}
 
-fn take_id(list: &mut Vec<(u64, Connection)>, id: u64) -> Option<(u64, Connection)> {
-    let at = list.iter().position(|(other, _)| *other == id)?;
-    Some(list.remove(at))
+    /// Those whose time is over at `now`.
+    fn take_over(&mut self, now: Instant) -> Vec<Connection> {
+        let mut over = Vec::new();
+        self.connections.retain(|_, list| {
+            let ended = list.partition_point(|(until, _)| *until <= now);
+            over.extend(list.drain(..ended).map(|(_, connection)| connection));
+            !list.is_empty()
+        });
+        self.count -= over.len();
+        over
+    }
+
+    /// When the next one's time is over. With none left the watch ends.
+    fn next_end(&mut self) -> Option<Instant> {
+        let next = self.connections.values().filter_map(|list| list.first()).map(|(until, _)| *until).min();
+        self.watched = next.is_some();
+        next
+    }
 }

@@ -2,9 +2,12 @@
 //!
 //! What they mean (who an address belongs to, whether a password is right) is the `directory` crate's.
 
+mod known;
 mod sqlite;
 
-use crate::{Id, Store, StoreError};
+pub(crate) use known::KnownDomains;
+
+use crate::{Change, Id, Store, StoreError};
 use address::{Address, Domain, LocalPart, Secret};
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +103,7 @@ pub struct SigningKeyRecord {
 /// Reading. Each call sees what was durable when it began.
 impl Store {
     pub fn domain(&self, name: &Domain) -> Result<Option<DomainRecord>, StoreError> {
-        self.inner.main.with(|db| sqlite::domain(db, name))
+        self.inner.domains.get(name, || self.inner.main.with(|db| sqlite::domain(db, name)))
     }
 
     pub fn domains(&self) -> Result<Vec<DomainRecord>, StoreError> {
@@ -170,18 +173,36 @@ impl Store {
         domain: DomainRecord,
         relay_recipients: Vec<LocalPart>,
     ) -> Result<(), StoreError> {
-        self.inner.committer.write(move |w| sqlite::add_domain(w.db, &domain, &relay_recipients)).await
+        self.inner
+            .committer
+            .write(move |w| {
+                w.publish(Change::Domains);
+                sqlite::add_domain(w.db, &domain, &relay_recipients)
+            })
+            .await
     }
 
     /// Changes catch-all, language and quota.
     pub async fn update_domain(&self, domain: DomainRecord) -> Result<(), StoreError> {
-        self.inner.committer.write(move |w| sqlite::update_domain(w.db, &domain)).await
+        self.inner
+            .committer
+            .write(move |w| {
+                w.publish(Change::Domains);
+                sqlite::update_domain(w.db, &domain)
+            })
+            .await
     }
 
     /// # Errors
     /// [`StoreError::Refused`] while accounts or aliases are in it.
     pub async fn remove_domain(&self, name: Domain) -> Result<(), StoreError> {
-        self.inner.committer.write(move |w| sqlite::remove_domain(w.db, &name)).await
+        self.inner
+            .committer
+            .write(move |w| {
+                w.publish(Change::Domains);
+                sqlite::remove_domain(w.db, &name)
+            })
+            .await
     }
 
     /// Adds an account, its default folders and, if given, its password's verifier.

@@ -4,9 +4,10 @@ use super::{Entry, sqlite};
 use crate::database::{self, Kind};
 use crate::{Id, StoreError};
 use rusqlite::Connection;
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
 
 /// Events that may wait to be written. Past it the one who tells waits: slower is better than unexplained.
 const MAX_WAITING: usize = 50_000;
@@ -21,16 +22,35 @@ const PRUNED_AT_ONCE: usize = 500;
 /// How often there is a look for old events when nothing else happens.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
-#[expect(clippy::large_enum_variant, reason = "nearly every order is an entry; a box each would cost more")]
-enum Order {
-    Add(Entry),
+/// What is to be written, and who waits for it.
+#[derive(Default)]
+struct State {
+    entries: VecDeque<Entry>,
     /// Answered when everything told before is written.
-    Flush(mpsc::SyncSender<()>),
+    flushes: Vec<mpsc::SyncSender<()>>,
+    stopping: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// For the thread. It is woken by the first entry of a batch and sleeps through the rest: a wake-up each would
+    /// cost more than the writing.
+    work: Condvar,
+    /// For those who tell when too much waits.
+    room: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between any two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Dropping it writes what waits and ends the thread.
 pub(crate) struct Writer {
-    orders: Option<mpsc::SyncSender<Order>>,
+    shared: Arc<Shared>,
     thread: Option<std::thread::JoinHandle<()>>,
     newest: Option<Id>,
 }
@@ -40,12 +60,13 @@ impl Writer {
     pub(crate) fn start(folder: &Path) -> Result<Self, StoreError> {
         let db = open_or_replace(folder)?;
         let newest = sqlite::newest_id(&db)?;
-        let (orders, received) = mpsc::sync_channel(MAX_WAITING);
+        let shared = Arc::new(Shared::default());
+        let its_own = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("trail".into())
-            .spawn(move || run(&db, &received))
+            .spawn(move || run(&db, &its_own))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread), newest })
+        Ok(Self { shared, thread: Some(thread), newest })
     }
 
     /// The newest message that the trail knew of when it was opened.
@@ -54,23 +75,31 @@ impl Writer {
     }
 
     pub(crate) fn add(&self, entry: Entry) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Add(entry));
+        let mut state = self.shared.lock();
+        while state.entries.len() >= MAX_WAITING {
+            state = self.shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.entries.push_back(entry);
+        let wakes = state.entries.len() == 1 || state.entries.len() == MAX_BATCH;
+        drop(state);
+        if wakes {
+            self.shared.work.notify_one();
         }
     }
 
     /// Returns when what was told before can be read.
     pub(crate) fn flush(&self) {
         let (done, wait) = mpsc::sync_channel(1);
-        if self.orders.as_ref().is_some_and(|orders| orders.send(Order::Flush(done)).is_ok()) {
-            let _ = wait.recv();
-        }
+        self.shared.lock().flushes.push(done);
+        self.shared.work.notify_one();
+        let _ = wait.recv();
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.orders = None;
+        self.shared.lock().stopping = true;
+        self.shared.work.notify_one();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -101,22 +130,16 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-fn run(db: &Connection, orders: &mpsc::Receiver<Order>) {
+fn run(db: &Connection, shared: &Shared) {
+    let _ended = Ended(shared);
     let mut sequence = 0;
-    loop {
-        match orders.recv_timeout(PRUNE_INTERVAL) {
-            Ok(first) => {
-                let (entries, flushes) = gather(first, orders);
-                if let Err(error) = write(db, &entries, &mut sequence) {
-                    tracing::error!(%error, lost = entries.len(), "store: the trail could not be written");
-                    let _ = db.execute_batch("ROLLBACK");
-                }
-                for done in flushes {
-                    let _ = done.send(());
-                }
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+    while let Some((entries, flushes)) = gather(shared) {
+        if let Err(error) = write(db, &entries, &mut sequence) {
+            tracing::error!(%error, lost = entries.len(), "store: the trail could not be written");
+            let _ = db.execute_batch("ROLLBACK");
+        }
+        for done in flushes {
+            let _ = done.send(());
         }
         let old = Id::at(Id::generate().unix_ms() - KEPT.as_millis() as i64);
         if let Err(error) = sqlite::prune(db, old, PRUNED_AT_ONCE) {
@@ -125,21 +148,42 @@ fn run(db: &Connection, orders: &mpsc::Receiver<Order>) {
     }
 }
 
-/// Takes what comes within a moment, or at once up to a flush.
-fn gather(first: Order, orders: &mpsc::Receiver<Order>) -> (Vec<Entry>, Vec<mpsc::SyncSender<()>>) {
-    let (mut entries, mut flushes) = (Vec::new(), Vec::new());
-    let until = Instant::now() + GATHER;
-    let mut next = Some(first);
-    while let Some(order) = next {
-        match order {
-            Order::Add(entry) => entries.push(entry),
-            Order::Flush(done) => flushes.push(done),
-        }
-        let wait =
-            if flushes.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
-        next = if entries.len() < MAX_BATCH { orders.recv_timeout(wait).ok() } else { None };
+/// Should the thread fail, nobody is left waiting for it.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.stopping = true;
+        state.entries.clear();
+        state.flushes.clear();
+        self.0.room.notify_all();
     }
-    (entries, flushes)
+}
+
+type Batch = (Vec<Entry>, Vec<mpsc::SyncSender<()>>);
+
+/// What came within a moment of the first entry, or at once up to a flush; nothing when it is time to look for
+/// old events. `None` at the end.
+fn gather(shared: &Shared) -> Option<Batch> {
+    let quiet = |state: &mut State| state.entries.is_empty() && state.flushes.is_empty() && !state.stopping;
+    let waited = shared.work.wait_timeout_while(shared.lock(), PRUNE_INTERVAL, quiet);
+    let state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    let alone = |state: &mut State| {
+        (1..MAX_BATCH).contains(&state.entries.len()) && state.flushes.is_empty() && !state.stopping
+    };
+    let waited = shared.work.wait_timeout_while(state, GATHER, alone);
+    let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+    if state.stopping && state.entries.is_empty() && state.flushes.is_empty() {
+        return None;
+    }
+    let count = state.entries.len().min(MAX_BATCH);
+    let entries = state.entries.drain(..count).collect();
+    // Who asked for more than fits is answered with the last of it.
+    let flushes = if state.entries.is_empty() { std::mem::take(&mut state.flushes) } else { Vec::new() };
+    drop(state);
+    shared.room.notify_all();
+    Some((entries, flushes))
 }
 
 fn write(db: &Connection, entries: &[Entry], sequence: &mut i64) -> Result<(), StoreError> {

@@ -36,7 +36,17 @@ impl Content {
     }
 
     pub(super) fn source(&self) -> Source {
-        Source { piece: self.prefix.clone(), rest: self.body.reader() }
+        let piece = match self.body.in_memory() {
+            // One piece leaves in one packet, or in few; two would be written apart.
+            Some(body) if body.len() + self.prefix.len() <= PIECE => {
+                return Source {
+                    piece: [&self.prefix[..], body].concat().into(),
+                    rest: BodyReader::Memory(None),
+                };
+            }
+            _ => self.prefix.clone(),
+        };
+        Source { piece, rest: self.body.reader() }
     }
 }
 

@@ -162,7 +162,7 @@ impl Session {
     fn bdat_decided(&mut self, transaction: Transaction, bdat: Bdat, answer: Answer) {
         match answer {
             Answer::Yes(_) => self.begin_bdat(transaction, bdat),
-            Answer::No(reply) => self.skip(bdat.size, reply, Box::new(State::Ready(transaction.hello))),
+            Answer::No(reply) => self.skip(bdat.size, Some(reply), Box::new(State::Ready(transaction.hello))),
         }
     }
 

@@ -226,6 +226,11 @@ impl Session {
                 return self.ask(Question::Bdat { transaction, bdat }, Event::Data(Transfer::Bdat(bdat)));
             }
             State::BetweenChunks(message) => return self.begin_chunk(message, bdat),
+            // RFC 2033 §4.3: a reply for each recipient, so none at all.
+            State::Mailing(transaction) if self.owes_no_reply(bdat) => {
+                self.events.push_back(Event::Aborted(Abort::Reset));
+                return self.skip(bdat.size, None, Box::new(State::Ready(transaction.hello)));
+            }
             other => {
                 let reply = match &other {
                     _ if !self.config.extensions.chunking => {
@@ -239,7 +244,11 @@ impl Session {
             }
         };
         let then = Box::new(self.take_state());
-        self.skip(bdat.size, reply, then);
+        self.skip(bdat.size, Some(reply), then);
+    }
+
+    fn owes_no_reply(&self, bdat: Bdat) -> bool {
+        bdat.last && self.config.extensions.chunking && self.config.protocol == Protocol::Lmtp
     }
 
     fn starttls(&mut self) {

@@ -55,7 +55,7 @@ pub enum Transfer {
 /// Why a transaction is over. The reply is, or will be, the session's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abort {
-    /// RSET, HELO, EHLO or LHLO.
+    /// RSET, HELO, EHLO or LHLO, or LMTP's BDAT LAST for nobody, which has no reply (RFC 2033 §4.3).
     Reset,
     /// DATA amid BDAT, or a BDAT that cannot be read.
     Sequence,

@@ -36,7 +36,7 @@ impl Session {
         self.state = State::Chunk { message, left: bdat.size, last: bdat.last };
     }
 
-    pub(super) fn skip(&mut self, left: u64, reply: Reply, then: Box<State>) {
+    pub(super) fn skip(&mut self, left: u64, reply: Option<Reply>, then: Box<State>) {
         self.clock.begin_message(self.config.limits.rate);
         self.state = State::Skip { left, reply, then };
         if left > MAX_DISCARDED {
@@ -104,7 +104,7 @@ impl Session {
         }
     }
 
-    fn receive_unwanted(&mut self, left: u64, reply: Reply, then: Box<State>) {
+    fn receive_unwanted(&mut self, left: u64, reply: Option<Reply>, then: Box<State>) {
         let left = left - self.take_input(left).len() as u64;
         if left > 0 {
             self.state = State::Skip { left, reply, then };
@@ -112,7 +112,9 @@ impl Session {
         }
         self.clock.end_message();
         self.state = *then;
-        self.refuse_follower(&reply);
+        if let Some(reply) = reply {
+            self.refuse_follower(&reply);
+        }
     }
 
     fn take_input(&mut self, most: u64) -> BytesMut {

@@ -40,7 +40,7 @@ pub(super) enum State {
     /// A chunk that nobody wants is read before it is answered (RFC 3030 §2).
     Skip {
         left: u64,
-        reply: Reply,
+        reply: Option<Reply>,
         then: Box<Self>,
     },
     /// 220 is said, TLS not started: no octet is read.

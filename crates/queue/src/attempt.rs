@@ -22,6 +22,14 @@ const LOCATION_MS: u64 = 5 * 60 * 1000;
 struct Said {
     host: String,
     reply: String,
+    theirs: bool,
+}
+
+impl Said {
+    /// Found out on this machine.
+    fn here(reply: String) -> Self {
+        Self { host: String::new(), reply, theirs: false }
+    }
 }
 
 pub(crate) async fn attempt(shared: Arc<Shared>, job: Job) {
@@ -32,7 +40,7 @@ pub(crate) async fn attempt(shared: Arc<Shared>, job: Job) {
     };
     let condemned = shared.state().schedule.finished(&job, feedback, shared.clock.now());
     shared.wake.notify_one();
-    let said = said.unwrap_or_else(|| Said { host: String::new(), reply: "451 4.4.1 no answer".into() });
+    let said = said.unwrap_or_else(|| Said::here("451 4.4.1 no answer".into()));
     share_fate(&shared, condemned, &said, false).await;
 }
 
@@ -51,7 +59,7 @@ pub(crate) async fn locate(shared: Arc<Shared>, lane: Lane) {
             state.schedule.located(lane, place, until);
         }
         Err(Unreachable { permanent, reply }) => {
-            let said = Said { host: String::new(), reply };
+            let said = Said::here(reply);
             loop {
                 let lost = shared.state().schedule.lost(lane);
                 if lost.is_empty() {
@@ -223,6 +231,7 @@ fn unanswered(position: u32, destination: &Destination, reply: &str) -> Carried 
         host: destination.key.0.clone(),
         tls: None,
         reply: reply.to_owned(),
+        theirs: false,
         notes: Vec::new(),
     }
 }
@@ -230,7 +239,10 @@ fn unanswered(position: u32, destination: &Destination, reply: &str) -> Carried 
 fn feedback(carried: &[Carried]) -> (Feedback, Option<Said>) {
     let slow = carried.iter().find(|c| matches!(c.outcome, Outcome::Deferred { slow: true }));
     match slow {
-        Some(slow) => (Feedback::Slow, Some(Said { host: slow.host.clone(), reply: slow.reply.clone() })),
+        Some(Carried { host, reply, theirs, .. }) => {
+            let said = Said { host: host.clone(), reply: reply.clone(), theirs: *theirs };
+            (Feedback::Slow, Some(said))
+        }
         None if carried.iter().all(|c| c.outcome == Outcome::NotTried) => (Feedback::Neutral, None),
         None => (Feedback::Clean, None),
     }
@@ -247,8 +259,8 @@ fn pair(recipients: Vec<QueuedRecipient>, carried: Vec<Carried>) -> Vec<Settled>
             Outcome::Failed => Verdict::Failed,
             Outcome::NotTried => Verdict::NotTried,
         };
-        let Carried { host, tls, reply, notes, .. } = carried;
-        Some(Settled { recipient, verdict, host, tls, reply, notes })
+        let Carried { host, tls, reply, theirs, notes, .. } = carried;
+        Some(Settled { recipient, verdict, host, tls, reply, theirs, notes })
     });
     settled.collect()
 }
@@ -263,6 +275,7 @@ async fn share_fate(shared: &Shared, mut keys: Vec<Key>, said: &Said, permanent:
         let verdict = if permanent { Verdict::Failed } else { Verdict::Deferred };
         let settled = recipients.into_iter().map(|recipient| Settled {
             host: if said.host.is_empty() { recipient.address.host().to_string() } else { said.host.clone() },
+            theirs: said.theirs,
             ..Settled::here(recipient, verdict.clone(), &said.reply)
         });
         conclude(shared, &message, settled.collect(), Vec::new()).await;

@@ -48,6 +48,8 @@ pub(crate) struct Settled {
     pub(crate) host: String,
     pub(crate) tls: Option<String>,
     pub(crate) reply: String,
+    /// They are the words of `host`.
+    pub(crate) theirs: bool,
     pub(crate) notes: Vec<String>,
 }
 
@@ -60,6 +62,7 @@ impl Settled {
             host: String::new(),
             tls: None,
             reply: reply.to_owned(),
+            theirs: false,
             notes: Vec::new(),
         }
     }

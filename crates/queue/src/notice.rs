@@ -7,7 +7,7 @@ use crate::conclude::Settled;
 use crate::deadline::Deadlines;
 use crate::here;
 use crate::shared::Shared;
-use address::{Address, ReversePath};
+use address::{Address, Host, ReversePath};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use bytes::Bytes;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
@@ -46,11 +46,14 @@ pub(crate) struct News {
     report: Report,
     host: String,
     reply: String,
+    /// The words of `host`, not ours about it.
+    theirs: bool,
 }
 
 impl News {
     pub(crate) fn new(one: &Settled, report: Report) -> Self {
-        Self { recipient: one.recipient.clone(), report, host: one.host.clone(), reply: one.reply.clone() }
+        let (host, reply, theirs) = (one.host.clone(), one.reply.clone(), one.theirs);
+        Self { recipient: one.recipient.clone(), report, host, reply, theirs }
     }
 }
 
@@ -190,7 +193,9 @@ struct Details<'a> {
     news: &'a News,
     original_recipient: Option<String>,
     until: Option<Zoned>,
-    remote: Option<&'a str>,
+    remote: Option<String>,
+    /// What we say ourselves, with the host that it is about.
+    local: String,
     status: Option<Status>,
 }
 
@@ -205,7 +210,11 @@ impl<'a> Details<'a> {
             news,
             original_recipient: parameters.orcpt.map(|o| format!("{};{}", o.kind(), o.address())),
             until,
-            remote: remote(&news.host),
+            remote: remote(&news.host).filter(|_| news.theirs),
+            local: match remote(&news.host) {
+                Some(host) => format!("{host}: {}", news.reply),
+                None => news.reply.clone(),
+            },
             status: status(news.report, &news.reply),
         }
     }
@@ -221,25 +230,29 @@ impl<'a> Details<'a> {
         let diagnostic = match self.news.report {
             Report::Delivered | Report::Expanded => None,
             _ if self.remote.is_some() => Some(Diagnostic::Smtp(&self.news.reply)),
-            _ => Some(Diagnostic::Local(&self.news.reply)),
+            _ => Some(Diagnostic::Local(&self.local)),
         };
         RecipientReport {
             recipient: &self.news.recipient.address,
             original_recipient: self.original_recipient.as_deref(),
             action,
             status: self.status.unwrap_or_else(unknown),
-            remote: self.remote,
+            remote: self.remote.as_deref(),
             diagnostic,
             last_attempt: Some(now),
         }
     }
 }
 
-/// The name in `mx.example.org [192.0.2.1]:25`; an answer came only from somebody with an address and port.
-fn remote(host: &str) -> Option<&str> {
-    let answered = host.contains(':') || host.contains('[');
+/// The name in `mx.example.org [192.0.2.1]:25`, or a literal for an address without one (RFC 3461 §9.3); only who was called
+/// has an address and port. A socket is called by its path.
+fn remote(host: &str) -> Option<String> {
+    if let Ok(address) = host.parse::<std::net::SocketAddr>() {
+        return Some(Host::Literal(address.ip().into()).to_string());
+    }
+    let called = (host.contains(':') || host.contains('[')) && !host.contains('/');
     let end = host.find(['[', ' ', '(', ':']).unwrap_or(host.len());
-    Some(host.get(..end)?.trim()).filter(|name| answered && !name.is_empty())
+    Some(host.get(..end)?.trim()).filter(|name| called && !name.is_empty()).map(str::to_owned)
 }
 
 /// The status that goes with a reply: its own, else one of its class.
@@ -273,15 +286,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_is_named_only_when_it_answered() {
+    fn a_server_is_named_only_when_it_was_called() {
         for (host, expected) in [
             ("mx.example.org [192.0.2.1]:25", Some("mx.example.org")),
             ("mx.example.org[192.0.2.1]:25", Some("mx.example.org")),
             ("mx.example.org:25", Some("mx.example.org")),
             ("example.org", None),
             ("", None),
+            ("192.0.2.1:25", Some("[192.0.2.1]")),
+            ("[2001:db8::1]:25", Some("[IPv6:2001:db8::1]")),
+            ("unix:/run/lmtp", None),
         ] {
-            assert_eq!(remote(host), expected, "{host}");
+            assert_eq!(remote(host).as_deref(), expected, "{host}");
         }
     }
 

@@ -12,16 +12,23 @@ use smtp::client::{Capabilities, Ended, Fate, Stage, TooMany};
 pub(crate) struct Answer {
     pub(crate) outcome: Outcome,
     pub(crate) reply: String,
+    /// The other server's words, not ours.
+    pub(crate) theirs: bool,
     pub(crate) note: Option<String>,
 }
 
 impl Answer {
     pub(crate) fn deferred(reply: String, slow: bool) -> Self {
-        Self { outcome: Outcome::Deferred { slow }, reply, note: None }
+        Self { outcome: Outcome::Deferred { slow }, reply, theirs: false, note: None }
     }
 
     pub(crate) fn failed(reply: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, reply: reply.into(), note: None }
+        Self { outcome: Outcome::Failed, reply: reply.into(), theirs: false, note: None }
+    }
+
+    /// The same, when the other server said so itself.
+    fn said(self, theirs: bool) -> Self {
+        Self { theirs, ..self }
     }
 }
 
@@ -29,14 +36,17 @@ impl Answer {
 pub(crate) fn of(fate: &Fate, offered: &Capabilities) -> Option<Answer> {
     let delivered = Outcome::Delivered { dsn: offered.dsn, deliver_by: offered.deliver_by.is_some() };
     Some(match fate {
-        Fate::Accepted(reply) => Answer { outcome: delivered, reply: reply.to_string(), note: None },
-        Fate::Refused { reply, .. } if reply.is_permanent() => Answer::failed(reply.to_string()),
-        Fate::Refused { at, reply } => Answer::deferred(reply.to_string(), is_slow(*at, reply)),
+        Fate::Accepted(reply) => {
+            Answer { outcome: delivered, reply: reply.to_string(), theirs: true, note: None }
+        }
+        Fate::Refused { reply, .. } if reply.is_permanent() => Answer::failed(reply.to_string()).said(true),
+        Fate::Refused { at, reply } => Answer::deferred(reply.to_string(), is_slow(*at, reply)).said(true),
         Fate::NotTried(_) | Fate::Broken { .. } => return None,
         // RFC 5321 §6.1: rather twice than not at all.
         Fate::Unknown => Answer {
             outcome: Outcome::Deferred { slow: true },
             reply: "451 4.4.2 the connection was lost after the whole message was sent".to_owned(),
+            theirs: false,
             note: Some("the server may have the message: it may arrive twice".to_owned()),
         },
     })
@@ -51,7 +61,11 @@ fn is_slow(at: Stage, reply: &Reply) -> bool {
 /// 521 to a client it does not want, or when it is the wrong machine (RFC 5321 §3.1, RFC 7504 §3), so other hosts are tried, and
 /// the message waits for somebody to put it right.
 pub(crate) fn of_ended(ended: &Ended) -> Answer {
-    Answer::deferred(ended_reply(ended), true)
+    Answer::deferred(ended_reply(ended), true).said(has_reply(ended))
+}
+
+fn has_reply(ended: &Ended) -> bool {
+    matches!(ended, Ended::Refused { .. } | Ended::Shutdown(_))
 }
 
 /// All were put off, with nobody before them: there is nothing left to split.
@@ -61,12 +75,17 @@ pub(crate) fn of_put_off(why: &TooMany) -> Answer {
         TooMany::Recipients => "451 4.5.3 the server takes no recipient in a transaction".to_owned(),
         TooMany::Domains => "451 4.5.3 the server takes no further domain in a session".to_owned(),
     };
-    Answer::deferred(reply, true)
+    Answer::deferred(reply, true).said(matches!(why, TooMany::Refused(_)))
 }
 
 /// Also a refused password: mail waits for whoever runs this machine to correct it.
 pub(crate) fn of_open_error(error: &OpenError) -> Answer {
-    Answer::deferred(error.to_reply(), true)
+    let theirs = match error {
+        OpenError::TlsRefused(_) | OpenError::AuthRefused(_) => true,
+        OpenError::Ended(ended) => has_reply(ended),
+        _ => false,
+    };
+    Answer::deferred(error.to_reply(), true).said(theirs)
 }
 
 /// `given`: the host's name is from the configuration, where a mistake is corrected, and not from the DNS of a domain.

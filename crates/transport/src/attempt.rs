@@ -343,6 +343,7 @@ impl<'a> Attempt<'a> {
             host: host.to_owned(),
             tls,
             reply: answer.reply,
+            theirs: answer.theirs,
             notes,
         }
     }

@@ -146,6 +146,8 @@ pub struct Carried {
     pub tls: Option<String>,
     /// The other server's words in full, or ours when it said none, beginning with a code.
     pub reply: String,
+    /// They are the other server's.
+    pub theirs: bool,
     /// Anything the trail should tell besides (a signature broken by re-encoding, say).
     pub notes: Vec<String>,
 }

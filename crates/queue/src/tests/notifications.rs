@@ -246,3 +246,18 @@ async fn a_message_kept_back_is_tried_as_long_as_any_other() {
     assert_eq!((world.waiting(), inbox.len()), (0, 2));
     assert!(inbox.iter().all(|report| report.contains("Future-Release-Request: for;864000")));
 }
+
+/// RFC 3464 §2.3.5, §2.3.6: nobody is quoted who said nothing.
+#[tokio::test]
+async fn what_we_found_out_ourselves_is_not_put_into_a_servers_mouth() {
+    let world = World::new().await;
+    world.network.says(|_| (Outcome::Failed, "550 5.4.4 no such host"));
+    world.send("boss@example.org", "", &["a@far.example"]).await;
+    let report = world.inbox("boss").await.remove(0);
+    let report = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        report.contains("Diagnostic-Code: x-waypost; mx.far.example: 550 5.4.4 no such host"),
+        "{report}"
+    );
+    assert!(!report.contains("Remote-MTA") && report.contains("This server found:"), "{report}");
+}

@@ -57,6 +57,23 @@ async fn replies_decide() {
     outcome(&[("CONNECT", "what?")], SLOW, "451 4.5.0 ").await;
 }
 
+/// Notifications quote only who said something (RFC 3464 §2.3.5).
+#[tokio::test]
+async fn it_is_told_whose_words_an_answer_is() {
+    let script: &[(Script, bool)] = &[
+        (&[("RCPT", "550 5.1.1 nobody")], true),
+        (&[("CONNECT", "554 5.7.1 go away")], true),
+        (&[("EHLO", "250-mx\r\n250 SIZE 2")], false),
+        (&[("CONNECT", "close")], false),
+    ];
+    for (script, theirs) in script {
+        let server = Server::start(script).await;
+        let route = route(smtp(&server), terms(25));
+        let carried = send_one(&transport(Fixed::new()), &route, &Letter::default()).await;
+        assert_eq!(carried.theirs, *theirs, "{carried:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_connection_lost_after_the_end_of_data_may_have_delivered() {
     let server = Server::start(&[(".", "close")]).await;

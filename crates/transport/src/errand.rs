@@ -60,11 +60,19 @@ pub enum TlsLevel {
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub user: String,
-    pub password: Secret<String>,
+    pub proof: Proof,
+}
+
+/// What shows that we are the user.
+#[derive(Debug, Clone)]
+pub enum Proof {
+    Password(Secret<String>),
+    /// For OAUTHBEARER (RFC 7628) and XOAUTH2.
+    Token(Secret<String>),
 }
 
 impl PartialEq for Credentials {
-    /// Of one configuration: the same user means the same password.
+    /// Of one configuration: the same user means the same proof.
     fn eq(&self, other: &Self) -> bool {
         self.user == other.user
     }

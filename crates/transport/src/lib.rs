@@ -37,7 +37,7 @@ mod verify;
 pub use client::Client;
 pub use errand::{
     Boxed, Carried, Carrier, Credentials, Destination, DestinationKey, Errand, ErrandRecipient, NamedHost,
-    NextHop, Outcome, Outgoing, Place, Route, Terms, TlsLevel, Unreachable,
+    NextHop, Outcome, Outgoing, Place, Proof, Route, Terms, TlsLevel, Unreachable,
 };
 pub use settings::Settings;
 pub use transport::{Signer, Transport};

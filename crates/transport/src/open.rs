@@ -2,8 +2,9 @@
 
 use crate::client::{Call, Client, OpenError, TlsUse};
 use crate::places::Called;
-use crate::{NextHop, Place, Route, Settings};
+use crate::{NextHop, Place, Proof, Route, Settings};
 use address::Host;
+use net::Endpoint;
 use net::tls::TlsClient;
 use sasl::client::Credentials;
 use smtp::client::{Config, Protocol, Stage};
@@ -62,10 +63,14 @@ fn call(settings: &Settings, route: &Route, called: &Called, level: TlsUse) -> C
     if matches!(route.next, NextHop::Lmtp { .. } | NextHop::LmtpSocket(_)) {
         session.protocol = Protocol::Lmtp;
     }
-    let credentials = terms
-        .credentials
-        .as_ref()
-        .map(|credentials| Credentials::password(&credentials.user, credentials.password.clone()));
+    let credentials = terms.credentials.as_ref().map(|credentials| match &credentials.proof {
+        Proof::Password(password) => Credentials::password(&credentials.user, password.clone()),
+        Proof::Token(token) => Credentials::Bearer {
+            user: credentials.user.clone(),
+            token: token.clone(),
+            server: called_name(&name, &called.endpoint),
+        },
+    });
     Call {
         source: called.source,
         tls: level,
@@ -74,6 +79,14 @@ fn call(settings: &Settings, route: &Route, called: &Called, level: TlsUse) -> C
         session,
         connect_timeout: settings.connect_timeout,
         ..Call::new(called.endpoint.clone(), name, helo(settings, &terms.helo))
+    }
+}
+
+/// The host name and port that were called (RFC 7628 §3.1); an address is no name.
+fn called_name(host: &Host, endpoint: &Endpoint) -> Option<(String, u16)> {
+    match (host, endpoint) {
+        (Host::Domain(name), Endpoint::Tcp(address)) => Some((name.to_string(), address.port())),
+        _ => None,
     }
 }
 

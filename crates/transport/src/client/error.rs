@@ -22,6 +22,9 @@ pub enum OpenError {
     AuthNotOffered,
     #[error("the server refused the credentials: {0}")]
     AuthRefused(Reply),
+    /// Of a token, with what the server said of it beside its reply (RFC 7628 §3.2.2).
+    #[error("the server refused the token: {reply}: {why}")]
+    TokenRefused { reply: Reply, why: String },
     /// No common mechanism, or the server's part of the exchange was wrong.
     #[error(transparent)]
     Auth(#[from] sasl::Error),
@@ -51,6 +54,7 @@ impl OpenError {
     pub fn to_reply(&self) -> String {
         match self {
             Self::TlsRefused(reply) | Self::AuthRefused(reply) => reply.to_string(),
+            Self::TokenRefused { reply, why } => format!("{reply}: {why}"),
             Self::Ended(ended) => ended_reply(ended),
             Self::Connect(error) => format!("451 4.4.1 {error}"),
             Self::Handshake(error) => format!("451 4.7.5 {error}"),

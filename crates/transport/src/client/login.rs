@@ -3,6 +3,7 @@
 use super::{Client, OpenError, now};
 use sasl::client::{Credentials, Exchange, choose};
 use sasl::{Bindings, Channel, Mechanism, Nonce};
+use smtp::Reply;
 use smtp::client::Event;
 
 impl Client {
@@ -45,7 +46,7 @@ impl Client {
                 },
                 Event::Ready { .. } => return Ok(exchange.finish(None)?),
                 Event::Refused { reply, .. } => {
-                    return Err(given_up.map_or(OpenError::AuthRefused(reply), OpenError::Auth));
+                    return Err(given_up.map_or_else(|| refused(reply, exchange), OpenError::Auth));
                 }
                 Event::Ended(why) => return Err(why.into()),
                 _ => {}
@@ -62,6 +63,20 @@ impl Client {
             None if self.is_local() => Channel::Local,
             None => Channel::Clear,
         }
+    }
+}
+
+/// The reply, and why, where the mechanism has told it: a server that refuses a token says so in a challenge (RFC 7628
+/// §3.2.2), to which the response is empty of meaning.
+fn refused(reply: Reply, exchange: Exchange) -> OpenError {
+    match exchange.finish(None) {
+        Err(sasl::Error::Refused(why)) => {
+            // A peer's words, for logs and notifications: one line.
+            let why =
+                why.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty());
+            OpenError::TokenRefused { reply, why: why.collect::<Vec<_>>().join(" ") }
+        }
+        _ => OpenError::AuthRefused(reply),
     }
 }
 

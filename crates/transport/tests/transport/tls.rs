@@ -5,7 +5,7 @@ use crate::{DELIVERED, Letter, SLOW, check, no_trust, route, send_one, settings,
 use dns::Fixed;
 use net::tls::{TlsClient, TlsServer};
 use std::sync::Arc;
-use transport::{Carried, Credentials, NextHop, Outcome, Terms, TlsLevel, Transport};
+use transport::{Carried, Credentials, NextHop, Outcome, Proof, Terms, TlsLevel, Transport};
 
 const OFFERED: Script = &[
     ("EHLO", "250-mx\r\n250 STARTTLS"),
@@ -91,9 +91,17 @@ async fn verified_takes_the_right_name_from_a_trusted_issuer_only() {
 }
 
 fn with_credentials() -> Terms {
-    let credentials =
-        Credentials { user: "tim".to_owned(), password: address::Secret::new("tanstaaf".to_owned()) };
+    let credentials = Credentials { user: "tim".to_owned(), proof: Proof::Password(secret("tanstaaf")) };
     Terms { credentials: Some(credentials), ..terms(25) }
+}
+
+fn with_token() -> Terms {
+    let credentials = Credentials { user: "tim".to_owned(), proof: Proof::Token(secret("vF9dft4qmT")) };
+    Terms { credentials: Some(credentials), ..terms(25) }
+}
+
+fn secret(text: &str) -> address::Secret<String> {
+    address::Secret::new(text.to_owned())
 }
 
 #[tokio::test]
@@ -120,6 +128,60 @@ async fn refused_credentials_wait_for_correction() {
     ];
     let scene = Scene::new(script, "mx.example", true).await;
     check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "535 5.7.8 wrong password");
+    assert_eq!(scene.server.count("MAIL"), 0);
+}
+
+/// `user=tim^Aauth=Bearer vF9dft4qmT^A^A`.
+const XOAUTH2: &str = "AUTH XOAUTH2 dXNlcj10aW0BYXV0aD1CZWFyZXIgdkY5ZGZ0NHFtVAEB";
+
+#[tokio::test]
+async fn a_token_goes_by_xoauth2_where_that_is_what_there_is() {
+    let script: Script = &[
+        ("EHLO", "250-mx\r\n250 STARTTLS"),
+        ("EHLO", "250-mx\r\n250 AUTH PLAIN XOAUTH2"),
+        ("AUTH", "235 2.7.0 in"),
+    ];
+    let scene = Scene::new(script, "mx.example", true).await;
+    check(&scene.send(with_token(), &Letter::default()).await, DELIVERED, "250 ");
+    assert_eq!(scene.server.count(XOAUTH2), 1);
+}
+
+/// RFC 7628 §3.1: the host and port that were called belong to the message. They are those of the scripted server.
+#[tokio::test]
+async fn a_token_goes_by_oauthbearer_before_xoauth2() {
+    let script: Script = &[
+        ("EHLO", "250-mx\r\n250 STARTTLS"),
+        ("EHLO", "250-mx\r\n250 AUTH PLAIN OAUTHBEARER XOAUTH2"),
+        ("AUTH", "235 2.7.0 in"),
+    ];
+    let scene = Scene::new(script, "mx.example", true).await;
+    check(&scene.send(with_token(), &Letter::default()).await, DELIVERED, "250 ");
+    let port = scene.server.address.port();
+    let message = format!("n,a=tim,\x01host=mx.example\x01port={port}\x01auth=Bearer vF9dft4qmT\x01\x01");
+    let message = data_encoding::BASE64.encode(message.as_bytes());
+    assert_eq!(scene.server.count(&format!("AUTH OAUTHBEARER {message}")), 1);
+}
+
+/// RFC 7628 §3.2.3: the server says what is wrong in a challenge; the answer lets it end the exchange, and means nothing.
+#[tokio::test]
+async fn a_refused_token_is_told_with_what_the_server_said_of_it() {
+    // {"status":"invalid_token","scope":"mail"}
+    const ERROR: &str = "334 eyJzdGF0dXMiOiJpbnZhbGlkX3Rva2VuIiwic2NvcGUiOiJtYWlsIn0=";
+    const TOLD: &str = "535 5.7.8 no: {\"status\":\"invalid_token\",\"scope\":\"mail\"}";
+    let bearer: Script = &[
+        ("EHLO", "250-mx\r\n250 STARTTLS"),
+        ("EHLO", "250-mx\r\n250 AUTH OAUTHBEARER"),
+        ("AUTH", ERROR),
+        ("AQ==", "535 5.7.8 no"),
+    ];
+    let scene = Scene::new(bearer, "mx.example", true).await;
+    check(&scene.send(with_token(), &Letter::default()).await, SLOW, TOLD);
+    assert_eq!((scene.server.count("AQ=="), scene.server.count("MAIL")), (1, 0));
+    let xoauth2: Script =
+        &[("EHLO", "250-mx\r\n250 STARTTLS"), ("EHLO", "250-mx\r\n250 AUTH XOAUTH2"), ("AUTH", ERROR)];
+    let scene = Scene::new(xoauth2, "mx.example", true).await;
+    // Its empty line is what this server has no words for.
+    check(&scene.send(with_token(), &Letter::default()).await, SLOW, "502 5.5.1 what: {");
     assert_eq!(scene.server.count("MAIL"), 0);
 }
 

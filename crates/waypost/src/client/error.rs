@@ -28,6 +28,8 @@ pub enum Error {
     Sasl(#[from] sasl::Error),
     #[error("the server refused {at}: {reply}")]
     Refused { at: Stage, reply: Reply },
+    #[error("the server refused the token: {reply}: {why}")]
+    TokenRefused { reply: Reply, why: String },
     #[error(transparent)]
     Send(#[from] SendError),
     #[error("{0}")]
@@ -61,6 +63,7 @@ impl Error {
                 Self::NoAuth { hint: if settings.tls == Tls::None { " without TLS" } else { "" } }
             }
             OpenError::AuthRefused(reply) => Self::Refused { at: Stage::Auth, reply },
+            OpenError::TokenRefused { reply, why } => Self::TokenRefused { reply, why },
             OpenError::Auth(error) => Self::Sasl(error),
             OpenError::NoRandomness => Self::NoRandomness,
             OpenError::Misuse(misuse) => Self::Misuse(misuse),
@@ -73,7 +76,9 @@ impl Error {
             Self::Dns(error) => error.is_temporary(),
             Self::Net(error) => !matches!(error, NetError::TlsSetup(_)),
             Self::Unreachable { .. } | Self::NoRandomness => true,
-            Self::Refused { reply, .. } | Self::Ended(Ended::Refused { reply, .. }) => !reply.is_permanent(),
+            Self::Refused { reply, .. }
+            | Self::TokenRefused { reply, .. }
+            | Self::Ended(Ended::Refused { reply, .. }) => !reply.is_permanent(),
             Self::Ended(Ended::Malformed(_) | Ended::PlaintextAfterStartTls | Ended::OutOfTurn(_)) => false,
             Self::Ended(_) | Self::Send(SendError::NotSent(NotSent::UsedUp)) => true,
             Self::Certificate { .. }

@@ -16,7 +16,7 @@ pub struct Login {
     pub secret: Secret<String>,
     /// The best that both sides know, unless it is said.
     pub mechanism: Option<Mechanism>,
-    /// The host and port that was called (RFC 7628 §3.1).
+    /// The host name and port that was called (RFC 7628 §3.1); an address is no name.
     pub server: Option<(String, u16)>,
 }
 
@@ -31,10 +31,13 @@ impl Login {
         let secret = match mechanism {
             // The certificate is the credential.
             Some(Mechanism::External) => Secret::new(String::new()),
+            Some(Mechanism::XOAuth2 | Mechanism::OAuthBearer) => {
+                output::password(&format!("token of {user}"), words.password_stdin)?
+            }
             _ => output::password(&format!("password of {user}"), words.password_stdin)?,
         };
         let server = match place {
-            Place::Tcp(peer) => Some((peer.host.to_string(), peer.port)),
+            Place::Tcp(peer) => peer.host.domain().map(|name| (name.to_string(), peer.port)),
             Place::Unix(_) => None,
         };
         Ok(Self { user: user.to_owned(), secret, mechanism, server })

@@ -19,6 +19,7 @@ const EXAMPLES: &str = "\
 Examples:
   waypost send --to you@example.org --subject Hello --body 'It works.'
   waypost send --from me@example.org --to you@example.org --attach report.pdf --server mail.example.org --auth me@example.org
+  waypost send --to you@example.org --server mail.example.org --auth me@example.org --mechanism oauthbearer --password-stdin
   waypost send --raw message.eml --from '<>' --to you@example.org --server 127.0.0.1:1025 --trace
   waypost send --to probe@example.org --server mx.example.org:25 --trace --quit-after rcpt";
 
@@ -60,7 +61,8 @@ pub struct Args {
     pub auth: Option<String>,
     #[command(flatten)]
     pub password: PasswordStdin,
-    /// The mechanism to log in with [default: the best that both sides know]
+    /// The mechanism to log in with [default: the best that both sides know]. With oauthbearer and xoauth2 the password
+    /// asked for is a token
     #[arg(long, value_name = "NAME", requires = "auth", ignore_case = true)]
     pub mechanism: Option<Mechanism>,
     /// How to use TLS

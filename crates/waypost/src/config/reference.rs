@@ -66,7 +66,13 @@ const DELIVERY: &[Key] = &[
         r#""us""#,
         "The name to log in with at the smart host. With it goes `password-file`, and TLS must then be `verified`, whatever `tls` says.",
     ),
-    key("password-file", FILE, r#""""#, r#""relay.password""#, "Its first line is the password."),
+    key(
+        "password-file",
+        FILE,
+        r#""""#,
+        r#""relay.password""#,
+        "Its first line is the password, or `Bearer` and a token for OAUTHBEARER or XOAUTH2. Who renews the token writes the file anew and reloads (SIGHUP).",
+    ),
     key("port", COUNT, "25", "2525", "The port at which MX hosts are called."),
     key(
         "tls",

@@ -3,7 +3,7 @@
 use super::listeners::Bound;
 use crate::config::{self, BareNewline, Config, Family, Match, Target, TlsLevel};
 use crate::exit::Failure;
-use address::{Address, LocalPart};
+use address::{Address, LocalPart, Secret};
 use dns::{Resolver, Settings as DnsSettings};
 use intake::Intake;
 use net::{LimitSettings, Limits};
@@ -12,7 +12,7 @@ use queue::{Backoff, DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, Hop, Matches, Rule, R
 use smtp::server::{MinimumRate, Timeouts};
 use std::sync::Arc;
 use std::time::Duration;
-use transport::{NextHop, Terms};
+use transport::{NextHop, Proof, Terms};
 
 /// In which a slow sender must have sent its minimum; short hiccups are forgiven.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
@@ -160,11 +160,19 @@ fn complete_terms(delivery: &config::Delivery, config: &Config) -> Result<Arc<Te
     let credentials = match &delivery.credentials {
         None => None,
         Some(credentials) => {
-            let password = credentials.read_password().map_err(|e| Failure::no(e.to_string()))?;
-            Some(transport::Credentials { user: credentials.username.clone(), password })
+            let line = credentials.read_password().map_err(|e| Failure::no(e.to_string()))?;
+            Some(transport::Credentials { user: credentials.username.clone(), proof: proof(line) })
         }
     };
     Ok(Arc::new(terms_of(delivery, config, credentials)))
+}
+
+/// A token stands in the file as in the field of HTTP (RFC 6750 §2.1).
+fn proof(line: Secret<String>) -> Proof {
+    match line.reveal().strip_prefix("Bearer ") {
+        Some(token) => Proof::Token(Secret::new(token.trim().to_owned())),
+        None => Proof::Password(line),
+    }
 }
 
 fn action(delivery: &config::Delivery, config: &Config) -> Result<RuleAction, Failure> {

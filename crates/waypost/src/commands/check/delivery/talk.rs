@@ -127,7 +127,8 @@ impl Talk<'_> {
     fn not_opened(&self, settings: &Settings, error: OpenError) -> Stopped {
         let step = match &error {
             error if error.is_tls() => "tls",
-            OpenError::AuthNotOffered | OpenError::AuthRefused(_) | OpenError::Auth(_) => "auth",
+            OpenError::AuthNotOffered | OpenError::AuthRefused(_) => "auth",
+            OpenError::TokenRefused { .. } | OpenError::Auth(_) => "auth",
             OpenError::Ended(Ended::Lost(Stage::Auth) | Ended::Timeout(Stage::Auth)) => "auth",
             _ => "greeting",
         };

@@ -1,5 +1,6 @@
 //! The queue: what is waiting to leave, why, and what an administrator does about it.
 
+mod alike;
 mod change;
 mod summary;
 

@@ -27,19 +27,17 @@ mod run;
 mod schedule;
 mod settings;
 mod shared;
-mod summary;
 mod window;
 
 pub use backoff::Backoff;
 pub use clock::Clock;
-pub use command::{Action, Done, Filter, Item, MAX_LISTED, Page};
+pub use command::{Action, Done};
 pub use run::{Queue, QueueHandle};
 pub use schedule::{Entry, Job, Key, Lane, Limits, Next, Place, Schedule, Step};
 pub use settings::{
     DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, DomainPattern, Hop, Matches, Rule, RuleAction, SenderPattern,
     Settings, next_hop,
 };
-pub use summary::{DestinationSummary, ReplySummary, Summary};
 pub use window::{Feedback, WindowLimits};
 
 #[cfg(test)]

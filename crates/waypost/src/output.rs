@@ -5,13 +5,12 @@
 use crate::exit::Failure;
 use address::Secret;
 use comfy_table::{ContentArrangement, Table, presets};
+use directory::MIN_ADVISED_PASSWORD;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{BufRead, IsTerminal, Read, Write};
 
 /// The longest password that is read, in octets; PAM and argon2 take fewer than this gladly.
 pub const MAX_PASSWORD: usize = 4096;
-/// Shorter ones are warned about, not refused.
-pub const SHORT_PASSWORD: usize = 10;
 
 /// Prints one JSON document and a newline: an array for lists, an object otherwise.
 pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
@@ -98,8 +97,8 @@ pub fn new_password(prompt: &str, stdin: bool) -> Result<Secret<String>, Failure
     if chosen.reveal().is_empty() {
         return Err(Failure::usage("the password is empty"));
     }
-    if chosen.reveal().chars().count() < SHORT_PASSWORD {
-        warn(&format!("the password is short: at least {SHORT_PASSWORD} characters are better"));
+    if chosen.reveal().chars().count() < MIN_ADVISED_PASSWORD {
+        warn(&format!("the password is short: at least {MIN_ADVISED_PASSWORD} characters are better"));
     }
     Ok(chosen)
 }

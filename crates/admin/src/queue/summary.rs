@@ -1,16 +1,16 @@
 //! The queue in a few lines: how much is waiting for whom, and why.
 
+use super::alike::{normalised, provider, split};
 use super::{PAGE, State, state};
 use crate::operation::blocking;
 use crate::{Actor, AdminError, Operation, Operations};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use store::Id;
+use store::queue::QueuedRecipient;
 
 /// Lines of a summary; the rest of a queue of very many destinations is in its last one.
 const MAX_LINES: usize = 1_000;
-/// Longest reason in octets: the first line of what the other server said.
-const MAX_REASON: usize = 200;
 
 /// How much is waiting for whom, the most first.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -19,7 +19,8 @@ pub struct Summarize {}
 /// What waits for one destination for one reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SummaryLine {
-    /// A domain; `(others)` in the last line of a very long summary.
+    /// Whose server put it off: a provider (`Gmail`) or the domain of the server; the recipients' domain where none has
+    /// answered; `(others)` in the last lines of a very long summary.
     pub destination: String,
     pub state: State,
     /// The words of the last attempt, without what differs from message to message; none before the first attempt.
@@ -46,13 +47,7 @@ impl Operation for Summarize {
                 let Some(last) = page.last() else { return Ok(groups.into_lines()) };
                 after = Some((last.message, last.recipient.position));
                 for row in &page {
-                    let reason = row.recipient.last.as_deref().map(alike);
-                    groups.add(
-                        row.message,
-                        row.recipient.address.host().to_string(),
-                        state(&row.recipient),
-                        reason,
-                    );
+                    groups.add(row.message, &row.recipient);
                 }
             }
         })
@@ -62,67 +57,38 @@ impl Operation for Summarize {
 
 #[derive(Default)]
 struct Groups {
-    lines: BTreeMap<Key, (SummaryLine, HashSet<Id>)>,
+    /// With the last message that was counted: rows come message by message.
+    lines: BTreeMap<Key, (SummaryLine, Id)>,
 }
 
 /// Destination, state, reason.
 type Key = (String, u8, Option<String>);
 
 impl Groups {
-    fn add(&mut self, message: Id, destination: String, state: State, reason: Option<String>) {
-        let full = self.lines.len() >= MAX_LINES;
-        let mut key = (destination, state as u8, reason);
-        if full && !self.lines.contains_key(&key) {
+    fn add(&mut self, message: Id, row: &QueuedRecipient) {
+        let (host, reply) = row.last.as_deref().map(split).unwrap_or_default();
+        let destination = if host.is_empty() { row.address.host().to_string() } else { provider(host) };
+        let state = state(row);
+        let mut key = (destination, state as u8, row.last.is_some().then(|| normalised(reply)));
+        if self.lines.len() >= MAX_LINES && !self.lines.contains_key(&key) {
             key = ("(others)".to_owned(), state as u8, None);
         }
-        let (line, messages) = self.lines.entry(key.clone()).or_insert_with(|| {
+        let (line, last) = self.lines.entry(key.clone()).or_insert_with(|| {
             let (destination, _, reason) = key;
             let oldest = message.unix_ms();
-            (SummaryLine { destination, state, reason, messages: 0, recipients: 0, oldest }, HashSet::new())
+            (SummaryLine { destination, state, reason, messages: 0, recipients: 0, oldest }, Id::at(0))
         });
-        messages.insert(message);
+        if *last != message {
+            *last = message;
+            line.messages += 1;
+        }
         line.recipients += 1;
         line.oldest = line.oldest.min(message.unix_ms());
     }
 
     fn into_lines(self) -> Vec<SummaryLine> {
-        let lines = self.lines.into_values();
-        let mut lines: Vec<SummaryLine> =
-            lines.map(|(line, messages)| SummaryLine { messages: messages.len() as u64, ..line }).collect();
+        let mut lines: Vec<SummaryLine> = self.lines.into_values().map(|(line, _)| line).collect();
         lines.sort_by_key(|line| std::cmp::Reverse(line.recipients));
         lines
-    }
-}
-
-/// The reason without what differs from message to message, so that equal troubles stand together: words in which
-/// digits and letters mix (queue ids, addresses of sessions), except codes such as `421` and `4.7.28`.
-fn alike(reason: &str) -> String {
-    let first = reason.lines().next().unwrap_or_default();
-    let words = first.split_whitespace().map(|word| if is_unique(word) { "…" } else { word });
-    let mut text = words.collect::<Vec<_>>().join(" ");
-    text.truncate(text.floor_char_boundary(MAX_REASON));
-    text
-}
-
-/// Eight octets or more with several digits among letters, or an address: nobody's vocabulary.
-fn is_unique(word: &str) -> bool {
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    word.contains('@') || (word.len() >= 8 && digits >= 3 && letters >= 2 && !word.contains("://"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_that_differ_in_ids_only_are_alike() {
-        let check = |reason: &str, expected: &str| assert_eq!(alike(reason), expected);
-        check("421 4.7.28 slow down - gsmtp", "421 4.7.28 slow down - gsmtp");
-        check("421 4.7.28 slow down d2e1a72fcca58-7b x", "421 4.7.28 slow down … x");
-        check("450 4.2.1 <me@example.org> is busy\nmore", "450 4.2.1 … is busy");
-        check("connection to 192.0.2.1:25 timed out", "connection to 192.0.2.1:25 timed out");
-        check("", "");
-        assert_eq!(alike(&"é".repeat(300)).len(), MAX_REASON);
     }
 }

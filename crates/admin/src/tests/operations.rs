@@ -375,6 +375,14 @@ async fn the_summary_has_a_line_for_each_destination_and_reason() {
         let change = |position| RecipientChange { message: id, position, fate: fate.clone() };
         operations.store().record(vec![change(0), change(1)], Vec::new()).await.unwrap();
     }
+    // Two domains, one provider: one trouble.
+    for (domain, host) in [("one.example", "mx1"), ("two.example", "mx2")] {
+        let id = enqueue(&operations, &[&format!("a@{domain}")]).await;
+        let last = format!("{host}.google.com [192.0.2.1]:25: 421 4.7.28 unusual rate x1-2345y.7");
+        let fate = store::queue::Fate::Deferred { due: 9, delay_told: false, last };
+        let change = RecipientChange { message: id, position: 0, fate };
+        operations.store().record(vec![change], Vec::new()).await.unwrap();
+    }
     let lines = root(&operations, queue::Summarize {}).await.unwrap();
     let lines: Vec<String> = lines
         .iter()
@@ -382,7 +390,11 @@ async fn the_summary_has_a_line_for_each_destination_and_reason() {
         .collect();
     assert_eq!(
         lines,
-        ["far.example Deferred 2 4 Some(\"421 4.7.28 slow down …\")", "near.example Active 2 2 None",]
+        [
+            "far.example Deferred 2 4 Some(\"421 4.7.28 slow down …\")",
+            "Gmail Deferred 2 2 Some(\"421 4.7.28 unusual rate …\")",
+            "near.example Active 2 2 None",
+        ]
     );
 }
 

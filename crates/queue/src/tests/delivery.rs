@@ -1,7 +1,7 @@
 //! Where messages go, and when again.
 
 use super::world::{DAY, HOUR, MINUTE, World, later, never, taken, terms};
-use crate::{DomainPattern, Filter, Hop, Matches, Place, Rule, RuleAction, SenderPattern};
+use crate::{Action, DomainPattern, Hop, Matches, Place, Rule, RuleAction, SenderPattern};
 use std::sync::Arc;
 use transport::{NextHop, Outcome};
 
@@ -133,7 +133,7 @@ async fn the_first_rule_that_matches_wins() {
     assert_eq!(world.store.queue_count().unwrap().held, 1);
     assert!(world.events(id).contains(&"note a@gone.example: discarded by a route".to_owned()));
     // What is released goes its way, and is not held again.
-    let done = world.queue.release(Filter::default(), "root").await.unwrap();
+    let done = world.queue.change_recipients(Action::Release, id, &[0], "root").await.unwrap();
     assert_eq!((done.changed, done.busy), (1, 0));
     world.quiet().await;
     assert_eq!(world.carried()[1..], ["smart.example: <me@example.org> → a@kept.example"]);

@@ -36,6 +36,7 @@ mod error;
 pub mod mail;
 mod operation;
 pub mod queue;
+pub mod recipient;
 mod secret;
 pub mod system;
 pub mod trail;

@@ -1,6 +1,8 @@
 //! How every operation is done: asked for, allowed, carried out, told to the log.
 
-use crate::{Access, Actor, AdminError, Queue, Server, account, alias, domain, mail, queue, system, trail};
+use crate::{
+    Access, Actor, AdminError, Queue, Server, account, alias, domain, mail, queue, recipient, system, trail,
+};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -140,6 +142,7 @@ requests! {
     AliasList(alias::List),
     AliasShow(alias::Show),
     AliasRemove(alias::Remove),
+    RecipientResolve(recipient::Resolve),
     QueueSummary(queue::Summarize),
     QueueList(queue::List),
     QueueShow(queue::Show),

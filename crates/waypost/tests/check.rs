@@ -202,6 +202,56 @@ fn routes_are_followed() {
     assert!(here.out.contains("does not leave this machine"), "{}", here.out);
 }
 
+#[test]
+fn an_lmtp_server_on_a_socket_is_asked() {
+    let mut behaviour = Behaviour::new(Protocol::Lmtp);
+    behaviour.rcpt = |rcpt| {
+        let no = rcpt.to.to_string().starts_with("<no");
+        no.then(|| Reply::new(550, (5, 1, 1), "unknown"))
+    };
+    let program = Program::new();
+    let socket = program.path("lmtp.sock").display().to_string();
+    let _server = Server::start_at(&format!("unix:{socket}"), behaviour);
+    program.write(
+        "waypost.toml",
+        format!("hostname = 'h'\n[[route]]\ndomain = 'lists.test'\nto = 'lmtp://{socket}'\n"),
+    );
+    let taken = program.run(&["check", "delivery", "a@lists.test"]).done();
+    assert!(taken.out.contains("answers at") && taken.out.contains("250 2.1.5"), "{}", taken.out);
+    let refused = program.run(&["check", "delivery", "no@lists.test"]);
+    assert!(refused.code == Some(1) && refused.out.contains("550 5.1.1 unknown"), "{refused:?}");
+}
+
+#[test]
+fn only_addresses_of_the_configured_family_are_called() {
+    let server = Server::start(Behaviour::new(Protocol::Smtp));
+    let (program, dns) = (Program::new(), name_server());
+    let port = server.address().port();
+    program.write("waypost.toml", format!("hostname = 'h'\n[delivery]\nport = {port}\nfamily = 'ipv6'\n"));
+    // There is an IPv4 address only.
+    let ran = program.run(&["check", "delivery", "ann@good.test", "--dns", &dns]);
+    assert!(ran.code == Some(1) && !ran.out.contains("127.0.0.1"), "{ran:?}");
+}
+
+#[test]
+fn addresses_of_ours_are_followed_to_those_who_get_the_mail() {
+    let server = Server::start(Behaviour::new(Protocol::Smtp));
+    let program = Program::new();
+    let route = format!("[[route]]\ndomain = 'far.test'\nto = 'smtp://{}'\n", server.place);
+    program.write("waypost.toml", format!("hostname = 'h.test'\ndata = 'data'\n{route}"));
+    program.run(&["domain", "add", "here.test"]).done();
+    program.run_with(&["account", "add", "ann@here.test", "--password-stdin"], "a long enough one\n").done();
+    program.run(&["alias", "add", "info@here.test", "ann@here.test", "x@far.test"]).done();
+    let ran = program.run(&["check", "delivery", "info@here.test"]).done();
+    for part in
+        ["the mailbox of ann@here.test", "an alias leads on to x@far.test", "x@far.test is taken: 250"]
+    {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    let unknown = program.run(&["check", "delivery", "no@here.test"]);
+    assert!(unknown.code == Some(1) && unknown.out.contains("has no such address"), "{unknown:?}");
+}
+
 /// A name server that knows three names: `good.test` with its MX `mx.test`, and `null.test`, which takes no mail.
 fn name_server() -> String {
     const MX: u16 = 15;

@@ -452,3 +452,23 @@ async fn a_server_tells_how_it_is_and_obeys() {
     root(&operations, system::Stop {}).await.unwrap();
     assert!(*stopped.lock().unwrap());
 }
+
+#[tokio::test]
+async fn an_address_is_followed_to_those_who_get_its_mail() {
+    use crate::recipient::{Resolve, Resolved, Target};
+    let folder = tempfile::tempdir().unwrap();
+    let operations = installed(folder.path()).await;
+    let targets = vec![address("me@example.org"), address("friend@far.example")];
+    root(&operations, alias::Add { alias: address("info@example.org"), targets }).await.unwrap();
+    let me = Target::Account(address("me@example.org"));
+    for (from, expected) in [
+        ("me+list@example.org", Resolved::Here(vec![me.clone()])),
+        ("info@example.org", Resolved::Here(vec![Target::Address(address("friend@far.example")), me])),
+        ("nobody@example.org", Resolved::Unknown),
+        ("you@far.example", Resolved::Elsewhere),
+        ("you@[192.0.2.1]", Resolved::Elsewhere),
+    ] {
+        let resolved = root(&operations, Resolve { address: address(from) }).await.unwrap();
+        assert_eq!(resolved, expected, "{from}");
+    }
+}

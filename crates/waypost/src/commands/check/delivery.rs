@@ -6,11 +6,17 @@ mod talk;
 use crate::client::{Here, Place};
 use crate::config::{Config, Delivery, Family, Match, Peer, Target};
 use crate::exit::{Exit, Failure};
+use crate::privileges;
 use address::{Address, Domain, Host, ReversePath};
+use admin::recipient::{Resolve, Resolved, Target as Copy};
 use dns::{DnsError, Lookup as _, MxLookup, Resolver};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use steps::{Report, Stopped};
 use talk::Talk;
+
+/// There is an installation where there is this.
+const DATABASE: &str = "waypost.db";
 
 pub(super) struct Question<'a> {
     pub(super) address: &'a Address,
@@ -21,9 +27,14 @@ pub(super) struct Question<'a> {
 
 pub(super) fn run(question: &Question<'_>, json: bool) -> Result<Exit, Failure> {
     let mut report = Report::new(question.address);
+    let data = question.config.filter(|config| config.data.join(DATABASE).exists());
+    if let Some(config) = data {
+        // Before the runtime: the change must be that of all threads.
+        privileges::become_user(config.user.as_deref())?;
+    }
+    let way = Way { question, here: Here::new(question.config) };
     let outcome = crate::client::block_on(async {
-        let way = Way { question, here: Here::new(question.config) };
-        Ok(way.follow(&mut report).await)
+        Ok(way.follow(data.map(|config| &*config.data), &mut report).await)
     })?;
     report.finish(outcome, json)
 }
@@ -41,20 +52,69 @@ struct Candidate {
 }
 
 impl Way<'_> {
-    async fn follow(&self, report: &mut Report) -> Result<(), Stopped> {
+    async fn follow(&self, data: Option<&Path>, report: &mut Report) -> Result<(), Stopped> {
         let address = self.question.address;
         let utf8 =
             if address.needs_smtputf8() { " (every server on the way must know SMTPUTF8)" } else { "" };
         report.good("syntax", format!("{address} is a well-formed address{utf8}"));
-        let delivery = self.route();
+        let resolved = match data {
+            Some(data) => ask_directory(data, address, report).await,
+            None => Resolved::Elsewhere,
+        };
+        match resolved {
+            Resolved::Elsewhere => self.carry(self.route().unwrap_or_else(|| self.otherwise()), report).await,
+            Resolved::Unknown => {
+                let text = format!("the domain of {address} is ours, and has no such address");
+                Err(Stopped::no(
+                    "directory",
+                    text,
+                    "`waypost account list` and `alias list` show those there are",
+                ))
+            }
+            Resolved::Disabled => {
+                let text = format!("{address} is disabled");
+                Err(Stopped::no("directory", text, "`waypost account show` says more"))
+            }
+            Resolved::Relay { to } => {
+                report.good("directory", format!("{address} is of a relay domain, whose mail goes to {to}"));
+                self.carry(self.route().unwrap_or_else(|| self.relay(&to)), report).await
+            }
+            Resolved::Here(targets) => self.follow_targets(&targets, report).await,
+        }
+    }
+
+    /// All who get a copy: the first that does not is the answer.
+    async fn follow_targets(&self, targets: &[Copy], report: &mut Report) -> Result<(), Stopped> {
+        for target in targets {
+            let (address, otherwise) = match target {
+                Copy::Account(address) => {
+                    report.good("directory", format!("it goes to the mailbox of {address}"));
+                    (address, None)
+                }
+                Copy::Address(address) => {
+                    report.good("directory", format!("an alias leads on to {address}"));
+                    (address, Some(self.otherwise()))
+                }
+            };
+            let question = Question { address, dns: self.question.dns.clone(), ..*self.question };
+            let way = Way { question: &question, here: self.here.clone() };
+            if let Some(delivery) = way.route().or(otherwise) {
+                way.carry(delivery, report).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Off to another host, as far as RCPT.
+    async fn carry(&self, delivery: Delivery, report: &mut Report) -> Result<(), Stopped> {
         let candidates = match &delivery.to {
             Target::Mx => self.by_mx(&delivery, report).await?,
             Target::Smtp { peer, .. } | Target::Lmtp(peer) => {
-                report.good("route", format!("the configuration sends it to {}", delivery.to));
+                report.good("route", format!("it is sent to {}", delivery.to));
                 vec![self.candidate(&delivery, peer.clone(), report).await?]
             }
             Target::LmtpSocket(socket) => {
-                report.good("route", format!("the configuration sends it to {}", delivery.to));
+                report.good("route", format!("it is sent to {}", delivery.to));
                 vec![Candidate { place: Place::Unix(socket.clone()), addresses: Vec::new() }]
             }
             Target::Mailbox | Target::Hold | Target::Discard => {
@@ -67,16 +127,25 @@ impl Way<'_> {
     }
 
     /// The first route that matches, as the queue takes it.
-    fn route(&self) -> Delivery {
-        let Some(config) = self.question.config else { return Delivery::default() };
+    fn route(&self) -> Option<Delivery> {
         let matches = |matches: &Match| match matches {
             Match::Domain(pattern) => {
                 self.question.address.domain().is_some_and(|domain| pattern.matches(domain))
             }
             Match::Sender(pattern) => pattern.matches(self.question.from),
         };
-        let route = config.routes.iter().find(|route| matches(&route.matches));
-        route.map_or_else(|| config.delivery.clone(), |route| route.delivery.clone())
+        let route = self.question.config?.routes.iter().find(|route| matches(&route.matches));
+        route.map(|route| route.delivery.clone())
+    }
+
+    /// What holds where no route does.
+    fn otherwise(&self) -> Delivery {
+        self.question.config.map(|config| config.delivery.clone()).unwrap_or_default()
+    }
+
+    /// To the next host of a relay domain. The password is for the smart host only.
+    fn relay(&self, to: &str) -> Delivery {
+        Delivery { to: to.parse().unwrap_or(Target::Mx), credentials: None, ..self.otherwise() }
     }
 
     async fn by_mx(&self, delivery: &Delivery, report: &mut Report) -> Result<Vec<Candidate>, Stopped> {
@@ -158,4 +227,16 @@ impl Way<'_> {
         };
         Ok(Candidate { place: Place::Tcp(peer), addresses })
     }
+}
+
+/// Asked of the running server, or of the data. Who may not ask sees the way that others' mail takes.
+async fn ask_directory(data: &Path, address: &Address, report: &mut Report) -> Resolved {
+    let asked = async {
+        let client = admin::Client::open(data).await?;
+        client.call(Resolve { address: address.clone() }).await
+    };
+    asked.await.unwrap_or_else(|error| {
+        report.doubt("directory", format!("whether {address} is ours cannot be found out: {error}"));
+        Resolved::Elsewhere
+    })
 }

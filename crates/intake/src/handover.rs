@@ -10,7 +10,7 @@ use bytes::Bytes;
 use directory::Target;
 use jiff::Zoned;
 use message::{Client, Header, Protocol, Tls};
-use smtp::parameter::Hold;
+use smtp::parameter::{Hold, Priority};
 use smtp::reply::Reply;
 use smtp::server::{BodyFacts, Decision};
 use std::collections::HashSet;
@@ -29,7 +29,8 @@ impl Session {
             Ok(id) => {
                 let (size, from) = (facts.octets, &transaction.mail.from);
                 let recipients = transaction.recipients.len();
-                tracing::info!(session = %self.id, queue = %id, size, recipients, from = %from, "accepted");
+                let priority = transaction.mail.parameters.priority.map(Priority::value);
+                tracing::info!(session = %self.id, queue = %id, size, recipients, from = %from, priority, "accepted");
                 Decision::AcceptWith(Reply::new(250, (2, 0, 0), format!("ok, queued as {id}")))
             }
             Err((reply, reason)) => {
@@ -113,7 +114,10 @@ impl Session {
         let tls = self.client.tls.as_ref().map(|(version, cipher)| Tls { version, cipher });
         let (by, id) = (self.intake.hostname(), id.to_string());
         let with = (self.listener.role != Role::Local).then(|| self.protocol(transaction));
-        message::Received { by: &by, client, with, id: &id, only_recipient, tls, now }.field().to_string()
+        let priority = transaction.mail.parameters.priority.map(Priority::value);
+        let field =
+            message::Received { by: &by, client, with, id: &id, only_recipient, tls, priority, now }.field();
+        field.to_string()
     }
 
     fn protocol(&self, transaction: &Transaction) -> Protocol {

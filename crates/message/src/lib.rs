@@ -29,6 +29,7 @@
 //!     id: "0A1B",
 //!     only_recipient: None,
 //!     tls: None,
+//!     priority: None,
 //!     now: &now,
 //! };
 //! let mut edit = Edit::new(raw);

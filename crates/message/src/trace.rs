@@ -27,6 +27,8 @@ pub struct Received<'a> {
     /// The recipient, when there is only one: with more, `for` would show who else got the message.
     pub only_recipient: Option<&'a Address>,
     pub tls: Option<Tls<'a>>,
+    /// MT-PRIORITY of MAIL (RFC 6710 §4.1).
+    pub priority: Option<i8>,
     pub now: &'a Zoned,
 }
 
@@ -122,6 +124,9 @@ impl Received<'_> {
         if let Some(tls) = self.tls {
             out.clause(&["tls", &cipher(tls.cipher), &comment(tls.version, MAX_WORD)]);
         }
+        if let Some(priority) = self.priority {
+            out.clause(&["PRIORITY", &priority.to_string()]);
+        }
         out.glue(";");
         out.clause(&[&rfc5322_date(self.now)]);
         out.finish()
@@ -201,8 +206,16 @@ mod tests {
     fn check(client: Client<'_>, with: Option<Protocol>, only: Option<&str>, tls: bool, expected: &str) {
         let (by, only) = ("mx.example.net".parse().unwrap(), only.map(|a| a.parse::<Address>().unwrap()));
         let tls = tls.then_some(Tls { version: "TLSv1.3", cipher: "TLS13_AES_256_GCM_SHA384" });
-        let received =
-            Received { by: &by, client, with, id: "0A1B", only_recipient: only.as_ref(), tls, now: &now() };
+        let received = Received {
+            by: &by,
+            client,
+            with,
+            id: "0A1B",
+            only_recipient: only.as_ref(),
+            tls,
+            priority: None,
+            now: &now(),
+        };
         assert_eq!(received.field().as_str(), expected.replace('\n', "\r\n"));
     }
 
@@ -271,9 +284,11 @@ mod tests {
                 id: "1",
                 only_recipient: Some(&address),
                 tls: None,
+                priority: Some(-3),
                 now: &now(),
             };
             let text = received.field().to_string();
+            assert!(text.contains("PRIORITY -3;"), "{text}");
             assert_eq!(text.contains("用户"), smtputf8, "{text}");
             assert!(text.contains(keyword), "{text}");
         }
@@ -308,7 +323,7 @@ mod tests {
             let by = "mx.example.net".parse().unwrap();
             let client = Client::Shown { helo: &helo, name: None, ip: "192.0.2.1".parse().unwrap() };
             let tls = Some(Tls { version: &helo, cipher: &cipher });
-            let received = Received { by: &by, client, with: Some(ESMTPS), id: &id, only_recipient: None, tls, now: &now() };
+            let received = Received { by: &by, client, with: Some(ESMTPS), id: &id, only_recipient: None, tls, priority: None, now: &now() };
             let text = received.field().to_string();
             prop_assert!(text.is_ascii());
             prop_assert!(text.split("\r\n").all(|line| line.len() <= 998 && !line.contains(['\r', '\n', '\0'])));

@@ -22,6 +22,10 @@
 
 mod support;
 
+use address::Secret;
+use data_encoding::BASE64;
+use sasl::client::{Credentials, Exchange};
+use sasl::{Bindings, Channel, Nonce};
 use std::path::PathBuf;
 use support::client::Client;
 use support::world::{Setup, World};
@@ -102,6 +106,49 @@ fn every_file_is_played() {
     let mut all = ALL.to_vec();
     all.sort_unstable();
     assert_eq!(names, all);
+}
+
+/// RFC 5802, RFC 7677, RFC 2195: mechanisms whose messages no file can hold, because both sides' randomness is in them.
+#[tokio::test]
+async fn exchanges_that_are_computed_log_in() {
+    let mut setup = Setup::new();
+    setup.set("cram-md5");
+    let world = World::new(setup).await;
+    for name in ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", "CRAM-MD5"] {
+        for (password, expected) in [("wrong", "535 5.7.8 *"), ("secret", "235 2.7.0 *")] {
+            let mut client = world.call("submissions").await;
+            client.reply().await;
+            client.send(b"EHLO laptop.example\r\n").await;
+            client.reply().await;
+            let answer = log_in(&mut client, name, password).await;
+            assert!(matches(expected, &answer), "{name}: {answer}");
+        }
+    }
+}
+
+/// The server's last word.
+async fn log_in(client: &mut Client, name: &str, password: &str) -> String {
+    let stream = client.take();
+    let found = stream.tls().unwrap().bindings.clone();
+    client.put(stream);
+    // A client that could bind and does not would be taken for the victim of an attack (RFC 5802 §6).
+    let bindings = match name.ends_with("-PLUS") {
+        true => Bindings { exporter: found.exporter, server_end_point: found.server_end_point },
+        false => Bindings::default(),
+    };
+    let credentials = Credentials::password("me@example.org", Secret::new(password.to_owned()));
+    let (mechanism, channel) = (name.parse().unwrap(), Channel::Tls(bindings));
+    let mut exchange = Exchange::new(mechanism, credentials, &channel, Nonce::new([7; 18])).unwrap();
+    let initial = exchange.initial();
+    client.send(format!("AUTH {name}\r\n").as_bytes()).await;
+    let mut response = initial;
+    loop {
+        let line = client.line().await;
+        let Some(challenge) = line.strip_prefix("334 ") else { return line };
+        let challenge = BASE64.decode(challenge.as_bytes()).unwrap();
+        let next = response.take().unwrap_or_else(|| exchange.respond(&challenge).unwrap());
+        client.send(format!("{}\r\n", BASE64.encode(next.reveal())).as_bytes()).await;
+    }
 }
 
 fn folder() -> PathBuf {

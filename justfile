@@ -31,6 +31,10 @@ fuzz TARGET *WORDS:
     mkdir -p fuzz/target/corpus/{{TARGET}}
     RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz {{TARGET}} fuzz/target/corpus/{{TARGET}} fuzz/corpus/{{TARGET}} {{WORDS}}
 
+# Kill `serve` again and again, and hold it to every 250: just crash --rounds 1000
+crash *WORDS:
+    cargo xtask crash {{WORDS}}
+
 # All of it, as before a landing
 ci:
     .ci/run

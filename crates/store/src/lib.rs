@@ -35,7 +35,7 @@ pub use body::{Body, BodyReader, Budget, Spool};
 pub use change::{Change, Changes, QueueFeed};
 pub use error::StoreError;
 pub use id::{Id, IdError};
-pub use open::{Options, Store};
+pub use open::{Options, Store, make_folder};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Opening a data folder, and the handle to it.
 
-use crate::body::files::Files;
+use crate::body::files::{Files, sync_folder};
 use crate::body::{self, Body, Budget, Spool};
 use crate::change::{Announcer, Change, Changes, QueueFeed};
 use crate::committer::Committer;
@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Locked`] while another process has it; [`StoreError::Damaged`], [`StoreError::Newer`].
     pub fn open(folder: &Path, options: &Options) -> Result<Self, StoreError> {
-        make_private(folder)?;
+        make_folder(folder)?;
         let lock = Lock::take(folder)?;
         let files = Files::open(folder)?;
         let announcer = Arc::new(Announcer::new());
@@ -169,12 +169,26 @@ impl Store {
     }
 }
 
-/// Mail is private: the folder belongs to one user.
-fn make_private(folder: &Path) -> Result<(), StoreError> {
+/// Makes the data folder if it is missing, private to its user, and safe on disk: a folder's name is so only once the one
+/// it is in was synced. [`Store::open`] does this too; a program that gives up rights before it opens the store
+/// calls it while it has them.
+pub fn make_folder(folder: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|e| StoreError::file(folder, e))
+    let missing: Vec<&Path> = folder.ancestors().take_while(|path| !path.exists()).collect();
+    let make = || -> std::io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        missing.iter().try_for_each(|path| sync_parent(path))
+    };
+    make().map_err(|e| StoreError::file(folder, e))?;
+    // Whoever made it before may have been killed just then. Who may not look into the parent could not have made it.
+    let _ = sync_parent(folder);
+    Ok(())
+}
+
+fn sync_parent(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    }
 }

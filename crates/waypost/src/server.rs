@@ -76,12 +76,9 @@ pub(crate) fn run(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Fa
 
 /// As root for the user that the process will become.
 fn make_data_folder(config: &Config) -> Result<(), Failure> {
-    if config.data.exists() {
-        return Ok(());
-    }
-    let failed = |e: std::io::Error| Failure::no(format!("{}: {e}", config.data.display()));
-    std::fs::create_dir_all(&config.data).map_err(failed)?;
-    privileges::give_to(&config.data, config.user.as_deref())
+    let there = config.data.exists();
+    store::make_folder(&config.data).map_err(|error| Failure::no(error.to_string()))?;
+    if there { Ok(()) } else { privileges::give_to(&config.data, config.user.as_deref()) }
 }
 
 async fn serve(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Failure> {

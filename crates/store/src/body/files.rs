@@ -94,6 +94,7 @@ impl Drop for Draft {
     }
 }
 
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+/// Makes the names in it safe on disk.
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }

@@ -31,7 +31,8 @@ const MAX_REMOVED: usize = 500;
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
 /// Past this the committer itself finishes the checkpoint, so that a restart stays quick (DESIGN.md, Store).
 const WAL_LIMIT: u64 = 64 << 20;
-/// How often a failed disk is tried again.
+/// How soon a failed disk is tried again, doubling up to how often.
+const PROBE_FIRST: Duration = Duration::from_millis(100);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What a job writes with. Inserting a body starts the transaction of `bodies.db`, which commits first.
@@ -47,6 +48,21 @@ pub(crate) struct Writer<'a> {
 struct After {
     changes: Vec<Change>,
     freed: Vec<Id>,
+    /// Bodies that jobs brought. When their transaction fails it is not known whether something names them.
+    brought: Vec<Id>,
+}
+
+impl After {
+    fn lengths(&self) -> [usize; 3] {
+        [self.changes.len(), self.freed.len(), self.brought.len()]
+    }
+
+    /// Forgets what came after, and returns the bodies that came with it.
+    fn undo(&mut self, [changes, freed, brought]: [usize; 3]) -> Vec<Id> {
+        self.changes.truncate(changes);
+        self.freed.truncate(freed);
+        self.brought[brought..].to_vec()
+    }
 }
 
 impl Writer<'_> {
@@ -68,13 +84,18 @@ impl Writer<'_> {
         self.after.borrow_mut().freed.push(body);
     }
 
-    fn commit(self) -> Result<After, StoreError> {
+    /// A job is about to name the body.
+    pub(crate) fn bring(&self, body: Id) {
+        self.after.borrow_mut().brought.push(body);
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
         // Bodies first: a message must never name a body that is not there. The other way round is only waste.
         if self.bodies_begun.get() {
             self.bodies.prepare_cached("COMMIT")?.execute([])?;
         }
         self.db.prepare_cached("COMMIT")?.execute([])?;
-        Ok(self.after.into_inner())
+        Ok(())
     }
 }
 
@@ -210,28 +231,48 @@ struct Worker<P> {
     publish: P,
 }
 
+/// Bodies that are to go.
+struct Cleanup {
+    /// A durable transaction says that nothing names them, in the table `unreferenced`.
+    freed: Vec<Id>,
+    /// Brought by a transaction that failed. Only after the disk recovered is it known whether something names them, and
+    /// only when a later transaction is durable can the failed one not come back any more, from a log that a power cut
+    /// left as it was: then, and not before, they are freed like all others.
+    doubtful: Vec<Id>,
+}
+
+impl Cleanup {
+    fn is_empty(&self) -> bool {
+        self.freed.is_empty() && self.doubtful.is_empty()
+    }
+
+    fn run(&self, writer: &Writer<'_>, files: &Files) -> Result<(), StoreError> {
+        self.doubtful.iter().try_for_each(|id| body::drop_reference(writer, *id))?;
+        body::remove(writer, files, &self.freed[..self.freed.len().min(MAX_REMOVED)])
+    }
+
+    fn done(&mut self, newly_freed: Vec<Id>) {
+        self.doubtful.clear();
+        self.freed.drain(..self.freed.len().min(MAX_REMOVED));
+        self.freed.extend(newly_freed);
+    }
+}
+
 impl<P: Fn(Change)> Worker<P> {
     /// `freed`: bodies that a process before this one did not come to remove.
-    fn run(&self, mut databases: Databases, mut freed: Vec<Id>) {
+    fn run(&self, mut databases: Databases, freed: Vec<Id>) {
         let _abort = AbortOnPanic;
-        while let Some(batch) = self.next_batch(!freed.is_empty()) {
-            let rest = freed.split_off(freed.len().min(MAX_REMOVED));
-            let removed = std::mem::replace(&mut freed, rest);
-            match self
-                .commit(&databases, batch, &removed)
-                .and_then(|new| self.bound_wal(&databases).map(|()| new))
-            {
-                Ok(newly_freed) => freed.extend(newly_freed),
-                Err(error) => {
-                    tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
-                    drop(databases);
-                    let Some(reopened) = self.recover(&error) else { return };
-                    databases = reopened;
-                    // Whether the transaction became durable is not known: nothing remembered may be trusted.
-                    (self.publish)(Change::Domains);
-                    freed = body::unreferenced(&databases.main).unwrap_or_default();
-                }
-            }
+        let mut cleanup = Cleanup { freed, doubtful: Vec::new() };
+        while let Some(batch) = self.next_batch(!cleanup.is_empty()) {
+            let committed = self.commit(&databases, batch, &mut cleanup);
+            let Err(error) = committed.and_then(|()| self.bound_wal(&databases)) else { continue };
+            tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
+            drop(databases);
+            let Some(reopened) = self.recover(&error) else { return };
+            databases = reopened;
+            // Whether the transaction became durable is not known: nothing remembered may be trusted.
+            (self.publish)(Change::Domains);
+            cleanup.freed = body::unreferenced(&databases.main).unwrap_or_default();
         }
     }
 
@@ -260,14 +301,13 @@ impl<P: Fn(Change)> Worker<P> {
         }
     }
 
-    /// One transaction for all jobs of the batch; each job's own error undoes that job alone. Returns the
-    /// bodies it freed.
+    /// One transaction for all jobs of the batch; each job's own error undoes that job alone.
     fn commit(
         &self,
         databases: &Databases,
         mut batch: Vec<Box<dyn Job>>,
-        removed: &[Id],
-    ) -> Result<Vec<Id>, StoreError> {
+        cleanup: &mut Cleanup,
+    ) -> Result<(), StoreError> {
         let writer = Writer {
             db: &databases.main,
             bodies: &databases.bodies,
@@ -275,17 +315,20 @@ impl<P: Fn(Change)> Worker<P> {
             after: RefCell::default(),
         };
         let result = run_batch(&writer, &mut batch)
-            .and_then(|outcomes| body::remove(&writer, &self.files, removed).map(|()| outcomes))
-            .and_then(|outcomes| writer.commit().map(|after| (outcomes, after)));
+            .and_then(|outcomes| cleanup.run(&writer, &self.files).map(|()| outcomes))
+            .and_then(|outcomes| writer.commit().map(|()| outcomes));
+        let after = writer.after.into_inner();
         match result {
-            Ok((outcomes, after)) => {
+            Ok(outcomes) => {
                 after.changes.into_iter().for_each(&self.publish);
                 batch.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
-                Ok(after.freed)
+                cleanup.done(after.freed);
+                Ok(())
             }
             Err(error) => {
                 let told = StoreError::Unavailable(error.to_string());
                 batch.into_iter().for_each(|job| job.answer(Err(told.clone())));
+                cleanup.doubtful.extend(after.brought);
                 Err(error)
             }
         }
@@ -306,12 +349,14 @@ impl<P: Fn(Change)> Worker<P> {
         state.down = Some(error.to_string());
         let reason = StoreError::Unavailable(error.to_string());
         state.jobs.drain(..).for_each(|job| job.answer(Err(reason.clone())));
+        let mut pause = PROBE_FIRST;
         loop {
             if state.stopping {
                 return None;
             }
-            let waited = self.shared.wake.wait_timeout(state, PROBE_INTERVAL);
+            let waited = self.shared.wake.wait_timeout(state, pause);
             drop(waited.unwrap_or_else(PoisonError::into_inner).0);
+            pause = PROBE_INTERVAL.min(pause * 2);
             let attempt = self.probe();
             state = self.shared.lock();
             match attempt {
@@ -353,7 +398,7 @@ fn run_batch(
     let mut outcomes = Vec::with_capacity(batch.len());
     db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for job in batch {
-        let (changes, freed) = (writer.after.borrow().changes.len(), writer.after.borrow().freed.len());
+        let before = writer.after.borrow().lengths();
         db.prepare_cached("SAVEPOINT job")?.execute([])?;
         let outcome = job.run(writer);
         if let Err(error) = &outcome {
@@ -361,8 +406,8 @@ fn run_batch(
                 return Err(error.clone());
             }
             db.prepare_cached("ROLLBACK TO job")?.execute([])?;
-            writer.after.borrow_mut().changes.truncate(changes);
-            writer.after.borrow_mut().freed.truncate(freed);
+            let undone = writer.after.borrow_mut().undo(before);
+            undone.into_iter().try_for_each(|body| body::drop_reference(writer, body))?;
         }
         db.prepare_cached("RELEASE job")?.execute([])?;
         outcomes.push(outcome);

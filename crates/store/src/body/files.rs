@@ -4,6 +4,7 @@ use crate::{Id, StoreError};
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where the files of large bodies are.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl Files {
     pub(crate) fn create(&self, id: Id) -> Result<Draft, StoreError> {
         let path = self.path(id);
         let file = File::create_new(&path).map_err(|e| StoreError::file(&path, e))?;
-        Ok(Draft { path, file, kept: false })
+        Ok(Draft { file, unnamed: Unnamed { path, taken: AtomicBool::new(false) } })
     }
 
     /// Removing what is not there is no error: a kill may have come between the file and its row.
@@ -59,36 +60,50 @@ impl Files {
     }
 }
 
-/// A file being written; it goes away unless [`Draft::finish`] made it durable.
+/// A file being written; it goes away unless [`Draft::finish`] made it durable and it was named.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    path: PathBuf,
     file: File,
-    kept: bool,
+    unnamed: Unnamed,
 }
 
 impl Draft {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(bytes)
-            .map_err(|e| StoreError::Unavailable(format!("{}: {e}", self.path.display())))
+        self.file.write_all(bytes).map_err(|error| self.unnamed.failed(&error))
     }
 
     /// Syncs the file and the entry of its folder.
-    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+    pub(crate) fn finish(self) -> Result<Unnamed, StoreError> {
         let sync = || -> std::io::Result<()> {
             self.file.sync_all()?;
-            self.path.parent().map_or(Ok(()), sync_folder)
+            self.unnamed.path.parent().map_or(Ok(()), sync_folder)
         };
-        sync().map_err(|e| StoreError::Unavailable(format!("{}: {e}", self.path.display())))?;
-        self.kept = true;
-        Ok(())
+        sync().map_err(|error| self.unnamed.failed(&error))?;
+        Ok(self.unnamed)
     }
 }
 
-impl Drop for Draft {
+/// A file that nothing names yet. It goes when the last who has it lets go of it, unless a job took it before: then the
+/// committer sees to it.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    path: PathBuf,
+    taken: AtomicBool,
+}
+
+impl Unnamed {
+    pub(crate) fn take(&self) {
+        self.taken.store(true, Ordering::Relaxed);
+    }
+
+    fn failed(&self, error: &std::io::Error) -> StoreError {
+        StoreError::Unavailable(format!("{}: {error}", self.path.display()))
+    }
+}
+
+impl Drop for Unnamed {
     fn drop(&mut self) {
-        if !self.kept {
+        if !*self.taken.get_mut() {
             let _ = std::fs::remove_file(&self.path);
         }
     }

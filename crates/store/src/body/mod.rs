@@ -34,6 +34,8 @@ pub(crate) enum Content {
     File {
         path: PathBuf,
         size: u64,
+        /// While no job has taken it.
+        unnamed: Option<Arc<files::Unnamed>>,
     },
 }
 

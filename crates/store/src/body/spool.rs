@@ -111,8 +111,12 @@ impl Spool {
             State::Memory(held, share) => Content::Memory(held.freeze(), Some(Arc::new(share))),
             State::File(draft) => {
                 let synced = tokio::task::spawn_blocking(move || draft.finish());
-                synced.await.map_err(|e| StoreError::Unavailable(e.to_string()))??;
-                Content::File { path: self.files.path(self.id), size: self.size }
+                let unnamed = synced.await.map_err(|e| StoreError::Unavailable(e.to_string()))??;
+                Content::File {
+                    path: self.files.path(self.id),
+                    size: self.size,
+                    unnamed: Some(Arc::new(unnamed)),
+                }
             }
         };
         Ok(Body { id: self.id, content })

@@ -15,14 +15,22 @@ const SWEEP_PAGE: i64 = 2_000;
 /// too large for a row is written as a file here. Nothing happens to a body that is stored already, which is
 /// how a message of the queue gets its copy in a mailbox here: ids name their content for good.
 pub(crate) fn insert(writer: &Writer<'_>, body: &Body, files: &Files) -> Result<(), StoreError> {
-    let Content::Memory(bytes, _) = &body.content else { return Ok(()) };
+    writer.bring(body.id);
+    let bytes = match &body.content {
+        Content::Memory(bytes, _) => bytes,
+        Content::File { unnamed, .. } => {
+            unnamed.iter().for_each(|file| file.take());
+            return Ok(());
+        }
+    };
     if bytes.len() > INLINE_LIMIT {
         if files.path(body.id).exists() {
             return Ok(());
         }
         let mut draft = files.create(body.id)?;
         draft.write(bytes)?;
-        return draft.finish();
+        draft.finish()?.take();
+        return Ok(());
     }
     let bodies = writer.bodies()?;
     bodies
@@ -44,7 +52,7 @@ pub(crate) fn load(bodies: &Connection, files: &Files, id: Id, size: u64) -> Res
             if !path.exists() {
                 return Err(StoreError::Damaged(format!("body {id} is missing: bodies.db")));
             }
-            Content::File { path, size }
+            Content::File { path, size, unnamed: None }
         }
     };
     Ok(Body { id, content })
@@ -72,13 +80,18 @@ pub(crate) fn unreferenced(db: &Connection) -> Result<Vec<Id>, StoreError> {
     Ok(ids)
 }
 
-/// Removes bodies whose last reference an earlier, durable transaction dropped.
+/// Removes bodies whose last reference an earlier, durable transaction dropped, unless a job of this one names it again:
+/// what could not be recorded is tried again with the same body.
 pub(crate) fn remove(writer: &Writer<'_>, files: &Files, gone: &[Id]) -> Result<(), StoreError> {
     if gone.is_empty() {
         return Ok(());
     }
     let bodies = writer.bodies()?;
     for id in gone {
+        if is_named(writer.db, *id)? {
+            writer.db.prepare_cached("DELETE FROM unreferenced WHERE body = ?")?.execute([id])?;
+            continue;
+        }
         if bodies.prepare_cached("DELETE FROM body WHERE id = ?")?.execute([id])? == 0 {
             files.remove(*id)?;
         }

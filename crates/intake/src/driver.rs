@@ -35,7 +35,8 @@ pub(crate) async fn run(intake: Arc<Intake>, listener: Arc<Listener>, connection
     let mut session = Session::new(Arc::clone(&intake), Arc::clone(&listener), &stream);
     let stream = match (listener.implicit_tls, &intake.tls) {
         (false, _) => Ok(stream),
-        (true, Some(tls)) => stream.start_tls(tls).await,
+        // Handshakes are in boxes: they are short, and large.
+        (true, Some(tls)) => Box::pin(stream.start_tls(tls)).await,
         (true, None) => return session.log_end("no certificate for a listener with TLS"),
     };
     match stream {
@@ -79,7 +80,7 @@ async fn converse(intake: &Intake, session: &mut Session, mut stream: Stream) ->
                 let decision = session.greet(early);
                 session.smtp.answer(decision);
             }
-            Event::StartTls => stream = start_tls(intake, session, stream).await?,
+            Event::StartTls => stream = Box::pin(start_tls(intake, session, stream)).await?,
             event => {
                 if let Some(decision) = session.handle(event).await {
                     session.smtp.answer(decision);

@@ -58,8 +58,8 @@ impl Session {
             self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
             return Decision::Refuse(reply);
         }
-        let (id, recipients) = (self.new_transaction_id(), Vec::new());
-        self.transaction = Some(Transaction { id, mail, recipients, receiving: None });
+        let (id, recipients) = (TransactionId::new(), Vec::new());
+        self.transaction = Some(Box::new(Transaction { id, mail, recipients, receiving: None }));
         Decision::Accept
     }
 

@@ -112,11 +112,20 @@ impl Session {
             _ => None,
         };
         let tls = self.client.tls.as_ref().map(|(version, cipher)| Tls { version, cipher });
-        let (by, id) = (self.intake.hostname(), id.to_string());
+        let id = id.to_string();
         let with = (self.listener.role != Role::Local).then(|| self.protocol(transaction));
         let priority = transaction.mail.parameters.priority.map(Priority::value);
-        let field =
-            message::Received { by: &by, client, with, id: &id, only_recipient, tls, priority, now }.field();
+        let field = message::Received {
+            by: &self.settings.hostname,
+            client,
+            with,
+            id: &id,
+            only_recipient,
+            tls,
+            priority,
+            now,
+        }
+        .field();
         field.to_string()
     }
 

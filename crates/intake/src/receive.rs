@@ -95,7 +95,8 @@ impl Session {
             return if over { Err((Reply::new(552, (5, 3, 4), words), words.into())) } else { Ok(()) };
         }
         let collected = std::mem::take(collected).freeze();
-        self.header_done(receiving, collected).await
+        // In a box: once a message, and large.
+        Box::pin(self.header_done(receiving, collected)).await
     }
 
     async fn header_done(&self, receiving: &mut Receiving, collected: Bytes) -> Result<(), (Reply, String)> {
@@ -201,7 +202,7 @@ impl Receiving {
                 collected.extend_from_slice(b"\r\n");
             }
             collected.extend_from_slice(b"\r\n");
-            session.header_done(&mut self, collected.freeze()).await?;
+            Box::pin(session.header_done(&mut self, collected.freeze())).await?;
         }
         let body = self.spool.finish().await.map_err(|error| not_stored(&error))?;
         match self.stage {

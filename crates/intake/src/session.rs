@@ -2,7 +2,7 @@
 
 use crate::envelope::Transaction;
 use crate::listener::Role;
-use crate::permit::{Authenticated, TransactionId};
+use crate::permit::Authenticated;
 use crate::{Intake, Listener, Settings};
 use address::Domain;
 use directory::Login;
@@ -31,7 +31,8 @@ pub(crate) struct Session {
     pub(crate) client: Client,
     pub(crate) login: Option<Login>,
     pub(crate) gate: Gate,
-    pub(crate) transaction: Option<Transaction>,
+    /// In a box, as most connections have none most of the time.
+    pub(crate) transaction: Option<Box<Transaction>>,
     pub(crate) misses: SessionMisses,
     closed: Option<Closed>,
     began: Instant,
@@ -157,7 +158,8 @@ impl Session {
                 self.body(piece).await;
                 None
             }
-            Event::EndOfMessage(facts) => Some(self.end_for_those_with_room(facts).await),
+            // In a box: it happens once a message, and every idle connection would keep its room.
+            Event::EndOfMessage(facts) => Some(Box::pin(self.end_for_those_with_room(facts)).await),
             Event::Aborted(abort) => {
                 self.aborted(abort);
                 None
@@ -274,10 +276,6 @@ impl Session {
             account: account.or_else(|| local_user.map(|uid| format!("uid {uid}"))),
             message_id: None,
         }
-    }
-
-    pub(crate) fn new_transaction_id(&self) -> TransactionId {
-        TransactionId::new()
     }
 
     pub(crate) fn end_reason(&self) -> String {

@@ -2,7 +2,7 @@
 
 use crate::room::Room;
 use crate::{Listener, Settings, Signers, driver};
-use address::{Address, Domain};
+use address::Address;
 use directory::Directory;
 use net::tls::TlsServer;
 use net::{Connection, Shutdown};
@@ -83,8 +83,12 @@ impl Intake {
     }
 
     /// Runs one connection to its end.
-    pub async fn serve(self: Arc<Self>, listener: Arc<Listener>, connection: Connection) {
-        driver::run(self, listener, connection).await;
+    pub fn serve(
+        self: Arc<Self>,
+        listener: Arc<Listener>,
+        connection: Connection,
+    ) -> impl Future<Output = ()> + Send {
+        driver::run(self, listener, connection)
     }
 
     /// The snapshot of now.
@@ -100,9 +104,5 @@ impl Intake {
     /// The words for everybody who brings mail now, when there is no room for it. It passes by itself.
     pub(crate) fn pressure(&self, size: u64) -> Option<(Reply, String)> {
         self.room.refuse(&self.store, self.settings().limits.message_size, size)
-    }
-
-    pub(crate) fn hostname(&self) -> Domain {
-        self.settings().hostname.clone()
     }
 }

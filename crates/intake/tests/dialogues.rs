@@ -126,6 +126,13 @@ async fn exchanges_that_are_computed_log_in() {
     }
 }
 
+/// Thousands of connections may be idle at once.
+#[tokio::test]
+async fn a_connection_costs_a_few_kilobytes() {
+    let size = World::new(Setup::new()).await.task_size();
+    assert!(size < 4 * 1024, "{size}");
+}
+
 /// The server's last word.
 async fn log_in(client: &mut Client, name: &str, password: &str) -> String {
     let stream = client.take();

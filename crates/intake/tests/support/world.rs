@@ -127,6 +127,13 @@ impl World {
         Self { store, intake: Arc::new(intake), tls, dkim, xclient, proxy, folder }
     }
 
+    /// Octets that the task of a connection takes, its heap apart.
+    pub(crate) fn task_size(&self) -> usize {
+        let (stream, _client) = Stream::pair().unwrap();
+        let connection = net::Connection { stream, guard: Limits::default().admit(None).unwrap() };
+        size_of_val(&Arc::clone(&self.intake).serve(Arc::new(Listener::new(Role::Relay)), connection))
+    }
+
     /// A client of a new listener: `relay`, `submission`, `submissions` (TLS at once), `lmtp` or `local`.
     pub(crate) async fn call(&self, kind: &str) -> Client {
         let (role, unix) = match kind {

@@ -63,7 +63,11 @@ pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, Store
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL syncs the WAL at each commit: what a 250 rests on. The trail is rebuilt from waypost.db.
     connection.pragma_update(None, "synchronous", if kind == Kind::Trail { "NORMAL" } else { "FULL" })?;
-    connection.pragma_update(None, "wal_autocheckpoint", if kind == Kind::Trail { TRAIL_CHECKPOINT } else { 0 })?;
+    connection.pragma_update(
+        None,
+        "wal_autocheckpoint",
+        if kind == Kind::Trail { TRAIL_CHECKPOINT } else { 0 },
+    )?;
     // A stop leaves the WAL to the next start: SIGTERM must not wait for a checkpoint.
     connection
         .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind != Kind::Trail)?;

@@ -135,19 +135,22 @@ struct Peer {
     kept: Mutex<Vec<String>>,
     /// All of a reply without end was read.
     read_on: AtomicBool,
+    /// Connections that stand.
+    open: AtomicUsize,
 }
 
 impl Peer {
     fn start(installation: &Installation, port: u16, manner: Manner) -> Arc<Self> {
         let (good, done) = (AtomicBool::new(false), AtomicUsize::new(0));
         let (had, kept) = (Mutex::default(), Mutex::default());
-        let read_on = AtomicBool::new(false);
-        let peer = Arc::new(Self { manner, port, good, done, had, kept, read_on });
+        let (read_on, open) = (AtomicBool::new(false), AtomicUsize::new(0));
+        let peer = Arc::new(Self { manner, port, good, done, had, kept, read_on, open });
         let listener = TcpListener::bind(installation.place(port)).unwrap();
         let listening = Arc::clone(&peer);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let peer = Arc::clone(&listening);
+                peer.open.fetch_add(1, Ordering::SeqCst);
                 std::thread::spawn(move || {
                     let session =
                         Session { wire: Wire::over(stream.unwrap()).unwrap(), peer, to_reset: false };
@@ -291,6 +294,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        self.peer.open.fetch_sub(1, Ordering::SeqCst);
         if self.to_reset {
             let _ = rustix::net::sockopt::set_socket_linger(self.wire.socket(), Some(Duration::ZERO));
         }
@@ -322,6 +326,8 @@ fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
         peer.good.store(true, Ordering::SeqCst);
     }
     installation.wait_for_empty_queue(crate::LIMIT).unwrap();
+    // None is kept for the next round, in which a peer misbehaves from the greeting on.
+    until("no connection is kept", || peers.iter().all(|peer| peer.open.load(Ordering::SeqCst) == 0));
     for (peer, name) in peers.iter().zip(&names) {
         let (had, kept) = peer.count(name);
         assert_eq!(kept, usize::from(!peer.manner.is_final()), "{name}, {:?}", peer.manner);

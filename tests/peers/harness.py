@@ -24,7 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("WAYPOST_SHARED", ROOT / "../shared")).resolve()
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 EXIM = Path(os.environ.get("WAYPOST_EXIM", TARGET / "peers/exim")).resolve()
-DEADLINE = 60     # seconds for one test, and for the start of its class
+OPENSMTPD = Path(os.environ.get("WAYPOST_OPENSMTPD", TARGET / "peers/opensmtpd")).resolve()
+DEADLINE = 120    # seconds for one test, and for the start of its class
+PATIENCE = 60     # seconds for one thing to happen
 LOG_LINES = 60    # of each log, shown when a test fails
 
 HOST, DOMAIN = "mail.example.test", "example.test"
@@ -51,7 +53,7 @@ def free_ports(count):
     return ports
 
 
-def wait_for(what, found, limit=20):
+def wait_for(what, found, limit=PATIENCE):
     """Asks `found` until it answers with something true; `what` names it when it does not within `limit` seconds."""
     end = time.monotonic() + limit
     while True:
@@ -71,7 +73,7 @@ def message(subject, sender=ANNA, to=ANNA, text="Grüße\n.\n..two dots\nand the
 
 
 class Folder:
-    """A temporary folder that other users (Postfix's, Exim's) can enter."""
+    """A temporary folder that other users (Postfix's, Exim's, OpenSMTPD's) can enter."""
 
     def __init__(self, name):
         self.path = Path(tempfile.mkdtemp(prefix=f"waypost-peers-{name}-"))
@@ -130,7 +132,7 @@ class Waypost:
 
     def __init__(self, routes=""):
         self.folder = Folder("serve")
-        self.daemon = None
+        self.daemon, self.environment = None, dict(os.environ)
         for name, port in zip(self.PORTS, free_ports(len(self.PORTS))):
             setattr(self, name, port)
         self.certificate = self.folder.path / "cert.pem"
@@ -173,12 +175,12 @@ level = "debug"
         self.command("account", "add", ANNA, "--password-stdin", input=PASSWORD + "\n")
         self.command("account", "add", CARL, "--cram-md5", "--password-stdin", input=PASSWORD + "\n")
         self.daemon = Daemon([program(), "serve", "--config", self.config], self.folder.path / "serve.log",
-                             stdout=subprocess.PIPE)
+                             stdout=subprocess.PIPE, env=self.environment)
         # It prints one line when every listener is open; if it ends instead, the line is empty.
         first = []
         reader = threading.Thread(target=lambda: first.append(self.daemon.child.stdout.readline()), daemon=True)
         reader.start()
-        reader.join(20)
+        reader.join(PATIENCE)
         if first != [b"ready\n"]:
             raise AssertionError(f"serve said {first} instead of ready")
 
@@ -232,6 +234,7 @@ class Case(unittest.TestCase):
             cls.server = Waypost(cls.routes())
             cls.folders.append(cls.server.folder)
             try:
+                cls.prepare(cls.server)
                 cls.server.start()
             except BaseException:
                 cls.server.daemon and cls.server.daemon.stop()
@@ -247,6 +250,10 @@ class Case(unittest.TestCase):
     @classmethod
     def routes(cls):
         return ""
+
+    @classmethod
+    def prepare(cls, server):
+        """What a class changes about its server before it starts."""
 
     def run(self, result=None):
         self.subject = f"{self._testMethodName} {os.getpid()}"

@@ -1,11 +1,13 @@
-"""Other mail servers, in both directions: Postfix, Exim, and Dovecot over LMTP."""
+"""Other mail servers, in both directions: Postfix, Exim, OpenSMTPD, and Dovecot over LMTP."""
 import json
 import os
 import poplib
+import re
 import smtplib
+import subprocess
 from pathlib import Path
 
-from harness import ANNA, EXIM, SHARED, Case, Daemon, free_ports, message, run, wait_for
+from harness import ANNA, EXIM, OPENSMTPD, ROOT, SHARED, Case, Daemon, free_ports, message, run, wait_for
 
 STRANGER = "someone@elsewhere.test"
 
@@ -18,7 +20,7 @@ def send(port, subject, sender=STRANGER, to=ANNA):
 class Postfix:
     """A private Postfix; without a port to relay to it keeps what it takes."""
 
-    def __init__(self, case, port, relay=None, tls=False, **settings):
+    def __init__(self, case, port, relay=None, tls=False, before_reload=None, **settings):
         self.folder = case.folder("postfix")
         self.home, self.port = self.folder.path / "home", port
         helper = SHARED / "peers/postfix"
@@ -26,6 +28,7 @@ class Postfix:
         run([helper, "tls" if tls else "up", self.home, port, *([relay] if relay else [])])
         if settings:
             run(["postconf", "-c", self.home / "etc", *[f"{name}={value}" for name, value in settings.items()]])
+            before_reload and before_reload(self.home)
             run(["postfix", "-c", self.home / "etc", "reload"])
 
     def held(self, to):
@@ -56,6 +59,28 @@ class Exim:
             body = Path(str(head)[:-1] + "D")
             if f"\n{to}\n" in text and body.exists():
                 found.append(text + body.read_text(errors="replace"))
+        return found
+
+
+class OpenSmtpd:
+    """A private OpenSMTPD; without a URL to relay to it keeps what it takes."""
+
+    def __init__(self, case, port, relay=None, tls=False):
+        self.folder = case.folder("opensmtpd")
+        self.home, self.port = self.folder.path / "home", port
+        environment = dict(os.environ, **({"TLS": "1"} if tls else {}))
+        words = [ROOT / "tests/peers/opensmtpd", "up", OPENSMTPD, self.home, port, *([relay] if relay else [])]
+        daemon = Daemon(words, self.folder.path / "opensmtpd.log", env=environment, stdout=subprocess.DEVNULL)
+        case.addCleanup(daemon.stop)
+        wait_for("OpenSMTPD's greeting", lambda: answers(port))
+
+    def held(self, to):
+        """The messages in its queue for a recipient."""
+        found = []
+        for kept in (self.home / "spool/smtpd/queue").glob("*/*/message"):
+            envelopes = [one.read_text() for one in kept.parent.iterdir() if one != kept]
+            if any(f"\nrcpt: {to}\n" in one for one in envelopes):
+                found.append(kept.read_text(errors="replace"))
         return found
 
 
@@ -96,13 +121,27 @@ class FromOthers(Case):
         send(port, self.subject)
         self.assertRegex(self.server.received(self.subject).get_all("Received")[0], r"from exim\.test[\s\S]*\bwith ESMTPS\b")
 
+    def test_opensmtpd_to_waypost(self):
+        [port] = free_ports(1)
+        OpenSmtpd(self, port, relay=f"smtp+notls://127.0.0.1:{self.server.smtp_plain}")
+        send(port, self.subject)
+        received = self.server.received(self.subject)
+        self.assertEqual(received["Return-Path"], f"<{STRANGER}>")
+        self.assertRegex(received.get_all("Received")[0], r"from opensmtpd\.test[\s\S]*\bwith ESMTP\b")
+
+    def test_opensmtpd_to_waypost_starttls(self):
+        [port] = free_ports(1)
+        OpenSmtpd(self, port, relay=f"smtp+tls://127.0.0.1:{self.server.smtp}")
+        send(port, self.subject)
+        self.assertRegex(self.server.received(self.subject).get_all("Received")[0], r"from opensmtpd\.test[\s\S]*\bwith ESMTPS\b")
+
 
 class ToOthers(Case):
     """Waypost relays to another server, by a route for its domain."""
 
     @classmethod
     def routes(cls):
-        names = ("postfix", "postfix_tls", "refusing", "exim", "exim_tls", "dovecot")
+        names = ("postfix", "postfix_tls", "refusing", "exim", "exim_tls", "opensmtpd", "opensmtpd_starttls", "dovecot")
         cls.ports = dict(zip(names, free_ports(len(names))))
         return "\n".join(f"""\
 [[route]]
@@ -133,6 +172,17 @@ tls = "{"required" if name.endswith("_tls") else "opportunistic"}"
         peer = Exim(self, self.ports["exim_tls"], tls=True)
         self.assertRegex(self.relayed(peer, "box@exim-tls.test"), r"with esmtps\s+\(TLS1\.[23]\)")
 
+    def test_waypost_to_opensmtpd(self):
+        self.relayed(OpenSmtpd(self, self.ports["opensmtpd"]), "box@opensmtpd.test")
+
+    def test_waypost_to_opensmtpd_starttls(self):
+        # Debian 12's offers STARTTLS and cannot shake hands (its libtls and OpenSSL 3): the message goes without, and
+        # the trail says so.
+        peer = OpenSmtpd(self, self.ports["opensmtpd_starttls"], tls=True)
+        kept = self.relayed(peer, "box@opensmtpd-starttls.test")
+        if not re.search(r"\(TLSv1\.[23]:", kept):
+            self.assertTold(self.server.command("trail", "box@opensmtpd-starttls.test"), r"sent without TLS to .* as TLS handshake .* failed")
+
     def test_postfix_refuses_and_the_sender_is_told(self):
         Postfix(self, self.ports["refusing"], smtpd_recipient_restrictions="check_recipient_access static:{REJECT no such user}, reject")
         self.server.submit(message(self.subject, to="nobody@refusing.test"), to=["nobody@refusing.test"])
@@ -150,7 +200,7 @@ tls = "{"required" if name.endswith("_tls") else "opportunistic"}"
         self.server.submit(message(self.subject, to="later@postfix.test"), to=["later@postfix.test"])
         wait_for("a failed attempt", lambda: "deferred" in self.server.command("queue", "list", "--json"))
         peer = Postfix(self, self.ports["postfix"])
-        wait_for("the message", lambda: peer.held("later@postfix.test"), limit=40)
+        wait_for("the message", lambda: peer.held("later@postfix.test"))
 
     def test_waypost_to_dovecot_lmtp(self):
         folder = self.folder("dovecot")

@@ -1,5 +1,6 @@
 //! What can go wrong with a socket.
 
+use crate::tls::explain_handshake;
 use crate::{Endpoint, proxy::ProxyError};
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ pub enum NetError {
     #[error("TLS cannot be set up: {0}")]
     TlsSetup(String),
     /// The handshake failed; the peer's alert or our objection is the source.
-    #[error("TLS handshake with {peer} failed: {source}")]
+    #[error("TLS handshake with {peer} failed: {}", explain_handshake(source))]
     Handshake { peer: String, source: io::Error },
     #[error("{peer} was to send a PROXY header: {source}")]
     Proxy { peer: String, source: ProxyError },

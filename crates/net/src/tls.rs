@@ -2,11 +2,13 @@
 
 mod certificate;
 mod client;
+mod explain;
 mod info;
 mod server;
 
 pub use certificate::PeerCertificate;
 pub use client::{Observer, Shown, TlsClient, TlsPolicy};
+pub(crate) use explain::handshake as explain_handshake;
 pub use info::{ChannelBindings, TlsInfo};
 pub use server::{KeyPair, TlsServer, TlsServerSettings};
 

@@ -88,6 +88,19 @@ pub(crate) fn of_open_error(error: &OpenError) -> Answer {
     Answer::deferred(error.to_reply(), true).said(theirs)
 }
 
+/// Where the login at a smart host is what keeps it from taking anything: which, and what to do.
+pub(crate) fn about_login(user: &str, error: &OpenError) -> Option<String> {
+    match error {
+        OpenError::AuthRefused(_) | OpenError::TokenRefused { .. } => {
+            Some(format!("the server refused the login as {user}: correct username or password-file"))
+        }
+        error if error.is_tls() => Some(format!(
+            "the login as {user} was not shown: that needs TLS and a valid certificate, whatever the setting tls says"
+        )),
+        _ => None,
+    }
+}
+
 /// `given`: the host's name is from the configuration, where a mistake is corrected, and not from the DNS of a domain.
 pub(crate) fn of_no_address(host: &NamedHost, why: &NoAddress, given: bool) -> Answer {
     match why {

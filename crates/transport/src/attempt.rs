@@ -40,9 +40,16 @@ pub(crate) struct Attempt<'a> {
 struct Trouble {
     host: String,
     answer: Answer,
+    /// Whether somebody answered there: what is wrong with a server says more than an address where nobody is.
+    met: bool,
 }
 
 impl Trouble {
+    /// What may pass stands before what will not, and somebody's answer before nobody's.
+    fn rank(&self) -> (bool, bool) {
+        (!matches!(self.answer.outcome, Outcome::Failed), self.met)
+    }
+
     fn note(&self) -> String {
         format!("{}: {}", self.host, self.answer.reply)
     }
@@ -281,22 +288,31 @@ impl<'a> Attempt<'a> {
             true => Answer::failed(format!("550 5.7.10 the message requires TLS, and: {error}")),
             false => answers::of_open_error(error),
         };
-        self.trouble(called.label(), answer);
+        let credentials = self.destination.route.terms.credentials.as_ref();
+        let note = credentials.and_then(|credentials| answers::about_login(&credentials.user, error));
+        let answer = Answer { note, ..answer };
+        self.add_trouble(Trouble {
+            host: called.label(),
+            answer,
+            met: !matches!(error, OpenError::Connect(_)),
+        });
     }
 
     fn no_address(&mut self, host: &NamedHost, why: &NoAddress) {
         let given = matches!(self.destination.route.next, NextHop::Smtp { .. } | NextHop::Lmtp { .. });
-        self.trouble(host.name.clone(), answers::of_no_address(host, why, given));
+        let answer = answers::of_no_address(host, why, given);
+        self.add_trouble(Trouble { host: host.name.clone(), answer, met: false });
     }
 
-    /// Notes what went wrong with a host. The last that may pass stands before those that will not.
+    /// Notes what a host that answered said against it.
     pub(crate) fn trouble(&mut self, host: String, answer: Answer) {
-        let lasting = |trouble: &Trouble| matches!(trouble.answer.outcome, Outcome::Failed);
-        let before = self.trouble.take();
-        let new = Trouble { host, answer };
-        let keep_old = before.as_ref().is_some_and(|old| !lasting(old) && lasting(&new));
-        let (kept, noted) = match before {
-            Some(old) if keep_old => (old, Some(new)),
+        self.add_trouble(Trouble { host, answer, met: true });
+    }
+
+    /// Notes what went wrong with a host. The last of the highest rank is the answer in the end.
+    fn add_trouble(&mut self, new: Trouble) {
+        let (kept, noted) = match self.trouble.take() {
+            Some(old) if old.rank() > new.rank() => (old, Some(new)),
             old => (new, old),
         };
         if let Some(noted) = noted
@@ -353,8 +369,9 @@ impl<'a> Attempt<'a> {
         let none = || Trouble {
             host: self.destination.key.0.clone(),
             answer: Answer::deferred("451 4.4.1 no host could be tried".to_owned(), true),
+            met: false,
         };
-        let Trouble { host, answer } = self.trouble.take().unwrap_or_else(none);
+        let Trouble { host, answer, .. } = self.trouble.take().unwrap_or_else(none);
         self.answer_all(&host, &answer);
         self.done
     }

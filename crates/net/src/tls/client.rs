@@ -1,6 +1,6 @@
 //! TLS towards others.
 
-use super::{HANDSHAKE_TIMEOUT, TlsInfo, provider};
+use super::{HANDSHAKE_TIMEOUT, TlsInfo, explain, provider};
 use crate::socket::Socket;
 use crate::{NetError, Peer};
 use address::Host;
@@ -176,7 +176,7 @@ impl Observer {
 
     fn refusal<T>(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>) -> Option<String> {
         match &self.trust {
-            Ok(trust) => check(&**trust).err().map(|error| error.to_string()),
+            Ok(trust) => check(&**trust).err().map(|error| explain::verdict(&error)),
             Err(why) => Some(why.clone()),
         }
     }

@@ -158,6 +158,17 @@ async fn a_dead_address_does_not_keep_a_live_one_from_being_tried() {
 }
 
 #[tokio::test]
+async fn what_a_server_said_is_the_answer_though_another_address_is_dead() {
+    let server = Server::start(&[("EHLO", "421 4.3.2 not today")]).await;
+    let dns = Fixed::new().with_a("d.example", "127.0.0.9").with_a("d.example", "127.0.0.1");
+    let (transport, route) = (transport(dns), mx("d.example", server.address.port()));
+    // Again, as the one is tried first and then the other.
+    for _ in 0..4 {
+        check(&send_one(&transport, &route, &Letter::default()).await, SLOW, "421 4.3.2 not today");
+    }
+}
+
+#[tokio::test]
 async fn a_silent_server_is_given_up() {
     let server = Server::start(&[("EHLO", "250 mx.example"), ("MAIL", "250-wait")]).await;
     let mut settings = settings();

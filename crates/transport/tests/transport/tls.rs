@@ -112,7 +112,9 @@ async fn a_password_goes_to_a_verified_server_only() {
     // RFC 4954 §5.
     assert_eq!(scene.server.count("MAIL FROM:<a@us.example> AUTH=<>"), 1);
     let scene = Scene::new(OFFERED, "mx.example", false).await;
-    check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "451 4.7.5 ");
+    let carried = scene.send(with_credentials(), &Letter::default()).await;
+    check(&carried, SLOW, "451 4.7.5 ");
+    assert!(carried.notes[0].starts_with("the login as tim was not shown"), "{carried:?}");
     let plain: Script = &[("EHLO", "250-mx\r\n250 AUTH PLAIN")];
     let scene = Scene::new(plain, "mx.example", true).await;
     check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "451 4.7.4 ");
@@ -127,7 +129,9 @@ async fn refused_credentials_wait_for_correction() {
         ("AUTH", "535 5.7.8 wrong password"),
     ];
     let scene = Scene::new(script, "mx.example", true).await;
-    check(&scene.send(with_credentials(), &Letter::default()).await, SLOW, "535 5.7.8 wrong password");
+    let carried = scene.send(with_credentials(), &Letter::default()).await;
+    check(&carried, SLOW, "535 5.7.8 wrong password");
+    assert!(carried.notes[0].starts_with("the server refused the login as tim"), "{carried:?}");
     assert_eq!(scene.server.count("MAIL"), 0);
 }
 

@@ -76,9 +76,7 @@ impl Certificate {
 
     pub(super) fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
-        if let Some(reason) = &self.reason {
-            found.push(format!("the certificate is not valid: {reason}"));
-        }
+        found.extend(self.reason.clone());
         match self.days_left {
             ..0 => found.push(format!("the certificate ended on {}", self.not_after)),
             0..SOON => found.push(format!("the certificate ends in {} days: renew it", self.days_left)),

@@ -133,6 +133,7 @@ class Waypost:
     def __init__(self, routes=""):
         self.folder = Folder("serve")
         self.daemon, self.environment = None, dict(os.environ)
+        self.launcher, self.passed = [], []    # what starts it, and the sockets given to that
         for name, port in zip(self.PORTS, free_ports(len(self.PORTS))):
             setattr(self, name, port)
         self.certificate = self.folder.path / "cert.pem"
@@ -174,15 +175,29 @@ level = "debug"
         self.command("domain", "add", DOMAIN)
         self.command("account", "add", ANNA, "--password-stdin", input=PASSWORD + "\n")
         self.command("account", "add", CARL, "--cram-md5", "--password-stdin", input=PASSWORD + "\n")
-        self.daemon = Daemon([program(), "serve", "--config", self.config], self.folder.path / "serve.log",
-                             stdout=subprocess.PIPE, env=self.environment)
-        # It prints one line when every listener is open; if it ends instead, the line is empty.
+        self.run()
+
+    def run(self):
+        self.begin()
+        self.until_ready()
+
+    def begin(self):
+        self.daemon = Daemon([*self.launcher, program(), "serve", "--config", self.config], self.folder.path / "serve.log",
+                             stdout=subprocess.PIPE, env=self.environment, pass_fds=self.passed)
+
+    def until_ready(self):
+        """It prints one line when every listener is open; if it ends instead, the line is empty."""
         first = []
         reader = threading.Thread(target=lambda: first.append(self.daemon.child.stdout.readline()), daemon=True)
         reader.start()
         reader.join(PATIENCE)
         if first != [b"ready\n"]:
             raise AssertionError(f"serve said {first} instead of ready")
+
+    def halt(self):
+        status = self.daemon.stop()
+        if status != 0:
+            raise AssertionError(f"serve ended with {status} after SIGTERM")
 
     def stop(self):
         status = self.daemon.stop() if self.daemon else None

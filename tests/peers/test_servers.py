@@ -4,6 +4,7 @@ import os
 import poplib
 import re
 import smtplib
+import socket
 import subprocess
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def send(port, subject, sender=STRANGER, to=ANNA):
 class Postfix:
     """A private Postfix; without a port to relay to it keeps what it takes."""
 
-    def __init__(self, case, port, relay=None, tls=False, before_reload=None, **settings):
+    def __init__(self, case, port, relay=None, tls=False, before_start=None, **settings):
         self.folder = case.folder("postfix")
         self.home, self.port = self.folder.path / "home", port
         helper = SHARED / "peers/postfix"
@@ -28,8 +29,11 @@ class Postfix:
         run([helper, "tls" if tls else "up", self.home, port, *([relay] if relay else [])])
         if settings:
             run(["postconf", "-c", self.home / "etc", *[f"{name}={value}" for name, value in settings.items()]])
-            before_reload and before_reload(self.home)
-            run(["postfix", "-c", self.home / "etc", "reload"])
+            before_start and before_start(self.home)
+            # Not a reload: a process with the old settings could still answer.
+            run(["postfix", "-c", self.home / "etc", "stop"])
+            run(["postfix", "-c", self.home / "etc", "start"])
+            wait_for("Postfix's port", lambda: opens(port))
 
     def held(self, to):
         """The messages in its queue for a recipient, as text; none yet: an empty list."""
@@ -82,6 +86,14 @@ class OpenSmtpd:
             if any(f"\nrcpt: {to}\n" in one for one in envelopes):
                 found.append(kept.read_text(errors="replace"))
         return found
+
+
+def opens(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+    except OSError:
+        return False
 
 
 def answers(port):

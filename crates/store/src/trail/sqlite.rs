@@ -23,6 +23,8 @@ pub(super) fn of_message(db: &Connection, message: Id) -> Result<Vec<Entry>, Sto
         let event = from_json(row.get_ref(1)?.as_str().unwrap_or_default())?;
         entries.push(Entry { message, at: row.get(0)?, event });
     }
+    // Told when it is durable: a first attempt may have ended before.
+    entries.sort_by_key(|entry| !matches!(entry.event, Event::Accepted { .. }));
     Ok(entries)
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -40,6 +42,25 @@ fn check_config_says_yes_or_no() {
         "{text}"
     );
     assert!(!text.contains('\x1b'), "no colours but on a terminal: {text:?}");
+}
+
+/// Only root can become another user; for others there is nothing to warn of.
+#[test]
+fn check_config_warns_root_of_files_that_the_user_cannot_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings =
+        "hostname = 'mail.example.org'\nuser = 'nobody'\n[tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
+    let files =
+        [("waypost.toml", settings), ("cert.pem", "BEGIN CERTIFICATE\n"), ("key.pem", "PRIVATE KEY\n")];
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    std::fs::set_permissions(folder.path().join("key.pem"), Permissions::from_mode(0o600)).unwrap();
+    let output = waypost(folder.path(), &["check", "config"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let warned =
+        stdout(&output).contains("key.pem: Permission denied (os error 13), as the user nobody, who must");
+    assert_eq!(warned, nix::unistd::geteuid().is_root(), "{}", stdout(&output));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
-Ports, each plus the offset: SMTP 1025, submission 1587 and 1465, IMAP 1143 and 1993, POP3 1110 and 1995,
-ManageSieve 14190, HTTP 8025. Mailbox: dev@localhost, password: dev.
+Ports, each plus the offset: SMTP 1025, submission 1587 and 1465, POP3 1110 and 1995, HTTP 8025.
+Mailbox: dev@localhost, password: dev.
 
 Examples:
   waypost dev
@@ -85,6 +85,8 @@ fn config(data: PathBuf, offset: u16) -> Result<Config, Failure> {
     config.submission.check_sender = false;
     config.submission.hide_client_address = false;
     config.limits.auth_failures = None;
+    // One machine's programs; what the system allows without asking is enough for them.
+    config.limits.connections = 500;
     config.limits.connections_per_address = None;
     config.limits.messages_per_session = None;
     config.log.level = LogLevel::Warn;

@@ -214,16 +214,23 @@ fn summary(lines: &[SummaryLine], json: bool) -> Result<Exit, Failure> {
     for line in lines {
         let reason = line.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         let text = format!(
-            "{} messages to {} recipients at {} {}, the oldest for {}{reason}",
-            line.messages,
-            line.recipients,
+            "{} to {} at {} {}, the oldest {}{reason}",
+            counted(line.messages, "message"),
+            counted(line.recipients, "recipient"),
             line.destination,
             state(line.state),
-            age(line.oldest),
+            match age(line.oldest).as_str() {
+                "now" => "for less than a minute".to_owned(),
+                age => format!("for {age}"),
+            },
         );
         output::line(&output::printable(&text))?;
     }
     Ok(Exit::Done)
+}
+
+fn counted(number: u64, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn sender(entry: &Entry) -> &str {

@@ -11,7 +11,7 @@ pub enum Error {
         list(.0)
     )]
     NotFound(Vec<PathBuf>),
-    #[error("cannot read {file}: {source}", file = .file.display())]
+    #[error("cannot read {file}: {source}{}", sudo(.source), file = .file.display())]
     Read { file: PathBuf, source: std::io::Error },
     #[error("{}", lines(.file, .problems))]
     Invalid { file: PathBuf, problems: Vec<Problem> },
@@ -39,6 +39,10 @@ impl fmt::Display for Problem {
         }
         f.write_str(&self.text)
     }
+}
+
+fn sudo(error: &std::io::Error) -> &'static str {
+    if error.kind() == std::io::ErrorKind::PermissionDenied { "; root may (sudo)" } else { "" }
 }
 
 fn list(files: &[PathBuf]) -> String {

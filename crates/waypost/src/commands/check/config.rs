@@ -4,6 +4,7 @@ use crate::cli::Global;
 use crate::config::{Config, Error, Problem, Route, units};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
+use crate::privileges;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,12 @@ struct Setting {
 }
 
 pub(super) fn run(global: &Global, json: bool) -> Result<Exit, Failure> {
-    let report = examine(global.load());
+    let loaded = global.load();
+    let config = loaded.as_ref().ok().map(|(_, config)| config.clone());
+    let mut report = examine(loaded);
+    if let Some(config) = config.filter(|_| report.ok) {
+        report.warnings.extend(unreadable_to_user(&config));
+    }
     if json {
         output::json(&report)?;
     } else {
@@ -139,6 +145,22 @@ fn files_at_fault(config: &Config) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What root can read and the user of the configuration cannot. This process becomes that user for good.
+fn unreadable_to_user(config: &Config) -> Vec<String> {
+    let Some(user) = config.user.as_deref().filter(|user| privileges::could_become(user)) else {
+        return Vec::new();
+    };
+    if let Err(failure) = privileges::become_user(Some(user)) {
+        return vec![failure.message];
+    }
+    let for_user = |problem: Problem| {
+        format!(
+            "{problem}, as the user {user}, who must: so `serve` reads it after a renewal, or from the start under systemd"
+        )
+    };
+    files_at_fault(config).into_iter().map(for_user).collect()
 }
 
 /// What is allowed but rarely meant.

@@ -59,14 +59,16 @@ pub(crate) async fn locate(shared: Arc<Shared>, lane: Lane) {
             state.schedule.located(lane, place, until);
         }
         Err(Unreachable { permanent, reply }) => {
-            let said = Said::here(reply);
+            // All who wait now. Who comes while they are told, the notifications about them too, asks again.
+            let mut waiting = Vec::new();
             loop {
                 let lost = shared.state().schedule.lost(lane);
                 if lost.is_empty() {
                     break;
                 }
-                share_fate(&shared, lost, &said, permanent).await;
+                waiting.extend(lost);
             }
+            share_fate(&shared, waiting, &Said::here(reply), permanent).await;
         }
     }
     shared.wake.notify_one();

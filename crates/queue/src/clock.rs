@@ -3,14 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
+use store::Id;
 
-/// Gives milliseconds since 1970.
+/// Gives milliseconds since 1970, and the ids of messages that are written now.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> u64 + Send + Sync>,
+    id: Arc<dyn Fn() -> Id + Send + Sync>,
+}
 
 impl Clock {
+    /// Ids are made as everywhere in this process, by the system's clock.
     pub fn new(now: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        Self { now: Arc::new(now), id: Arc::new(Id::generate) }
+    }
+
+    /// With ids of its own: a message counts its age from when its id was made.
+    #[must_use]
+    pub fn with_ids(self, id: impl Fn() -> Id + Send + Sync + 'static) -> Self {
+        Self { id: Arc::new(id), ..self }
     }
 
     /// The system's.
@@ -19,7 +30,11 @@ impl Clock {
     }
 
     pub(crate) fn now(&self) -> u64 {
-        (self.0)()
+        (self.now)()
+    }
+
+    pub(crate) fn id(&self) -> Id {
+        (self.id)()
     }
 }
 

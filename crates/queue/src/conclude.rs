@@ -106,6 +106,10 @@ pub(crate) async fn conclude(
             let mut events = attempts(&settled, &conclusion.nexts);
             events.append(&mut conclusion.events);
             tell(shared, message.id, events, &new);
+            if !new.is_empty() {
+                // What is new is scheduled before this attempt ends, however fast the disk was.
+                tokio::task::yield_now().await;
+            }
             shared.settle(message.id, &conclusion.nexts);
         }
         Err(error) => {

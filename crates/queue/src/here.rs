@@ -7,8 +7,8 @@ use address::{Address, ReversePath};
 use delivery::{Action, Forward, Incoming, Keep};
 use smtp::Reply;
 use smtp::parameter::{MailParameters, OriginalRecipient, RcptParameters};
+use store::Body;
 use store::queue::{NewMessage, NewRecipient, QueuedMessage, QueuedRecipient};
-use store::{Body, Id};
 
 /// Octets of a message that are searched for its header's `Delivered-To`.
 const MAX_SEARCHED: usize = 256 << 10;
@@ -37,7 +37,7 @@ pub(crate) async fn deliver(
         }
     };
     let (mut settled, mut new) = (Vec::new(), Vec::new());
-    let mut copies = copy_of(message, body.clone());
+    let mut copies = copy_of(message, body);
     let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
     let onward = passed_on(message, &parameters, shared.clock.now());
     for recipient in recipients {
@@ -48,7 +48,7 @@ pub(crate) async fn deliver(
         };
         match delivery::plan(&shared.directory, &recipient.address, &incoming) {
             Ok(actions) => {
-                settled.push(apply(message, &body, recipient, actions, &onward, &mut copies, &mut new))
+                settled.push(apply(shared, message, recipient, actions, &onward, &mut copies, &mut new))
             }
             Err(error) => {
                 let reply = format!("451 4.3.0 the directory cannot be read now: {error}");
@@ -63,8 +63,8 @@ pub(crate) async fn deliver(
 }
 
 fn apply(
+    shared: &Shared,
     message: &QueuedMessage,
-    body: &Body,
     recipient: QueuedRecipient,
     actions: Vec<Action>,
     onward: &str,
@@ -86,7 +86,8 @@ fn apply(
     let several = kept.len() + forwards.len() > 1;
     let mut notes = Vec::new();
     if !forwards.is_empty() {
-        let forwarded = forward(message, body, &recipient, &forwards, onward, several);
+        let again = NewMessage { id: shared.clock.id(), ..copy_of(message, copies.body.clone()) };
+        let forwarded = forward(again, &recipient, &forwards, onward, several);
         let to: Vec<String> = forwards.iter().map(|forward| forward.address.to_string()).collect();
         notes.push(format!("{} goes on to {} as {}", recipient.address, to.join(", "), forwarded.id));
         new.push(forwarded);
@@ -99,10 +100,9 @@ fn apply(
     Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
 }
 
-/// A message for the addresses that an alias leads to (RFC 3461 §5.2.7).
+/// The message `again` for the addresses that an alias leads to (RFC 3461 §5.2.7).
 fn forward(
-    message: &QueuedMessage,
-    body: &Body,
+    again: NewMessage,
     recipient: &QueuedRecipient,
     forwards: &[Forward],
     onward: &str,
@@ -123,11 +123,10 @@ fn forward(
         held: false,
     });
     NewMessage {
-        id: Id::generate(),
-        trace: [trace, &message.trace[..]].concat().into(),
+        trace: [trace, &again.trace[..]].concat().into(),
         remote: remote.collect(),
         parameters: onward.to_owned(),
-        ..copy_of(message, body.clone())
+        ..again
     }
 }
 

@@ -15,7 +15,7 @@ use message::{Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientRep
 use smtp::parameter::{Hold, MailParameters, RcptParameters, Ret};
 use store::queue::{NewMessage, QueuedMessage, QueuedRecipient};
 use store::trail::Origin;
-use store::{Body, Id, StoreError};
+use store::{Body, StoreError};
 
 /// The session that double bounces name as their origin.
 const DOUBLE_BOUNCE: &str = "double-bounce";
@@ -91,7 +91,7 @@ pub(crate) async fn write(
     let Some(to) = to else {
         return Ok(Some(Notice { message: None, kind, to: String::new(), recipients, failed }));
     };
-    let id = Id::generate();
+    let id = shared.clock.id();
     let body = build(shared, message, &news, &to).await?;
     let session = if double { DOUBLE_BOUNCE.to_owned() } else { message.origin.session.clone() };
     let new = NewMessage {

@@ -11,7 +11,7 @@ use smtp::parameter::MailParameters;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{Id, QueueFeed, Store, StoreError};
+use store::{QueueFeed, Store, StoreError};
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
 use transport::Carrier;
@@ -58,7 +58,7 @@ impl Queue {
             store.queue_feed().ok_or_else(|| StoreError::Bug("the store has a queue already".into()))?;
         let limits =
             Limits { window: settings.window, jobs: settings.attempts, recipients: settings.recipients };
-        let schedule = Schedule::new(limits, Id::generate().get() as u64);
+        let schedule = Schedule::new(limits, clock.id().get() as u64);
         let rules = Rules::new(settings, 0);
         let shared = Arc::new(Shared::new(store, directory, carrier, rules, clock, schedule));
         let driver = tokio::spawn(supervise(Arc::clone(&shared), feed));

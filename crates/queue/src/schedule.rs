@@ -316,8 +316,11 @@ impl Schedule {
 
     /// The lane leads there until a time, when it is to be located again.
     pub fn located(&mut self, lane: Lane, place: Place, until: u64) {
-        self.locating = self.locating.saturating_sub(1);
-        self.lane(lane).at = Location::At(place, until);
+        let before = std::mem::replace(&mut self.lane(lane).at, Location::At(place, until));
+        // Where some lanes lead is known without asking.
+        if before == Location::Asking {
+            self.locating = self.locating.saturating_sub(1);
+        }
         self.refresh_lane(lane);
     }
 
@@ -478,13 +481,19 @@ impl Schedule {
         }
     }
 
-    /// Whose turn it is. Destinations that fail have half of all jobs at most: each may take minutes to fail again.
+    /// Gives somebody the next turn. A turn that nobody can take is not counted.
     fn pick(&mut self) -> Option<Place> {
+        let place = self.whose(self.turns + 1)?;
         self.turns += 1;
+        Some(place)
+    }
+
+    /// Whose turn it is. Destinations that fail have half of all jobs at most: each may take minutes to fail again.
+    fn whose(&self, turn: u64) -> Option<Place> {
         let [healthy, failing] = &self.runnable;
         let failing = Some(failing).filter(|_| self.failing_jobs < self.limits.jobs.div_ceil(2));
         let lists = [Some(healthy), failing];
-        if self.turns.is_multiple_of(RETRY_TURN) {
+        if turn.is_multiple_of(RETRY_TURN) {
             let from = (Class { retry: true, patience: i8::MIN }, 0, Place(0));
             let retries = lists.iter().flatten().filter_map(|list| list.range(from..).next());
             if let Some((_, _, place)) = retries.min_by_key(|(_, turn, _)| turn) {
@@ -564,5 +573,7 @@ fn first_retry() -> (Class, u64, Key) {
     (Class { retry: true, patience: i8::MIN }, 0, Key { message: Id::at(0), position: 0 })
 }
 
+#[cfg(test)]
+pub(crate) mod probe;
 #[cfg(test)]
 mod tests;

@@ -33,6 +33,11 @@ impl Id {
         Self((unix_ms - EPOCH_MS).max(0) << SEQUENCE_BITS)
     }
 
+    /// The next larger one.
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
     /// When it was made, in milliseconds since 1970.
     pub fn unix_ms(self) -> i64 {
         (self.0 >> SEQUENCE_BITS) + EPOCH_MS

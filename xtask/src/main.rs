@@ -1,5 +1,7 @@
 //! `cargo xtask COMMAND`: what the project does at length, and not in every test run.
 
+mod simulate;
+
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -13,6 +15,9 @@ enum Xtask {
     /// Kill `waypost serve` again and again under load, and hold it to every 250
     #[command(after_help = "Example:\n  cargo xtask crash --rounds 1000 --seed 7 --json")]
     Crash(Crash),
+    /// Run the queue under a simulated clock and network, made from seeds, and hold it to its rules
+    #[command(after_help = "Example:\n  cargo xtask simulate --seeds 5000 --json")]
+    Simulate(simulate::Simulate),
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,8 +42,11 @@ struct Crash {
 }
 
 fn main() -> ExitCode {
-    let Xtask::Crash(arguments) = Xtask::parse();
-    run_crash(&arguments).unwrap_or_else(|error| {
+    let done = match Xtask::parse() {
+        Xtask::Crash(arguments) => run_crash(&arguments),
+        Xtask::Simulate(arguments) => simulate::run(&arguments),
+    };
+    done.unwrap_or_else(|error| {
         eprintln!("xtask: {error}");
         ExitCode::FAILURE
     })

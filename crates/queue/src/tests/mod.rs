@@ -3,4 +3,5 @@
 mod commands;
 mod delivery;
 mod notifications;
+mod simulation;
 mod world;

@@ -179,13 +179,16 @@ impl Report<'_> {
         texts.fill(&format!("subject.{}", self.gravest()), &[("subject", &subject)])
     }
 
-    /// What the whole is about: a failure weighs more than a delay, a delay more than success.
+    /// What the whole is about: a failure weighs more than a delay, a delay more than success, and what was only
+    /// handed on is not called delivered.
     fn gravest(&self) -> &'static str {
         let has = |test: fn(&Action<'_>) -> bool| self.recipients.iter().any(|r| test(&r.action));
         if has(|action| matches!(action, Action::Failed)) {
             "failed"
         } else if has(|action| matches!(action, Action::Delayed { .. })) {
             "delayed"
+        } else if has(|action| matches!(action, Action::Relayed { .. })) {
+            "relayed"
         } else {
             "success"
         }

@@ -178,6 +178,23 @@ fn who_hears_more_is_said() {
     }
 }
 
+#[test]
+fn the_subject_says_no_more_than_what_happened() {
+    for (action, status, english, german) in [
+        (Action::Failed, "5.1.1", "Not delivered: Grüße", "Nicht zugestellt: Grüße"),
+        (Action::Delayed { until: None }, "4.4.1", "Delayed: Grüße", "Verzögert: Grüße"),
+        (Action::Delivered, "2.1.5", "Delivered: Grüße", "Zugestellt: Grüße"),
+        (Action::Expanded, "2.1.5", "Delivered: Grüße", "Zugestellt: Grüße"),
+        (Action::Relayed { notifies: false }, "2.0.0", "Relayed: Grüße", "Weitergegeben: Grüße"),
+        (Action::Relayed { notifies: true }, "2.0.0", "Relayed: Grüße", "Weitergegeben: Grüße"),
+    ] {
+        for (language, expected) in [(Language::English, english), (Language::German, german)] {
+            let raw = build(&Case { action, status, language, ..CASE });
+            assert_eq!(MessageParser::default().parse(&raw).unwrap().subject(), Some(expected));
+        }
+    }
+}
+
 fn check_returned(case: &Case<'_>, media_type: &str, content: &[u8], needs: Body) {
     let raw = build(case);
     let (_, _, typed) = parts(&raw);

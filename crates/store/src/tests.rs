@@ -1,11 +1,11 @@
 //! The store as its users see it: what is durable, what is removed, what is told to whom.
 
-use crate::directory::{AccountRecord, DomainKind, DomainRecord};
+use crate::directory::{AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord};
 use crate::mailbox::{INBOX, flag};
 use crate::queue::{Fate, LocalCopy, NewMessage, NewRecipient, RecipientChange};
 use crate::trail::{Entry, Event, Origin};
 use crate::{Body, Change, Id, Options, Store, StoreError};
-use address::{Address, ReversePath};
+use address::{Address, ReversePath, Secret};
 use bytes::Bytes;
 use std::path::Path;
 
@@ -359,4 +359,23 @@ async fn a_mailbox_is_read_from_its_newest_message_and_remembers_what_was_seen()
     store.add_flags(inbox, 9, flag::SEEN).await.unwrap();
     let flags: Vec<u32> = store.messages(inbox, 0, 9).unwrap().iter().map(|summary| summary.flags).collect();
     assert_eq!((flags, store.inbox(account).unwrap().unseen), (vec![0, flag::SEEN, 0], 2));
+}
+
+#[tokio::test]
+async fn a_certificate_is_one_account_s_however_close_two_claim_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, me) = with_account(folder.path()).await;
+    let claim = |account| {
+        let (kind, verifier) = (CredentialKind::Certificate, Secret::new(String::new()));
+        let record = CredentialRecord { id: Id::generate(), account, kind, label: "ab".repeat(32), verifier };
+        store.add_credential(record)
+    };
+    let you = Id::generate();
+    let (first, second) = tokio::join!(claim(me), claim(you));
+    first.unwrap();
+    let refused = second.unwrap_err().to_string();
+    assert!(refused.contains("stands for another account: remove it there first"), "{refused}");
+    assert!(matches!(claim(me).await, Err(StoreError::Exists(_))));
+    assert_eq!(store.account_of_certificate(&"ab".repeat(32)).unwrap(), Some(me));
+    assert!(store.credentials(you).unwrap().is_empty());
 }

@@ -93,10 +93,6 @@ impl Operation for AddCertificate {
         let store = &operations.store;
         let account = find(store, &self.address)?.id;
         let label = self.fingerprint.to_string();
-        if store.account_of_certificate(&label)?.is_some_and(|owner| owner != account) {
-            let text = format!("the certificate {label} stands for another account: remove it there first");
-            return Err(AdminError::Refused(text));
-        }
         // A certificate keeps its own secret.
         let (id, kind, verifier) = (Id::generate(), CredentialKind::Certificate, Secret::new(String::new()));
         store.add_credential(CredentialRecord { id, account, kind, label, verifier }).await?;

@@ -250,13 +250,21 @@ pub(super) fn has_readable_password(db: &Connection) -> Result<bool, StoreError>
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
-pub(super) fn account_of_certificate(db: &Connection, label: &str) -> Result<Option<Id>, StoreError> {
+pub(super) fn account_of_certificate(db: &Connection, fingerprint: &str) -> Result<Option<Id>, StoreError> {
     let sql = "SELECT account FROM credential WHERE kind = 'certificate' AND label = ?";
-    Ok(db.prepare_cached(sql)?.query_row([label], |row| row.get(0)).optional()?)
+    Ok(db.prepare_cached(sql)?.query_row([fingerprint], |row| row.get(0)).optional()?)
 }
 
 pub(super) fn add_credential(db: &Connection, credential: &CredentialRecord) -> Result<(), StoreError> {
     let kind = kind_name(credential.kind);
+    if credential.kind == CredentialKind::Certificate
+        && account_of_certificate(db, &credential.label)?.is_some_and(|owner| owner != credential.account)
+    {
+        return Err(StoreError::Refused(format!(
+            "the certificate {} stands for another account: remove it there first",
+            credential.label
+        )));
+    }
     if credential.kind == CredentialKind::Password {
         execute(db, "DELETE FROM credential WHERE account = ? AND kind = 'password'", [credential.account])?;
     } else {

@@ -60,18 +60,22 @@ impl Directory {
         Ok(account.filter(|_| matches).map(|account| Login { account }))
     }
 
-    /// The account that a client's certificate stands for, by fingerprint or name (SASL EXTERNAL).
+    /// The account that a client's certificate stands for (SASL EXTERNAL): the one that its fingerprint was added to,
+    /// else the first of `emails` whose account may log in. They count for a certificate that is verified, so of others
+    /// the caller names none.
     pub fn account_of_certificate<'a>(
         &self,
-        labels: impl IntoIterator<Item = &'a str>,
+        fingerprint: &str,
+        emails: impl IntoIterator<Item = &'a str>,
     ) -> Result<Option<String>, DirectoryError> {
-        for label in labels {
-            if let Some(id) = self.store.account_of_certificate(label)? {
-                return Ok(self
-                    .store
-                    .account_by_id(id)?
-                    .filter(|a| !a.disabled)
-                    .map(|a| a.address.to_string()));
+        if let Some(id) = self.store.account_of_certificate(fingerprint)? {
+            let account = self.store.account_by_id(id)?.filter(|account| !account.disabled);
+            return Ok(account.map(|account| account.address.to_string()));
+        }
+        // Whole addresses: what is less names an account when a person types it, not in a certificate.
+        for email in emails.into_iter().filter(|email| email.parse::<Address>().is_ok()) {
+            if let Some(account) = self.account_for_login(email)? {
+                return Ok(Some(account.address.to_string()));
             }
         }
         Ok(None)

@@ -4,6 +4,7 @@ mod certificate;
 mod client;
 mod explain;
 mod info;
+mod roots;
 mod server;
 
 pub use certificate::PeerCertificate;

@@ -5,7 +5,10 @@
 use address::{Host, Secret};
 use net::tls::{KeyPair, TlsClient, TlsInfo, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, Listener, NetError, Stream};
-use rcgen::{CertifiedKey, KeyPair as Key, generate_simple_self_signed};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedKey, ExtendedKeyUsagePurpose, IsCa, KeyPair as Key,
+    SanType, generate_simple_self_signed,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::path::Path;
 use std::sync::Arc;
@@ -207,6 +210,75 @@ async fn a_client_s_certificate_is_asked_for_taken_and_reported() {
     assert_eq!(shown.dns_names[0], "laptop.example");
     assert!(!shown.verified);
     assert_eq!(shown.fingerprint().len(), 64);
+}
+
+type Authority = rcgen::CertifiedIssuer<'static, Key>;
+
+fn authority() -> Authority {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Authority::self_signed(parameters, Key::generate().unwrap()).unwrap()
+}
+
+/// A certificate for `me@example.org`, with what `change` makes of it.
+fn issued(by: &Authority, change: impl FnOnce(&mut CertificateParams)) -> CertifiedKey<Key> {
+    let mut parameters = CertificateParams::default();
+    parameters.subject_alt_names = vec![SanType::Rfc822Name("me@example.org".try_into().unwrap())];
+    change(&mut parameters);
+    let signing_key = Key::generate().unwrap();
+    let cert = parameters.signed_by(&signing_key, by).unwrap();
+    CertifiedKey { cert, signing_key }
+}
+
+/// Whether a client that shows this is verified.
+async fn vouched_for(server: &TlsServer, own: &CertifiedKey<Key>, client: &CertifiedKey<Key>) -> bool {
+    let (address, listener) = listen();
+    let (_called, accepted) = tokio::join!(connect_with_certificate(address, own, client), async {
+        listener.accept().await.unwrap().start_tls(server).await
+    });
+    let shown = info(&accepted.unwrap()).peer_certificate.unwrap();
+    assert_eq!(shown.fingerprint().len(), 64);
+    shown.verified
+}
+
+#[tokio::test]
+async fn a_client_is_verified_by_the_authorities_that_are_listed_now() {
+    let (own, ours, theirs) = (self_signed(&["mx.example.org"]), authority(), authority());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.pem");
+    std::fs::write(&file, ours.pem()).unwrap();
+    let settings = TlsServerSettings {
+        certificates: vec![in_memory(&own)],
+        ask_client: true,
+        client_roots: Some(file.clone()),
+        ..Default::default()
+    };
+    let server = TlsServer::new(settings).unwrap();
+    let (plain, foreign) = (issued(&ours, |_| {}), issued(&theirs, |_| {}));
+    let over = issued(&ours, |parameters| parameters.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    let wrong_use = issued(&ours, |parameters| {
+        parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    });
+    for (client, verified) in [
+        (&plain, true),
+        (&foreign, false),
+        (&over, false),
+        (&wrong_use, false),
+        (&self_signed(&["me@example.org"]), false),
+    ] {
+        assert_eq!(vouched_for(&server, &own, client).await, verified);
+    }
+
+    std::fs::write(&file, theirs.pem()).unwrap();
+    assert!(server.reload_if_changed().unwrap());
+    assert!(vouched_for(&server, &own, &foreign).await && !vouched_for(&server, &own, &plain).await);
+
+    // What cannot be used changes nothing.
+    let error = server.change(|settings| settings.client_roots = Some(folder.path().join("none.pem")));
+    assert!(error.unwrap_err().to_string().contains("none.pem"));
+    assert!(vouched_for(&server, &own, &foreign).await);
+    server.change(|settings| settings.client_roots = None).unwrap();
+    assert!(!vouched_for(&server, &own, &foreign).await);
 }
 
 fn listen() -> (Endpoint, Listener) {

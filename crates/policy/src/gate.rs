@@ -204,10 +204,8 @@ impl Gate {
     /// A certificate that nobody vouches for says whatever its maker wrote into it: only its fingerprint counts then.
     fn account_of_certificate(&self) -> Result<Option<String>, DirectoryError> {
         let Some(certificate) = &self.certificate else { return Ok(None) };
-        let fingerprint = certificate.fingerprint();
-        let names = certificate.emails.iter().chain(&certificate.dns_names).filter(|_| certificate.verified);
-        let labels = std::iter::once(&fingerprint).chain(names).map(String::as_str);
-        self.place.directory.account_of_certificate(labels)
+        let emails = certificate.emails.iter().filter(|_| certificate.verified).map(String::as_str);
+        self.place.directory.account_of_certificate(&certificate.fingerprint(), emails)
     }
 
     /// (Its callers have it on the heap, for its time: connections that do not log in now are not to be larger for it.)

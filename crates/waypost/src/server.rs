@@ -168,11 +168,13 @@ impl Running {
     /// Reads settings and certificates anew. Ports, `data` and `user` stay until a restart.
     fn reload(&self) -> Result<(), String> {
         logging::reopen();
-        if let Some(tls) = &self.tls {
-            tls.reload().map_err(|e| e.to_string())?;
-        }
-        let Some(file) = &self.setup.file else { return Ok(()) };
+        let Some(file) = &self.setup.file else {
+            return self.tls.as_ref().map_or(Ok(()), TlsServer::reload).map_err(|e| e.to_string());
+        };
         let (_, config) = Config::load(Some(file)).map_err(|e| e.to_string())?;
+        if let Some(tls) = &self.tls {
+            certificate::reload(tls, &config).map_err(|e| e.to_string())?;
+        }
         self.intake.set_settings(settings::intake(&config));
         self.intake.auth_guard.set_rules(settings::auth_rules(&config));
         self.limits.set(settings::limit_settings(&config));

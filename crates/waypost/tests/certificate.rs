@@ -1,8 +1,9 @@
-//! `waypost account certificate`, and the server that runs meanwhile: who shows the certificate logs in as the account,
-//! who shows another hears what a wrong password hears.
+//! Logging in with a certificate, by its fingerprint (`waypost account certificate`) or by the address in it, where an
+//! authority of the configuration issued it. Who shows another hears what a wrong password hears.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something fails")]
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -10,19 +11,37 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_waypost");
 /// `\0me@example.org\0wrong`.
 const WRONG_PASSWORD: &str = "AUTH PLAIN AG1lQGV4YW1wbGUub3JnAHdyb25n";
 
-type Certificate = rcgen::CertifiedKey<rcgen::KeyPair>;
+type Certificate = rcgen::CertifiedKey<KeyPair>;
+
+type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn certificate(name: &str) -> Certificate {
     rcgen::generate_simple_self_signed([name.to_owned()]).unwrap()
 }
 
-/// A server with `me@example.org`, to be killed at the end.
+fn authority() -> Authority {
+    let mut parameters = CertificateParams::default();
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    Authority::self_signed(parameters, KeyPair::generate().unwrap()).unwrap()
+}
+
+/// A certificate for these addresses of mail.
+fn issued(by: &Authority, addresses: &[&str]) -> Certificate {
+    let mut parameters = CertificateParams::default();
+    let names = addresses.iter().map(|address| SanType::Rfc822Name((*address).try_into().unwrap()));
+    parameters.subject_alt_names = names.collect();
+    let signing_key = KeyPair::generate().unwrap();
+    let cert = parameters.signed_by(&signing_key, by).unwrap();
+    Certificate { cert, signing_key }
+}
+
+/// A server with me@, you@ and gone@example.org, the last of them disabled, to be killed at the end.
 struct Server {
     child: Child,
     folder: tempfile::TempDir,
@@ -50,25 +69,29 @@ fn command(folder: &Path, words: &[&str], input: &str) {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(client_ca: Option<&Authority>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (submissions, pop3s) = (free_port(), free_port());
         let own = certificate("mail.example.org");
         std::fs::write(folder.path().join("cert.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), own.signing_key.serialize_pem()).unwrap();
+        if let Some(authority) = client_ca {
+            std::fs::write(folder.path().join("clients.pem"), authority.pem()).unwrap();
+        }
+        let client_ca = client_ca.map_or("", |_| "clients.pem");
         let config = format!(
             "hostname = 'mail.example.org'\ndata = 'data'\n\
              [listen]\nsubmissions = ['127.0.0.1:{submissions}']\npop3s = ['127.0.0.1:{pop3s}']\n\
-             [tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n\
+             [tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\nclient-ca = '{client_ca}'\n\
              [limits]\nexempt = ['127.0.0.0/8']\n"
         );
         std::fs::write(folder.path().join("waypost.toml"), config).unwrap();
         command(folder.path(), &["domain", "add", "example.org"], "");
-        command(
-            folder.path(),
-            &["account", "add", "me@example.org", "--password-stdin"],
-            "correct horse battery\n",
-        );
+        for address in ["me@example.org", "you@example.org", "gone@example.org"] {
+            let words = ["account", "add", address, "--password-stdin"];
+            command(folder.path(), &words, "correct horse battery\n");
+        }
+        command(folder.path(), &["account", "disable", "gone@example.org"], "");
         let mut child = Command::new(PROGRAM)
             .arg("serve")
             .env("WAYPOST_HOME", folder.path())
@@ -87,6 +110,14 @@ impl Server {
         let file = self.folder.path().join("laptop.pem");
         std::fs::write(&file, certificate.cert.pem()).unwrap();
         file.to_str().unwrap().to_owned()
+    }
+
+    /// What the server says to a login with this certificate, and to mail from `sender` after it.
+    fn submit(&self, certificate: &Certificate, auth: &str, sender: &str) -> (String, String) {
+        let mut client = self.call(self.submissions, certificate);
+        client.say("EHLO laptop");
+        let answer = client.say(auth);
+        (answer, client.say(&format!("MAIL FROM:<{sender}>")))
     }
 
     /// A client that shows the certificate and has read the greeting.
@@ -131,7 +162,7 @@ impl Client {
 
 #[test]
 fn a_certificate_logs_in_for_submission_and_pop3() {
-    let server = Server::start();
+    let server = Server::start(None);
     let (known, other) = (certificate("laptop"), certificate("laptop"));
     let file = server.file(&known);
     let change = |verb: &str| {
@@ -141,12 +172,7 @@ fn a_certificate_logs_in_for_submission_and_pop3() {
             "",
         );
     };
-    let submit = |certificate: &Certificate, auth: &str| {
-        let mut client = server.call(server.submissions, certificate);
-        client.say("EHLO laptop");
-        let answer = client.say(auth);
-        (answer, client.say("MAIL FROM:<me@example.org>"))
-    };
+    let submit = |certificate: &Certificate, auth: &str| server.submit(certificate, auth, "me@example.org");
     let fetch = |certificate: &Certificate, auth: &str| server.call(server.pop3s, certificate).say(auth);
 
     // The server hears of it at once.
@@ -168,4 +194,51 @@ fn a_certificate_logs_in_for_submission_and_pop3() {
 
     change("remove");
     assert!(submit(&known, "AUTH EXTERNAL =").0.starts_with("535"));
+}
+
+#[test]
+fn a_certificate_of_the_authority_logs_in_by_the_address_in_it() {
+    let (ours, theirs) = (authority(), authority());
+    let server = Server::start(Some(&ours));
+    let logs_in = |by: &Authority, addresses: &[&str], auth: &str, sender: &str| {
+        let (answer, mail) = server.submit(&issued(by, addresses), auth, sender);
+        let done = answer.starts_with("235 2.7.0");
+        assert!(done || answer == "535 5.7.8 authentication failed", "{addresses:?}: {answer}");
+        assert!(mail.starts_with(if done { "250" } else { "530" }), "{addresses:?}: {mail}");
+        done
+    };
+    let (me, you, plain) = ("me@example.org", "you@example.org", "AUTH EXTERNAL =");
+    let (as_me, as_you) = ("AUTH EXTERNAL bWVAZXhhbXBsZS5vcmc=", "AUTH EXTERNAL eW91QGV4YW1wbGUub3Jn");
+    for (by, addresses, auth, sender, expected) in [
+        (&ours, &[me][..], plain, me, true),
+        (&ours, &["Me@Example.ORG"], plain, me, true),
+        (&ours, &[me], as_me, me, true),
+        // As somebody else than it names.
+        (&ours, &[me], as_you, you, false),
+        (&ours, &[me, you], as_you, you, false),
+        // Nobody's here, or of one who may not log in.
+        (&ours, &["me@example.net"], plain, me, false),
+        (&ours, &["who@example.org"], plain, me, false),
+        (&ours, &["me"], plain, me, false),
+        (&ours, &["gone@example.org"], plain, me, false),
+        (&ours, &["gone@example.org", "who@example.org", you], plain, you, true),
+        (&theirs, &[me], plain, me, false),
+    ] {
+        assert_eq!(logs_in(by, addresses, auth, sender), expected, "{addresses:?} {auth}");
+    }
+    let fetched = server.call(server.pop3s, &issued(&ours, &[me])).say(plain);
+    assert_eq!(fetched, "+OK 0 messages (0 octets)");
+
+    // SIGHUP: from another file on.
+    let config = server.folder.path().join("waypost.toml");
+    let text = std::fs::read_to_string(&config).unwrap().replace("clients.pem", "others.pem");
+    std::fs::write(&config, text).unwrap();
+    std::fs::write(server.folder.path().join("others.pem"), theirs.pem()).unwrap();
+    let hung_up = Command::new("kill").args(["-HUP", &server.child.id().to_string()]).status();
+    assert!(hung_up.unwrap().success());
+    let begun = Instant::now();
+    while !logs_in(&theirs, &[me], plain, me) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the other authority is not taken up");
+    }
+    assert!(!logs_in(&ours, &[me], plain, me));
 }

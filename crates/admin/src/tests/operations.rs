@@ -145,7 +145,7 @@ async fn a_certificate_stands_for_one_account_at_a_time() {
         fingerprint: text.parse().unwrap(),
     };
     let list = |address: &Address| account::ListCertificates { address: address.clone() };
-    let stands_for = || directory.account_of_certificate([digits.as_str()]).unwrap();
+    let stands_for = || directory.account_of_certificate(&digits, []).unwrap();
 
     root(&operations, add(&me, &printed)).await.unwrap();
     assert_eq!(root(&operations, list(&me)).await.unwrap()[0].fingerprint.to_string(), digits);

@@ -19,8 +19,8 @@ const MAX_NAMES: usize = 256;
 /// The certificate of the other end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PeerCertificate {
-    /// Whether its chain leads to a trusted root, and its name and dates are right. Always `false` for a
-    /// client's: whoever relies on one compares the fingerprint.
+    /// Whether its chain leads to a trusted root, and its name and dates are right. A client's is measured by
+    /// [`super::TlsServerSettings::client_roots`]; where it is `false`, only the fingerprint says something.
     pub verified: bool,
     /// SHA-256 of the whole certificate.
     pub sha256: [u8; 32],

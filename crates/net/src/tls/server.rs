@@ -1,17 +1,18 @@
 //! TLS for those who call us: certificates by name, read again when they change.
 
 use super::certificate::host_names;
+use super::roots::{AnyClient, ClientRoots};
 use super::{HANDSHAKE_TIMEOUT, TlsInfo, provider};
 use crate::socket::Socket;
 use crate::{NetError, Peer};
 use address::Secret;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
+use rustls::{Error, ServerConfig};
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,9 @@ pub struct TlsServerSettings {
     /// Whether clients are asked for a certificate. Any is taken; its fingerprint is in [`TlsInfo`]. Some clients
     /// trip over the question: it is for submission, not for port 25.
     pub ask_client: bool,
+    /// A file of certificate authorities, in PEM. A client's certificate that leads to one of them is
+    /// [`verified`](super::PeerCertificate::verified); others are taken all the same.
+    pub client_roots: Option<PathBuf>,
     /// Protocols for ALPN, the preferred first; mail protocols have none.
     pub alpn: Vec<String>,
 }
@@ -58,16 +62,19 @@ pub struct TlsServer(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    settings: TlsServerSettings,
     snapshot: RwLock<Arc<Snapshot>>,
     watch: Mutex<Watch>,
+    /// Held by whoever reads the files, so that what was read first does not replace what was read last.
+    turn: Mutex<()>,
 }
 
 /// One consistent reading of all files.
 #[derive(Debug)]
 struct Snapshot {
+    settings: TlsServerSettings,
     config: Arc<ServerConfig>,
     names: Arc<ByName>,
+    clients: Option<ClientRoots>,
 }
 
 /// When the files were last looked at, and what they looked like when last read.
@@ -87,10 +94,9 @@ impl TlsServer {
     /// [`NetError::CertificateFile`], [`NetError::KeyFile`] or [`NetError::TlsSetup`], with the file and the cause.
     pub fn new(settings: TlsServerSettings) -> Result<Self, NetError> {
         // Before reading: what changes meanwhile is seen at the next look.
-        let seen = stamps(&settings);
-        let snapshot = RwLock::new(Arc::new(Snapshot::read(&settings)?));
-        let watch = Mutex::new(Watch { checked: Instant::now(), seen });
-        Ok(Self(Arc::new(Shared { settings, snapshot, watch })))
+        let watch = Mutex::new(Watch { checked: Instant::now(), seen: stamps(&settings) });
+        let snapshot = RwLock::new(Arc::new(Snapshot::read(settings)?));
+        Ok(Self(Arc::new(Shared { snapshot, watch, turn: Mutex::default() })))
     }
 
     /// Reads the files again. On an error what was read before stays in use.
@@ -98,9 +104,20 @@ impl TlsServer {
     /// # Errors
     /// As [`TlsServer::new`].
     pub fn reload(&self) -> Result<(), NetError> {
-        let seen = stamps(&self.0.settings);
+        self.change(|_| {})
+    }
+
+    /// Changes the settings and reads the files they name. On an error everything stays as it was.
+    ///
+    /// # Errors
+    /// As [`TlsServer::new`].
+    pub fn change(&self, change: impl FnOnce(&mut TlsServerSettings)) -> Result<(), NetError> {
+        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = self.snapshot().settings.clone();
+        change(&mut settings);
+        let seen = stamps(&settings);
         self.lock_watch().seen = seen;
-        let snapshot = Arc::new(Snapshot::read(&self.0.settings)?);
+        let snapshot = Arc::new(Snapshot::read(settings)?);
         *self.0.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
     }
@@ -111,7 +128,7 @@ impl TlsServer {
     /// # Errors
     /// As [`TlsServer::new`].
     pub fn reload_if_changed(&self) -> Result<bool, NetError> {
-        let now = stamps(&self.0.settings);
+        let now = stamps(&self.snapshot().settings);
         if self.lock_watch().seen == now {
             return Ok(false);
         }
@@ -142,7 +159,9 @@ impl TlsServer {
         // The choice depends on the name alone, so that this is the certificate that was shown; resumed
         // sessions are of the same snapshot, as each has its own ticket keys.
         let shown = snapshot.names.choose(sni.as_deref());
-        let info = TlsInfo::new(connection, sni, shown.cert.first(), false);
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let verified = snapshot.clients.as_ref().is_some_and(|roots| roots.vouch_for(chain));
+        let info = TlsInfo::new(connection, sni, shown.cert.first(), verified);
         Ok((stream, info))
     }
 
@@ -175,11 +194,13 @@ impl TlsServer {
 }
 
 impl Snapshot {
-    fn read(settings: &TlsServerSettings) -> Result<Self, NetError> {
+    fn read(settings: TlsServerSettings) -> Result<Self, NetError> {
         let provider = provider();
         let setup = |error: Error| NetError::TlsSetup(error.to_string());
         let keys = settings.certificates.iter().map(|pair| read_pair(pair, &provider));
         let names = Arc::new(ByName::new(keys.collect::<Result<_, _>>()?)?);
+        let roots = settings.client_roots.as_deref();
+        let clients = roots.map(|file| ClientRoots::read(file, &provider)).transpose()?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(setup)?;
@@ -195,7 +216,7 @@ impl Snapshot {
         config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
-        Ok(Self { config: Arc::new(config), names })
+        Ok(Self { settings, config: Arc::new(config), names, clients })
     }
 }
 
@@ -236,53 +257,6 @@ impl ResolvesServerCert for ByName {
     }
 }
 
-/// Takes any certificate, but has the client prove that it holds the key.
-#[derive(Debug)]
-struct AnyClient(Arc<CryptoProvider>);
-
-impl ClientCertVerifier for AnyClient {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, certificate, signature, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 fn read_pair(pair: &KeyPair, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, NetError> {
     let (certificate_file, key_file) = match pair {
         KeyPair::Files { certificate, key } => (certificate.clone(), key.clone()),
@@ -297,14 +271,7 @@ fn read_pair(pair: &KeyPair, provider: &CryptoProvider) -> Result<Arc<CertifiedK
         }
         KeyPair::Pem { certificate, key } => (certificate.clone(), key.clone()),
     };
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&certificate)
-        .collect::<Result<_, _>>()
-        .map_err(|error| bad_certificate(error.to_string()))?;
-    if chain.is_empty() {
-        return Err(bad_certificate(
-            "it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned(),
-        ));
-    }
+    let chain = certificates(&certificate).map_err(bad_certificate)?;
     let key = PrivateKeyDer::from_pem_slice(key.reveal())
         .map_err(|error| bad_key(format!("it holds no unencrypted private key in PEM: {error}")))?;
     match CertifiedKey::from_der(chain, key, provider) {
@@ -317,7 +284,17 @@ fn read_pair(pair: &KeyPair, provider: &CryptoProvider) -> Result<Arc<CertifiedK
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+/// All certificates of a PEM file; or why there are none.
+pub(super) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    if all.is_empty() {
+        return Err("it holds no certificate in PEM (-----BEGIN CERTIFICATE-----)".to_owned());
+    }
+    Ok(all)
+}
+
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let length = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
     if length > MAX_FILE {
         return Err(format!("it has {length} octets; certificates and keys are smaller"));
@@ -330,7 +307,7 @@ fn stamps(settings: &TlsServerSettings) -> Vec<Option<Stamp>> {
         KeyPair::Files { certificate, key } => vec![certificate, key],
         KeyPair::Pem { .. } => Vec::new(),
     });
-    files.map(|file| stamp(file)).collect()
+    files.chain(&settings.client_roots).map(|file| stamp(file)).collect()
 }
 
 fn stamp(file: &Path) -> Option<Stamp> {

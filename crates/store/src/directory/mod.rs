@@ -141,9 +141,9 @@ impl Store {
         self.inner.main.with(sqlite::has_readable_password)
     }
 
-    /// The account that a client certificate's fingerprint (lower-case hex of SHA-256) or SAN stands for.
-    pub fn account_of_certificate(&self, label: &str) -> Result<Option<Id>, StoreError> {
-        self.inner.main.with(|db| sqlite::account_of_certificate(db, label))
+    /// The account that a client certificate stands for, by its fingerprint (lower-case hex of SHA-256).
+    pub fn account_of_certificate(&self, fingerprint: &str) -> Result<Option<Id>, StoreError> {
+        self.inner.main.with(|db| sqlite::account_of_certificate(db, fingerprint))
     }
 
     pub fn alias_targets(&self, domain: &Domain, folded_local: &str) -> Result<Vec<Address>, StoreError> {

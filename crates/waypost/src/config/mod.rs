@@ -57,6 +57,8 @@ pub struct Config {
     pub listen: Vec<Listener>,
     /// The first is for clients that name no host. Empty: none was configured.
     pub certificates: Vec<CertificateFiles>,
+    /// The authorities that may vouch for certificates of clients.
+    pub client_ca: Option<PathBuf>,
     pub relay: Relay,
     pub delivery: Delivery,
     /// In order: the first that matches wins.
@@ -78,6 +80,7 @@ impl Config {
             user: None,
             listen: standard_listeners(),
             certificates: Vec::new(),
+            client_ca: None,
             relay: Relay::default(),
             delivery: Delivery::default(),
             routes: Vec::new(),
@@ -122,6 +125,7 @@ impl Config {
             absolute(&mut files.certificate);
             absolute(&mut files.key);
         }
+        self.client_ca.iter_mut().for_each(absolute);
         delivery::resolve(&mut self.delivery, folder);
         self.routes.iter_mut().for_each(|route| delivery::resolve(&mut route.delivery, folder));
         self.dns.trust_anchor.iter_mut().for_each(absolute);
@@ -236,6 +240,7 @@ impl Raw {
                 note("listen", (twice.service.name(), format!("{} is listed twice", twice.endpoint)));
             }
         }
+        config.client_ca.clone_from(&self.tls.client_ca.0);
         match self.tls.check() {
             Ok(certificates) => config.certificates = certificates,
             Err((key, text)) => note(&key, ("", text)),

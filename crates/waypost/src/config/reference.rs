@@ -186,7 +186,7 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "tls",
         repeated: false,
-        doc: "Both files are PEM and are read again at SIGHUP. The certificate's file holds the chain, the own certificate first.",
+        doc: "All files are PEM. They are read again at SIGHUP, when the keys may also name others, in folders that some setting named before; and within a minute after they change. The certificate's file holds the chain, the own certificate first.",
         keys: &[
             key(
                 "certificate",
@@ -196,6 +196,13 @@ pub const TABLES: &[Table] = &[
                 "The certificate for clients that name no host. With it goes `key`.",
             ),
             key("key", FILE, r#""""#, r#""key.pem""#, "Its private key."),
+            key(
+                "client-ca",
+                FILE,
+                r#""""#,
+                r#""clients.pem""#,
+                "The authorities that issue certificates to people here. Who shows one logs in with it (AUTH EXTERNAL) to the account of its mail address (`rfc822Name` in the subjectAltName; the first that is an account's). List only those that check whose address they put in. Other certificates log in by their fingerprint alone (`waypost account certificate add`).",
+            ),
         ],
     },
     Table {

@@ -26,6 +26,7 @@ pub struct CertificateFiles {
 pub(super) struct RawTls {
     certificate: Text<PathBuf>,
     key: Text<PathBuf>,
+    pub(super) client_ca: Text<PathBuf>,
     more: Vec<RawMore>,
 }
 

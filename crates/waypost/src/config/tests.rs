@@ -46,7 +46,7 @@ fn the_example_of_the_design_is_accepted() {
 #[test]
 fn paths_start_at_the_files_folder() {
     let config = parse(
-        "data = 'state'\n[listen]\nlmtp = ['unix:run/lmtp']\n[tls]\ncertificate = 'c'\nkey = '/k'\n\
+        "data = 'state'\n[listen]\nlmtp = ['unix:run/lmtp']\n[tls]\ncertificate = 'c'\nkey = '/k'\nclient-ca = 'ca'\n\
          [delivery]\nsmarthost = 'smtps://a.example'\nusername = 'u'\npassword-file = 'p'\n\
          [[route]]\ndomain = '*'\nto = 'lmtp:///run/l'\n[dns]\ntrust-anchor = 'a'\n[log]\nfile = 'l'",
     );
@@ -54,6 +54,7 @@ fn paths_start_at_the_files_folder() {
     assert_eq!(config.listen[0].endpoint, Endpoint::Unix("/etc/waypost/run/lmtp".into()));
     assert_eq!(config.certificates[0].certificate, Path::new("/etc/waypost/c"));
     assert_eq!(config.certificates[0].key, Path::new("/k"));
+    assert_eq!(config.client_ca.as_deref(), Some(Path::new("/etc/waypost/ca")));
     assert_eq!(config.delivery.credentials.unwrap().password_file, Path::new("/etc/waypost/p"));
     assert_eq!(config.routes[0].delivery.to, Target::LmtpSocket("/run/l".into()));
     assert_eq!(config.dns.trust_anchor.unwrap(), Path::new("/etc/waypost/a"));

@@ -5,6 +5,7 @@ use crate::exit::Failure;
 use address::Secret;
 use jiff::civil::Date;
 use jiff::{ToSpan as _, Zoned};
+use net::NetError;
 use net::tls::{KeyPair, TlsServer, TlsServerSettings};
 use rcgen::{CertificateParams, DistinguishedName, DnType};
 use std::path::Path;
@@ -18,11 +19,7 @@ const VALID_YEARS: i64 = 2;
 
 /// TLS for all listeners. Without a configured certificate one is made, so that connections are at least encrypted.
 pub(super) fn server(config: &Config, dev: bool) -> Result<Option<TlsServer>, Failure> {
-    let mut certificates: Vec<KeyPair> = Vec::new();
-    for files in &config.certificates {
-        let (certificate, key) = (files.certificate.clone(), files.key.clone());
-        certificates.push(KeyPair::Files { certificate, key });
-    }
+    let mut certificates = configured(config);
     if certificates.is_empty() {
         if !dev {
             tracing::warn!(
@@ -31,8 +28,27 @@ pub(super) fn server(config: &Config, dev: bool) -> Result<Option<TlsServer>, Fa
         }
         certificates.push(self_signed(&config.data, config.hostname.as_str())?);
     }
-    let settings = TlsServerSettings { certificates, ask_client: true, alpn: Vec::new() };
+    let client_roots = config.client_ca.clone();
+    let settings = TlsServerSettings { certificates, ask_client: true, client_roots, alpn: Vec::new() };
     TlsServer::new(settings).map(Some).map_err(|e| Failure::no(e.to_string()))
+}
+
+/// Takes up what the configuration says now. Where it names no certificate, those in use stay.
+pub(super) fn reload(tls: &TlsServer, config: &Config) -> Result<(), NetError> {
+    tls.change(|settings| {
+        let certificates = configured(config);
+        if !certificates.is_empty() {
+            settings.certificates = certificates;
+        }
+        settings.client_roots.clone_from(&config.client_ca);
+    })
+}
+
+fn configured(config: &Config) -> Vec<KeyPair> {
+    let files = config.certificates.iter();
+    files
+        .map(|files| KeyPair::Files { certificate: files.certificate.clone(), key: files.key.clone() })
+        .collect()
 }
 
 /// The one of an earlier start, or a new one, kept when the folder can be written.

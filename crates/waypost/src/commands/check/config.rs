@@ -93,6 +93,9 @@ fn settings(config: &Config) -> Vec<Setting> {
     for files in &config.certificates {
         add("certificate", files.certificate.display().to_string());
     }
+    if let Some(file) = &config.client_ca {
+        add("client-ca", file.display().to_string());
+    }
     let networks =
         |list: &[ipnet::IpNet]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if !config.relay.trusted.is_empty() {
@@ -121,15 +124,17 @@ fn describe(route: &Route) -> String {
 fn files_at_fault(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut note = |key: &str, text: String| problems.push(Problem { line: None, key: key.to_owned(), text });
-    for files in &config.certificates {
-        for (key, file, mark) in
-            [("certificate", &files.certificate, "BEGIN CERTIFICATE"), ("key", &files.key, "PRIVATE KEY")]
-        {
-            match std::fs::read_to_string(file) {
-                Ok(text) if text.contains(mark) => {}
-                Ok(_) => note(key, format!("{} has no PEM block of this kind ({mark})", file.display())),
-                Err(error) => note(key, format!("cannot read {}: {error}", file.display())),
-            }
+    let mut files = Vec::new();
+    for pair in &config.certificates {
+        files.push(("certificate", &pair.certificate, "BEGIN CERTIFICATE"));
+        files.push(("key", &pair.key, "PRIVATE KEY"));
+    }
+    files.extend(config.client_ca.iter().map(|file| ("client-ca", file, "BEGIN CERTIFICATE")));
+    for (key, file, mark) in files {
+        match std::fs::read_to_string(file) {
+            Ok(text) if text.contains(mark) => {}
+            Ok(_) => note(key, format!("{} has no PEM block of this kind ({mark})", file.display())),
+            Err(error) => note(key, format!("cannot read {}: {error}", file.display())),
         }
     }
     let deliveries =

@@ -16,4 +16,8 @@ pub enum Error {
     NotReady(String),
     #[error("{0}")]
     Stuck(String),
+    #[error("the layer below the program cannot be compiled: {0}")]
+    Compiler(String),
+    #[error("the record of file calls cannot be read: {0}")]
+    Record(String),
 }

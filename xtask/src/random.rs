@@ -40,4 +40,26 @@ impl Random {
         let width = u64::try_from((range.end.saturating_sub(range.start)).as_micros()).unwrap_or(u64::MAX);
         range.start + Duration::from_micros(self.below(width))
     }
+
+    /// A place in something that has `length` of them.
+    pub fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or(0)
+    }
+
+    /// One of them; they are not none.
+    pub fn one_of<T: Copy, const N: usize>(&mut self, of: [T; N]) -> T {
+        of[self.place(N)]
+    }
+
+    /// True in so many of a hundred.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub fn fill(&mut self, octets: &mut [u8]) {
+        for piece in octets.chunks_mut(8) {
+            let random = self.next_u64().to_le_bytes();
+            piece.copy_from_slice(&random[..piece.len()]);
+        }
+    }
 }

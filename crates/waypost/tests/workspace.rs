@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// The layers of DESIGN.md, topmost first. A crate may depend on those of layers below its own.
 ///
-/// `xtask` is no room of the program but stands outside it, and needs none of them.
+/// `xtask` is no room of the program but stands outside it; of the rooms it reads `store` alone.
 const LAYERS: [&[&str]; 9] = [
     &["xtask"],
     &["waypost"],

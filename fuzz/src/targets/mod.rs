@@ -6,8 +6,13 @@
 pub mod address_path;
 pub mod body_decoder;
 pub mod dkim;
+pub mod dsn;
 pub mod message;
+pub mod mime_edit;
+pub mod pop3_client;
 pub mod pop3_server;
+pub mod proxy;
+pub mod sasl;
 pub mod smtp_client;
 pub mod smtp_command;
 pub mod smtp_parameters;
@@ -18,12 +23,17 @@ pub mod smtp_server;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 15] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
+    ("dsn", dsn::run),
     ("message", message::run),
+    ("mime_edit", mime_edit::run),
+    ("pop3_client", pop3_client::run),
     ("pop3_server", pop3_server::run),
+    ("proxy", proxy::run),
+    ("sasl", sasl::run),
     ("smtp_client", smtp_client::run),
     ("smtp_command", smtp_command::run),
     ("smtp_parameters", smtp_parameters::run),

@@ -14,6 +14,8 @@ pub enum Error {
     Command { words: String, said: String },
     #[error("waypost serve did not get ready; its last words: {0}")]
     NotReady(String),
+    #[error("{program} says what is no report: {error}")]
+    NoReport { program: String, error: serde_json::Error },
     #[error("{0}")]
     Stuck(String),
     #[error("the layer below the program cannot be compiled: {0}")]

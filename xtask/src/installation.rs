@@ -119,6 +119,14 @@ impl Installation {
             place(POP3S),
             self.place(NEXT),
         );
+        self.write(&text)
+    }
+
+    /// Writes this configuration as it stands.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, text: &str) -> Result<(), Error> {
         Ok(std::fs::write(self.folder.path().join("waypost.toml"), text)?)
     }
 

@@ -7,6 +7,7 @@
 //! - [`crash`]: `serve` is killed again and again under load, and every 250 must have been kept.
 //! - [`power_cut`]: its disk is built anew as a power cut would have left it, again and again, and likewise.
 //! - [`faults`]: the layer below the program's file calls that records them or makes them fail.
+//! - [`measure`]: the figures of speed and scale, each with what it should be.
 //! - [`installation`]: a folder with a configuration, and the real program in it.
 //! - [`maildrop`]: a mailbox, read and emptied over POP3.
 //! - [`wire`]: one end of a dialogue in lines, with or without TLS.
@@ -26,6 +27,7 @@ mod error;
 pub mod faults;
 pub mod installation;
 pub mod maildrop;
+pub mod measure;
 pub mod power_cut;
 pub mod random;
 pub mod wire;

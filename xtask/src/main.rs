@@ -1,11 +1,13 @@
 //! `cargo xtask COMMAND`: what the project does at length, and not in every test run.
 
+mod build;
+mod measuring;
 mod simulate;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use xtask::{crash, power_cut};
 
 /// Waypost's long tests and measurements
@@ -21,6 +23,9 @@ enum Xtask {
     /// Build the disk that a power cut would have left, at many points of a run, and hold `waypost serve` to every 250
     #[command(after_help = "Example:\n  cargo xtask power-cut --points 1000 --seed 7 --json")]
     PowerCut(PowerCut),
+    /// Find out a figure of speed or scale, and print it beside its target
+    #[command(after_help = measuring::EXAMPLES)]
+    Measure(measuring::Measure),
 }
 
 #[derive(Debug, clap::Args)]
@@ -63,7 +68,7 @@ struct Common {
 
 impl Common {
     fn program(&self) -> Result<PathBuf, Failure> {
-        self.program.clone().map_or_else(|| build(self.release), Ok)
+        self.program.clone().map_or_else(|| build::waypost(self.release), Ok)
     }
 }
 
@@ -74,6 +79,7 @@ fn main() -> ExitCode {
         Xtask::Crash(arguments) => run_crash(&arguments),
         Xtask::Simulate(arguments) => simulate::run(&arguments),
         Xtask::PowerCut(arguments) => run_power_cut(&arguments),
+        Xtask::Measure(arguments) => measuring::run(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error}");
@@ -127,25 +133,4 @@ fn tell(report: &serde_json::Value, json: bool) {
     {
         println!("{failure}");
     }
-}
-
-/// Builds `waypost`, and says where it is.
-fn build(release: bool) -> Result<PathBuf, Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "waypost", "--message-format", "json-render-diagnostics"]);
-    if release {
-        command.arg("--release");
-    }
-    let output = command.stderr(Stdio::inherit()).output()?;
-    if !output.status.success() {
-        return Err("waypost does not build".into());
-    }
-    let messages = String::from_utf8(output.stdout)?;
-    let executable = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        let is_it = message["target"]["name"] == "waypost" && message["target"]["kind"][0] == "bin";
-        is_it.then(|| message["executable"].as_str().map(PathBuf::from))?
-    });
-    executable.ok_or_else(|| "cargo does not say where it put waypost".into())
 }

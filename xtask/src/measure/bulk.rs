@@ -1,0 +1,86 @@
+//! How long the 250 takes while the store does bulk work, beside a server that does none.
+//!
+//! The work is what the program offers today: 100,000 messages removed over POP3, and an account removed with as many. A
+//! client that copies a folder will come with IMAP; until then the delivery of the 100,000, as fast as a few sessions
+//! can, stands for it, without a target, as that is load and no bulk work.
+
+use super::figure::Figure;
+use super::load::Load;
+use super::probe::{Latency, during};
+use super::site::Site;
+use super::{Context, Findings};
+use crate::Error;
+use crate::maildrop::Marked;
+use std::time::{Duration, Instant};
+
+const MESSAGES: u64 = 100_000;
+/// Sessions that fill the mailbox.
+const SESSIONS: u32 = 10;
+/// For the figures of a server with nothing else to do.
+const QUIET: Duration = Duration::from_secs(10);
+/// Whose mailbox it is that is filled, and whom the probe writes to.
+const FULL: &str = "full@example.org";
+const PROBED: &str = "probed@example.org";
+
+pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
+    let messages = context.messages(MESSAGES);
+    let site = Site::new(context.program, "", "")?;
+    let installation = &site.installation;
+    installation.populate(&["full", "probed"])?;
+    let _server = installation.serve()?;
+    let load = Load { connections: SESSIONS, messages, to: FULL, ..Load::default() };
+
+    context.tell("nothing else".to_owned());
+    let quiet = probed(&site, || {
+        std::thread::sleep(QUIET);
+        Ok(())
+    })?;
+    context.tell(format!("{messages} messages are put into a mailbox"));
+    let delivery = probed(&site, || load.send(context, site.smtp()).map(drop))?;
+    context.tell(format!("{messages} messages are removed over POP3"));
+    let marked = Marked::all(installation, FULL)?;
+    if marked.count() as u64 != messages {
+        return Err(Error::Stuck(format!("{} messages are in the mailbox", marked.count())));
+    }
+    let removal = probed(&site, || marked.remove())?;
+    context.tell(format!("an account with {messages} messages is removed"));
+    load.send(context, site.smtp())?;
+    let account =
+        probed(&site, || installation.command(&["account", "remove", FULL, "--yes"], "").map(drop))?;
+
+    let beside = |name: &str, work: &Work| {
+        let ratio = work.latency.p99 / quiet.latency.p99;
+        let ratio = Figure::new(format!("{name}_p99_vs_quiet"), ratio, "times").at_most(2.0);
+        work.figures(name).into_iter().chain([ratio])
+    };
+    let messages = Figure::new("messages", messages as f64, "messages");
+    let figures = [messages].into_iter().chain(quiet.figures("quiet"));
+    let figures = figures.chain(delivery.figures("messages_delivered"));
+    let figures = figures.chain(beside("messages_removed", &removal));
+    Ok(Findings::of(figures.chain(beside("account_removed", &account))))
+}
+
+/// A piece of work, and the 250s that came while it was done.
+struct Work {
+    took: Duration,
+    latency: Latency,
+}
+
+fn probed(site: &Site, work: impl FnOnce() -> Result<(), Error>) -> Result<Work, Error> {
+    let began = Instant::now();
+    let ((), latency) = during(site.smtp(), PROBED, work)?;
+    Ok(Work { took: began.elapsed(), latency })
+}
+
+impl Work {
+    fn figures(&self, name: &str) -> [Figure; 5] {
+        let Self { took, latency } = self;
+        [
+            Figure::new(format!("{name}_time"), took.as_secs_f64(), "s"),
+            Figure::new(format!("{name}_probes"), latency.count as f64, "messages"),
+            Figure::new(format!("{name}_p50"), latency.p50, "ms"),
+            Figure::new(format!("{name}_p99"), latency.p99, "ms"),
+            Figure::new(format!("{name}_max"), latency.max, "ms"),
+        ]
+    }
+}

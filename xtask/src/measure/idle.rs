@@ -1,0 +1,98 @@
+//! Memory of an idle SMTP connection after EHLO, without and with TLS.
+
+use super::figure::Figure;
+use super::process;
+use super::site::Site;
+use super::{Context, Findings};
+use crate::Error;
+use crate::installation::{HOSTNAME, Installation};
+use crate::wire::Wire;
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
+use std::time::Duration;
+
+const CONNECTIONS: u64 = 10_000;
+/// Connections of one address of ours: far fewer than it has ports.
+const PER_ADDRESS: u64 = 2_000;
+/// Files of either process besides connections.
+const OTHER_FILES: u64 = 200;
+/// For a server to become idle after the last handshake.
+const QUIET_LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
+    let count = allowed(context.connections.unwrap_or(CONNECTIONS))?;
+    let plain = measure(context, count, false)?;
+    let tls = measure(context, count, true)?;
+    Ok(Findings::of([
+        Figure::new("connections", count as f64, "connections"),
+        Figure::new("plain_pss", plain.pss, "KiB a connection").at_most(7.0),
+        Figure::new("plain_rss", plain.rss, "KiB a connection"),
+        Figure::new("tls_pss", tls.pss, "KiB a connection").at_most(40.0),
+        Figure::new("tls_rss", tls.rss, "KiB a connection"),
+        Figure::new("idle_process_pss", plain.before, "MiB"),
+    ]))
+}
+
+/// Raises the limit of open files, which the server inherits; as many connections as it allows.
+fn allowed(wanted: u64) -> Result<u64, Error> {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).map_err(std::io::Error::from)?;
+    let most = limit.maximum.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
+    Ok(wanted.min(most))
+}
+
+struct PerConnection {
+    pss: f64,
+    rss: f64,
+    /// MiB of the process without connections.
+    before: f64,
+}
+
+fn measure(context: &Context<'_>, count: u64, tls: bool) -> Result<PerConnection, Error> {
+    let limits = format!("connections = {}\nidle = \"1 h\"", count + OTHER_FILES);
+    let site = Site::new(context.program, &limits, "")?;
+    let server = site.installation.serve()?;
+    // What the first connection brings about for all is no memory of a connection.
+    drop(open(&site.installation, site.smtp(), 0, tls)?);
+    process::wait_until_idle(server.id(), QUIET_LIMIT)?;
+    let before = process::memory(server.id())?;
+    let mut held = Vec::new();
+    for number in 0..count {
+        if number % 100 == 0 {
+            context.tell(format!("{} {number} of {count}", if tls { "TLS" } else { "plain" }));
+        }
+        held.push(open(&site.installation, site.smtp(), number, tls)?);
+    }
+    process::wait_until_idle(server.id(), QUIET_LIMIT)?;
+    let after = process::memory(server.id())?;
+    let each = |after: u64, before: u64| after.saturating_sub(before) as f64 / count as f64;
+    Ok(PerConnection {
+        pss: each(after.pss, before.pss),
+        rss: each(after.rss, before.rss),
+        before: before.pss as f64 / 1024.0,
+    })
+}
+
+/// The socket of a connection that has said EHLO, in TLS again; what TLS needs at this end is forgotten, as nothing
+/// more will be said.
+fn open(site: &Installation, server: SocketAddr, number: u64, tls: bool) -> Result<TcpStream, Error> {
+    let mut wire = Wire::over(connect_from(number / PER_ADDRESS, server)?)?;
+    wire.reply()?;
+    wire.ask("EHLO idle.test\r\n")?;
+    if tls {
+        wire.ask("STARTTLS\r\n")?;
+        wire = wire.start_tls(site.tls(), HOSTNAME)?;
+        wire.ask("EHLO idle.test\r\n")?;
+    }
+    Ok(wire.socket().try_clone()?)
+}
+
+/// Connects from another address of ours for each `network`.
+fn connect_from(network: u64, server: SocketAddr) -> std::io::Result<TcpStream> {
+    let last = u8::try_from(network % 250).unwrap_or(0) + 1;
+    let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 251, 0, last), 0))?;
+    connect(&socket, &server)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,146 @@
+//! The figures of speed and scale that the project wants, each found out by a measurement and printed beside its target.
+//!
+//! All of them run the real `waypost` on loopback, as it comes (trail and log on), with `waypost bench` to send and to
+//! take; those of speed beside Postfix, in the same run. What relays of many kinds do with the same load is measured
+//! by the script `relay-bench` instead. Figures hold for one machine and one run; ratios are worth more.
+
+mod beside;
+mod bulk;
+mod dead_destination;
+mod figure;
+mod fill;
+mod idle;
+mod large;
+mod load;
+mod local;
+mod million;
+mod postfix;
+mod probe;
+mod process;
+mod single;
+mod sink;
+mod site;
+mod slow_senders;
+mod soak;
+mod starttls;
+
+use crate::Error;
+pub use figure::{Figure, Machine, Target};
+use serde::Serialize;
+use std::path::Path;
+use std::time::Instant;
+
+/// What there is to measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Name {
+    /// Memory of an idle connection, without and with TLS
+    Idle,
+    /// One fast session beside 1,000 slow ones
+    SlowSenders,
+    /// A queue of a million deferred messages: start, memory, commands, intake
+    Million,
+    /// Mail to others while one destination is dead, or answers late
+    DeadDestination,
+    /// Accepting into mailboxes, beside relaying
+    Local,
+    /// One session, a message after another, beside Postfix
+    Single,
+    /// Messages of 100 KB, beside Postfix
+    Large,
+    /// STARTTLS, beside Postfix
+    Starttls,
+    /// Twenty minutes at half the highest rate: what grows
+    Soak,
+    /// The 250 while the store does bulk work
+    Bulk,
+}
+
+/// What a measurement is done with.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The `waypost` to be measured, built with optimisations.
+    pub program: &'a Path,
+    /// The store's example `fill`, likewise.
+    pub filler: &'a Path,
+    /// The folder of the scripts that run other servers.
+    pub peers: &'a Path,
+    /// Rounds whose median counts.
+    pub rounds: u32,
+    /// Instead of the measurement's own number.
+    pub messages: Option<u64>,
+    pub connections: Option<u64>,
+    pub minutes: Option<u64>,
+    /// Hears what is being done.
+    pub progress: &'a (dyn Fn(String) + Sync),
+}
+
+impl std::fmt::Debug for Context<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+impl Context<'_> {
+    fn messages(&self, usual: u64) -> u64 {
+        self.messages.unwrap_or(usual)
+    }
+
+    fn tell(&self, doing: String) {
+        (self.progress)(doing);
+    }
+}
+
+/// What a measurement found.
+#[derive(Debug, Default)]
+struct Findings {
+    figures: Vec<Figure>,
+    series: Option<serde_json::Value>,
+}
+
+impl Findings {
+    fn of(figures: impl IntoIterator<Item = Figure>) -> Self {
+        Self { figures: figures.into_iter().collect(), series: None }
+    }
+}
+
+/// The document of a measurement.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub measure: Name,
+    pub date: String,
+    pub machine: Machine,
+    pub seconds: f64,
+    pub figures: Vec<Figure>,
+    /// What was seen over time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub series: Option<serde_json::Value>,
+}
+
+/// Measures.
+///
+/// # Errors
+/// When it cannot be measured. That a target was missed is in the report.
+pub fn run(name: Name, context: &Context<'_>) -> Result<Report, Error> {
+    let (machine, began) = (Machine::here(), Instant::now());
+    let findings = match name {
+        Name::Idle => idle::run(context),
+        Name::SlowSenders => slow_senders::run(context),
+        Name::Million => million::run(context),
+        Name::DeadDestination => dead_destination::run(context),
+        Name::Local => local::run(context),
+        Name::Single => single::run(context),
+        Name::Large => large::run(context),
+        Name::Starttls => starttls::run(context),
+        Name::Soak => soak::run(context),
+        Name::Bulk => bulk::run(context),
+    }?;
+    Ok(Report {
+        measure: name,
+        date: jiff::Zoned::now().date().to_string(),
+        machine,
+        seconds: began.elapsed().as_secs_f64().round(),
+        figures: findings.figures,
+        series: findings.series,
+    })
+}

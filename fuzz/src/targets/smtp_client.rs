@@ -3,7 +3,7 @@
 use super::{Settings, dialogue, has_bare_newline};
 use address::Secret;
 use smtp::Reply;
-use smtp::client::{Config, Event, Fate, Outcome, Protocol, Session, Transaction};
+use smtp::client::{Config, Ended, Event, Fate, Outcome, Protocol, Session, Transaction};
 use smtp::command::{HelloName, Mail, Rcpt};
 use smtp::parameter::{MailParameters, RcptParameters};
 use std::time::Instant;
@@ -13,8 +13,17 @@ const BODY: &[u8] = b"Subject: x\n\n.\n..\r\nlast";
 pub fn run(data: &[u8]) {
     let Some((settings, pieces)) = dialogue(data) else { return };
     let now = Instant::now();
-    let mut driver =
-        Driver { session: Session::new(config(settings), now), now, turn: 0, given: 0, ended: false };
+    let session = Session::new(config(settings), now);
+    let mut driver = Driver {
+        session,
+        now,
+        turn: 0,
+        given: 0,
+        owed: 0,
+        traced: settings.bit(3),
+        received: Vec::new(),
+        ended: false,
+    };
     driver.drive();
     for piece in pieces {
         driver.session.handle_input(now, piece);
@@ -26,6 +35,7 @@ pub fn run(data: &[u8]) {
     }
     driver.drive();
     assert!(driver.ended, "the connection is gone, and the session goes on");
+    assert_eq!(driver.owed, 0, "a transaction was begun, and nobody was told its outcome");
 }
 
 fn config(settings: Settings) -> Config {
@@ -44,6 +54,11 @@ struct Driver {
     turn: usize,
     /// Octets of [`BODY`] that were handed in.
     given: usize,
+    /// Transactions that were taken, and whose outcome is still to come: before the end, however that comes.
+    owed: usize,
+    traced: bool,
+    /// The lines that came, when they are traced.
+    received: Vec<String>,
     ended: bool,
 }
 
@@ -86,11 +101,25 @@ impl Driver {
             }
             Event::Outcome(outcome) => {
                 check(&outcome);
+                self.owed = self.owed.checked_sub(1).expect("an outcome of nothing");
                 self.act();
             }
-            Event::Ended(_) => self.ended = true,
+            Event::Received(line) => self.received.push(line),
+            Event::Ended(why) => {
+                assert_eq!(self.owed, 0, "{why}: the end came before the outcome");
+                self.was_traced(&why);
+                self.ended = true;
+            }
             _ => {}
         }
+    }
+
+    /// With a trace, the reply that ended the session is among the lines that came.
+    fn was_traced(&self, why: &Ended) {
+        let (Ended::Refused { reply, .. } | Ended::Shutdown(reply)) = why else { return };
+        let code = reply.code().to_string();
+        let seen = self.received.iter().any(|line| line.starts_with(&code));
+        assert!(!self.traced || seen, "{why}: {:?}", self.received);
     }
 
     /// STARTTLS, AUTH, two messages, QUIT; what cannot be done now is passed over.
@@ -105,7 +134,9 @@ impl Driver {
                     .is_ok(),
                 3 | 4 => {
                     self.given = 0;
-                    self.session.send(self.now, transaction()).is_ok()
+                    let taken = self.session.send(self.now, transaction()).is_ok();
+                    self.owed += usize::from(taken);
+                    taken
                 }
                 _ => self.session.quit(self.now).is_ok(),
             };

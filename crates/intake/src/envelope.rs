@@ -5,7 +5,7 @@ use crate::permit::{self, Authenticated, RelayPermit, TransactionId};
 use crate::receive::Receiving;
 use crate::session::Session;
 use crate::shared::Verification;
-use address::{Address, ForwardPath};
+use address::{Address, ForwardPath, ReversePath};
 use directory::{DirectoryError, Login, Resolution, Target};
 use smtp::command::{Mail, Rcpt};
 use smtp::parameter::RcptParameters;
@@ -86,7 +86,7 @@ impl Session {
             return Ok(None);
         }
         let words = format!("<{sender}> does not belong to {}", login.account.address);
-        Ok(Some((Reply::new(553, (5, 7, 1), &words), words)))
+        Ok(Some((Reply::new(550, (5, 7, 1), &words), words)))
     }
 
     fn over_rate(&self, login: &Login) -> Option<Refusal> {
@@ -247,13 +247,24 @@ impl Session {
     }
 
     pub(crate) fn refuse_recipient(&self, recipient: &str, reply: Reply, reason: &str) -> Decision {
+        let from = self.transaction.as_ref().map(|transaction| transaction.mail.from.clone());
+        Decision::Refuse(self.refuse_address(&from.unwrap_or(ReversePath::Null), recipient, reply, reason))
+    }
+
+    /// Log and trail of one recipient who was refused; the reply.
+    pub(crate) fn refuse_address(
+        &self,
+        from: &ReversePath,
+        recipient: &str,
+        reply: Reply,
+        reason: &str,
+    ) -> Reply {
         self.log_refusal("rcpt", recipient, &reply, reason);
-        let from = self.transaction.as_ref().map(|t| trail::sender(&t.mail.from)).unwrap_or_default();
+        let (origin, from) = (self.origin(), trail::sender(from));
         let recipients = vec![recipient.trim_matches(['<', '>']).to_owned()];
-        let event =
-            Event::Refused { origin: self.origin(), from, recipients, reply: format!("{reply} ({reason})") };
+        let event = Event::Refused { origin, from, recipients, reply: format!("{reply} ({reason})") };
         self.intake.store.tell(Entry::now(store::Id::generate(), event));
-        Decision::Refuse(reply)
+        reply
     }
 
     /// The trail of a message that was refused as a whole.

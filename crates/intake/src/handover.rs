@@ -3,7 +3,8 @@
 use crate::envelope::{Accepted, Destiny, Transaction};
 use crate::listener::Role;
 use crate::permit::is_mailbox;
-use crate::receive::{HeaderFacts, Received, not_stored};
+use crate::quota::{OVER_QUOTA, no_room};
+use crate::receive::{HeaderFacts, Received, Signing, not_stored};
 use crate::session::Session;
 use address::Address;
 use bytes::Bytes;
@@ -14,86 +15,137 @@ use smtp::parameter::{Hold, Priority};
 use smtp::reply::Reply;
 use smtp::server::{BodyFacts, Decision};
 use std::collections::HashSet;
+use std::sync::Arc;
 use store::mailbox::INBOX;
 use store::queue::{LocalCopy, NewMessage, NewRecipient};
 use store::trail::{self, Delivery, Entry, Event};
-use store::{Id, StoreError};
+use store::{Body, Id, StoreError};
 
 impl Session {
-    /// Answers the end of the data: 250 when the store has the message, and not before.
-    pub(crate) async fn end_of_message(&mut self, facts: BodyFacts) -> Decision {
+    /// Answers the end of the data: 250 when the store has the message, and not before. `full`: which recipients are known
+    /// to have no room for it; none if it is empty.
+    pub(crate) async fn end_of_message(&mut self, facts: BodyFacts, mut full: Vec<bool>) -> Decision {
         let Some(mut transaction) = self.transaction.take() else {
             return Decision::Refuse(Reply::new(503, (5, 5, 1), "no message is under way"));
         };
-        match self.hand_over(&mut transaction).await {
+        full.resize(transaction.recipients.len(), false);
+        let handed_over = self.hand_over(&mut transaction, &mut full).await;
+        let each = self.answers_each() && full.contains(&true) && full.contains(&false);
+        match handed_over {
             Ok(id) => {
                 let (size, from) = (facts.octets, &transaction.mail.from);
                 let recipients = transaction.recipients.len();
                 let priority = transaction.mail.parameters.priority.map(Priority::value);
                 tracing::info!(session = %self.id, queue = %id, size, recipients, from = %from, priority, "accepted");
-                Decision::AcceptWith(Reply::new(250, (2, 0, 0), format!("ok, queued as {id}")))
+                let reply = Reply::new(250, (2, 0, 0), format!("ok, queued as {id}"));
+                if each {
+                    return self.answer_each(&transaction, &full, &reply);
+                }
+                Decision::AcceptWith(reply)
             }
             Err((reply, reason)) => {
                 self.log_refusal("data", "", &reply, &reason);
                 self.tell_refused(&transaction, &format!("{reply} ({reason})"));
+                if each {
+                    return self.answer_each(&transaction, &full, &reply);
+                }
                 Decision::Refuse(reply)
             }
         }
     }
 
-    async fn hand_over(&mut self, transaction: &mut Transaction) -> Result<Id, (Reply, String)> {
+    async fn hand_over(
+        &mut self,
+        transaction: &mut Transaction,
+        full: &mut [bool],
+    ) -> Result<Id, (Reply, String)> {
         let Some(receiving) = transaction.receiving.take() else {
             return Err((Reply::new(503, (5, 5, 1), "no message was sent"), "no message".into()));
         };
-        let received = receiving.finish(self).await?;
-        let hops = received.facts.hops;
+        let Received { body, facts, signing } = receiving.finish(self).await?;
+        let hops = facts.hops;
         if hops > self.settings.max_hops {
             let words = format!("the message has passed {hops} servers: it goes in circles");
             return Err((Reply::new(554, (5, 4, 6), &words), words));
         }
         let id = Id::generate();
-        let (message, delivered) = self.new_message(id, transaction, received).await;
+        let message = self.new_message(id, transaction, body, &facts, signing).await;
         let size = message.body.size();
         let origin = message.origin.clone();
-        self.intake.store.accept(message).await.map_err(|error| refusal(&error))?;
-        let recipients = transaction.recipients.iter().map(|r| r.address.to_string()).collect();
+        let delivered = self.store(message, transaction, &facts, full).await?;
+        let each = self.answers_each();
+        let taken = transaction.recipients.iter().zip(&*full).filter(|(_, full)| !(each && **full));
+        let recipients = taken.map(|(recipient, _)| recipient.address.to_string()).collect();
         let from = trail::sender(&transaction.mail.from);
         let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts: Vec::new() };
         self.intake.store.tell(Entry::now(id, event));
         Ok(id)
     }
 
+    /// Plans who gets what, and has it stored. Others may have filled a mailbox since it was asked; then it is planned again
+    /// for those who still have room, which ends, as each time it is fewer of them.
+    async fn store(
+        &self,
+        mut message: NewMessage,
+        transaction: &Transaction,
+        facts: &HeaderFacts,
+        full: &mut [bool],
+    ) -> Result<Vec<Delivery>, (Reply, String)> {
+        while full.contains(&false) {
+            let mut plan = Plan::new(transaction, facts, message.id.unix_ms());
+            for (recipient, full) in transaction.recipients.iter().zip(&*full) {
+                match full {
+                    false => plan.add(recipient),
+                    true if self.answers_each() => {}
+                    true => plan.queue(recipient),
+                }
+            }
+            (message.local, message.remote) = (plan.local, plan.remote);
+            let shared = Arc::new(message);
+            let without = match self.intake.store.accept(Arc::clone(&shared)).await {
+                Ok(()) => return Ok(plan.delivered),
+                Err(StoreError::NoRoom(without)) => without,
+                Err(error) => return Err(refusal(&error)),
+            };
+            for (recipient, full) in transaction.recipients.iter().zip(&mut *full) {
+                *full |= without.iter().any(|one| one.recipient == recipient.address);
+            }
+            message = Arc::unwrap_or_clone(shared);
+        }
+        Err((no_room(), OVER_QUOTA.into()))
+    }
+
+    /// Without recipients yet.
     async fn new_message(
         &mut self,
         id: Id,
         transaction: &Transaction,
-        received: Received,
-    ) -> (NewMessage, Vec<Delivery>) {
+        body: Body,
+        facts: &HeaderFacts,
+        signing: Option<Signing>,
+    ) -> NewMessage {
         let now = Zoned::now();
         let mut trace = self.received_field(id, transaction, &now).await.into_bytes();
-        if let Some(signing) = received.signing {
+        if let Some(signing) = signing {
             trace.extend(signing.sign(now.timestamp().as_second().unsigned_abs()).await);
         }
         let mut origin = self.origin();
         origin.protocol = self.protocol(transaction).keyword().to_owned();
-        origin.message_id = received.facts.message_id.clone();
-        let mut plan = Plan::new(transaction, &received.facts, id.unix_ms());
-        transaction.recipients.iter().for_each(|recipient| plan.add(recipient));
+        origin.message_id = facts.message_id.clone();
         let mut parameters = transaction.mail.parameters.clone();
         parameters.size = None;
         // Who submitted it is our business alone unless the next server is trusted (RFC 4954 §5).
         parameters.auth = None;
-        let message = NewMessage {
+        NewMessage {
             id,
             reverse_path: transaction.mail.from.clone(),
             parameters: parameters.to_string().trim().to_owned(),
-            body: received.body,
+            body,
             trace: trace.into(),
             origin,
-            local: plan.local,
-            remote: plan.remote,
-        };
-        (message, plan.delivered)
+            local: Vec::new(),
+            remote: Vec::new(),
+        }
     }
 
     async fn received_field(&mut self, id: Id, transaction: &Transaction, now: &Zoned) -> String {
@@ -168,11 +220,13 @@ impl<'a> Plan<'a> {
                 targets.iter().for_each(|target| self.copy(recipient, target));
             }
             // The queue knows what to do for those who want to be told, are forwarded, or may be a loop.
-            Destiny::Here(_) | Destiny::Queue => {
-                let (address, parameters) = (recipient.address.clone(), parameters(recipient));
-                self.remote.push(NewRecipient { address, parameters, due: self.due, held: false });
-            }
+            Destiny::Here(_) | Destiny::Queue => self.queue(recipient),
         }
+    }
+
+    fn queue(&mut self, recipient: &Accepted) {
+        let (address, parameters) = (recipient.address.clone(), parameters(recipient));
+        self.remote.push(NewRecipient { address, parameters, due: self.due, held: false });
     }
 
     /// Whether nothing but copies in mailboxes here is to be made, now.

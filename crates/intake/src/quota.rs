@@ -1,9 +1,10 @@
 //! Quotas when a message has ended and its size is known.
 //!
 //! What the client declared was asked at RCPT already. A message that is larger than declared, or of which no size was
-//! declared, is asked again here, so that a mailbox is never over its quota by more than what arrives at the same moment.
+//! declared, is asked again here. The store asks last, when it writes: messages that end at the same moment do not
+//! exceed a quota together.
 
-use crate::envelope::{Accepted, Destiny};
+use crate::envelope::{Accepted, Destiny, Transaction};
 use crate::listener::Role;
 use crate::session::Session;
 use directory::{DirectoryError, Target};
@@ -22,19 +23,10 @@ impl Session {
             Ok(full) => full,
             Err(error) => return Decision::Refuse(self.unavailable_directory(&error).0),
         };
-        if !full.contains(&true) {
-            return self.end_of_message(facts).await;
-        }
-        if !full.contains(&false) {
+        if !full.is_empty() && !full.contains(&false) {
             return self.refuse_for_room();
         }
-        if self.listener.role == Role::Lmtp {
-            return self.end_each(facts, &full).await;
-        }
-        for (recipient, _) in self.recipients().iter_mut().zip(&full).filter(|(_, full)| **full) {
-            recipient.destiny = Destiny::Queue;
-        }
-        self.end_of_message(facts).await
+        self.end_of_message(facts, full).await
     }
 
     /// For each recipient whether the message is too much for it.
@@ -69,31 +61,31 @@ impl Session {
     fn refuse_for_room(&mut self) -> Decision {
         let reply = no_room();
         if let Some(transaction) = self.transaction.take() {
-            self.log_refusal("data", "", &reply, "over quota");
-            self.tell_refused(&transaction, &format!("{reply} (over quota)"));
+            self.log_refusal("data", "", &reply, OVER_QUOTA);
+            self.tell_refused(&transaction, &format!("{reply} ({OVER_QUOTA})"));
         }
         Decision::Refuse(reply)
     }
 
-    async fn end_each(&mut self, facts: BodyFacts, full: &[bool]) -> Decision {
-        let names: Vec<String> = self.recipients().iter().map(|r| format!("<{}>", r.address)).collect();
-        for (name, _) in names.iter().zip(full).filter(|(_, full)| **full) {
-            self.refuse_recipient(name, no_room(), "over quota");
-        }
-        if let Some(transaction) = &mut self.transaction {
-            let mut full = full.iter();
-            transaction.recipients.retain(|_| full.next() == Some(&false));
-        }
-        match self.end_of_message(facts).await {
-            Decision::AcceptWith(reply) | Decision::Refuse(reply) => {
-                let each = full.iter().map(|full| if *full { no_room() } else { reply.clone() });
-                Decision::Recipients(each.collect())
+    /// The reply to each recipient of LMTP: `reply` to those who are not `full`.
+    pub(crate) fn answer_each(&self, transaction: &Transaction, full: &[bool], reply: &Reply) -> Decision {
+        let answer = |(recipient, full): (&Accepted, &bool)| {
+            if !full {
+                return reply.clone();
             }
-            other => other,
-        }
+            self.refuse_address(&transaction.mail.from, &recipient.address.to_string(), no_room(), OVER_QUOTA)
+        };
+        Decision::Recipients(transaction.recipients.iter().zip(full).map(answer).collect())
+    }
+
+    /// Whether a recipient without room is refused by itself.
+    pub(crate) fn answers_each(&self) -> bool {
+        self.listener.role == Role::Lmtp
     }
 }
 
-fn no_room() -> Reply {
+pub(crate) const OVER_QUOTA: &str = "over quota";
+
+pub(crate) fn no_room() -> Reply {
     Reply::new(452, (4, 2, 2), "the mailbox is full")
 }

@@ -65,6 +65,7 @@ dialogues! {
     proxy
     quota
     quota_at_end
+    quota_together
     recipient_rate
     recipients
     relay_denied

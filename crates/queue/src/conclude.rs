@@ -8,7 +8,7 @@ use delivery::Keep;
 use smtp::parameter::{MailParameters, Notify, RcptParameters};
 use std::collections::HashMap;
 use std::time::Duration;
-use store::queue::{Fate, NewMessage, QueuedMessage, QueuedRecipient, RecipientChange};
+use store::queue::{Fate, Full, NewMessage, NewRecipient, QueuedMessage, QueuedRecipient, RecipientChange};
 use store::trail::{Delivery, Entry, Event, Outcome, sender};
 use store::{Id, StoreError};
 
@@ -29,8 +29,11 @@ pub(crate) enum Verdict {
     Kept(Vec<Keep>),
     /// It went to one other address.
     Forwarded,
-    /// It went to several, some of them perhaps here.
-    Expanded(Vec<Keep>),
+    /// It went to several, some of them perhaps here, the others as the message `onward`.
+    Expanded {
+        kept: Vec<Keep>,
+        onward: Id,
+    },
     Deferred,
     Failed,
     Held,
@@ -82,41 +85,77 @@ struct Conclusion {
 pub(crate) async fn conclude(
     shared: &Shared,
     message: &QueuedMessage,
-    settled: Vec<Settled>,
+    mut settled: Vec<Settled>,
     mut new: Vec<NewMessage>,
 ) {
     if settled.is_empty() {
         return;
     }
-    let mut conclusion = weigh(shared, message, &settled);
-    let news = std::mem::take(&mut conclusion.news);
+    loop {
+        let Err(error) = record_all(shared, message, &settled, &mut new).await else { return };
+        // Others filled a mailbox since it was asked. Each time it is fewer copies, so this ends.
+        if let StoreError::NoRoom(full) = &error
+            && put_off(message.id, full, &mut settled, &mut new)
+        {
+            continue;
+        }
+        tracing::error!(message = %message.id, %error, "cannot record a delivery, or write a notification");
+        return fall_back(shared, message, &settled, &error).await;
+    }
+}
+
+/// On an error nothing is recorded, and `new` is as it was.
+async fn record_all(
+    shared: &Shared,
+    message: &QueuedMessage,
+    settled: &[Settled],
+    new: &mut Vec<NewMessage>,
+) -> Result<(), StoreError> {
+    let mut conclusion = weigh(shared, message, settled);
+    let (news, before) = (std::mem::take(&mut conclusion.news), new.len());
     if !news.is_empty() {
-        match notice::write(shared, message, news).await {
-            Ok(Some(report)) => notified(message, report, &mut conclusion, &mut new),
-            Ok(None) => {}
-            Err(error) => {
-                // Without a notification nothing may be closed; the next attempt finds out again.
-                tracing::error!(message = %message.id, %error, "cannot write a notification");
-                return fall_back(shared, message, settled, &error).await;
-            }
+        // Without a notification nothing may be closed; the next attempt finds out again.
+        if let Some(report) = notice::write(shared, message, news).await? {
+            notified(message, report, &mut conclusion, new);
         }
     }
-    match record(shared, &conclusion.changes, &new).await {
-        Ok(()) => {
-            let mut events = attempts(&settled, &conclusion.nexts);
-            events.append(&mut conclusion.events);
-            tell(shared, message.id, events, &new);
-            if !new.is_empty() {
-                // What is new is scheduled before this attempt ends, however fast the disk was.
-                tokio::task::yield_now().await;
-            }
-            shared.settle(message.id, &conclusion.nexts);
+    if let Err(error) = record(shared, message.id, &conclusion.changes, new).await {
+        new.truncate(before);
+        return Err(error);
+    }
+    let mut events = attempts(settled, &conclusion.nexts);
+    events.append(&mut conclusion.events);
+    tell(shared, message.id, events, new);
+    if !new.is_empty() {
+        // What is new is scheduled before this attempt ends, however fast the disk was.
+        tokio::task::yield_now().await;
+    }
+    shared.settle(message.id, &conclusion.nexts);
+    Ok(())
+}
+
+/// Defers those of whom a copy has no room, with all that was to be done for them. Whether there were any.
+fn put_off(id: Id, full: &[Full], settled: &mut [Settled], new: &mut Vec<NewMessage>) -> bool {
+    let mut any = false;
+    for one in settled {
+        let address = one.recipient.address.clone();
+        let onward = match &one.verdict {
+            Verdict::Kept(_) => None,
+            Verdict::Expanded { onward, .. } => Some(*onward),
+            _ => continue,
+        };
+        if !full.iter().any(|full| full.message == id && full.recipient == address) {
+            continue;
         }
-        Err(error) => {
-            tracing::error!(message = %message.id, %error, "cannot record a delivery");
-            fall_back(shared, message, settled, &error).await;
+        any = true;
+        *one = Settled::here(one.recipient.clone(), Verdict::Deferred, "452 4.2.2 the mailbox is full");
+        new.retain(|new| Some(new.id) != onward);
+        for copies in new.iter_mut().filter(|new| new.id == id) {
+            copies.local.retain(|copy| copy.recipient != address);
         }
     }
+    new.retain(|new| !new.local.is_empty() || !new.remote.is_empty());
+    any
 }
 
 /// Decides about each recipient.
@@ -176,7 +215,7 @@ fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Concl
                         (asked || timed).then_some(Report::Relayed { notifies: *dsn })
                     }
                     Verdict::Kept(_) => notify.success.then_some(Report::Delivered),
-                    Verdict::Expanded(_) => notify.success.then_some(Report::Expanded),
+                    Verdict::Expanded { .. } => notify.success.then_some(Report::Expanded),
                     _ => None,
                 };
                 if let Some(report) = report.filter(|_| !message.reverse_path.is_null()) {
@@ -240,13 +279,19 @@ fn notified(
 
 /// Tries until the store takes it or says that it never will: what happened, happened. After an error of the disk the
 /// outcome is unknown, so the next try first looks whether it was recorded: a copy for a mailbox is made once.
-async fn record(shared: &Shared, changes: &[RecipientChange], new: &[NewMessage]) -> Result<(), StoreError> {
+async fn record(
+    shared: &Shared,
+    message: Id,
+    changes: &[RecipientChange],
+    new: &mut [NewMessage],
+) -> Result<(), StoreError> {
     if changes.is_empty() && new.is_empty() {
         return Ok(());
     }
     loop {
         match shared.store.record(changes.to_vec(), new.to_vec()).await {
             Err(error) if error.is_temporary() => tracing::warn!(%error, "cannot record now; trying again"),
+            Err(StoreError::NoRoom(full)) if wait_for_room(message, &full, new) => continue,
             done => return done,
         }
         loop {
@@ -258,6 +303,19 @@ async fn record(shared: &Shared, changes: &[RecipientChange], new: &[NewMessage]
             }
         }
     }
+}
+
+/// Notifications (not copies of the message itself) without room wait in the queue. Whether there were any.
+fn wait_for_room(message: Id, full: &[Full], new: &mut [NewMessage]) -> bool {
+    let mut any = false;
+    for notice in new.iter_mut().filter(|new| new.id != message && full.iter().any(|f| f.message == new.id)) {
+        let copies = notice.local.drain(..).map(|copy| copy.recipient);
+        let waiting =
+            copies.map(|address| NewRecipient { address, parameters: String::new(), due: 0, held: false });
+        notice.remote.extend(waiting);
+        any = true;
+    }
+    any
 }
 
 /// Whether a recipient that was to be closed is closed. Those of one transaction are closed together.
@@ -272,11 +330,11 @@ async fn is_recorded(shared: &Shared, changes: &[RecipientChange]) -> Result<boo
 
 /// When the whole cannot be recorded (an account went away meanwhile, say): what is certain is closed, the rest is
 /// tried again later.
-async fn fall_back(shared: &Shared, message: &QueuedMessage, settled: Vec<Settled>, error: &StoreError) {
+async fn fall_back(shared: &Shared, message: &QueuedMessage, settled: &[Settled], error: &StoreError) {
     let rules = shared.rules();
     let now = shared.clock.now();
     let (mut changes, mut nexts) = (Vec::new(), Vec::new());
-    for one in &settled {
+    for one in settled {
         let (fate, next) = match one.verdict {
             Verdict::Relayed { .. } => (Fate::Closed, Next::Gone),
             _ => {
@@ -290,11 +348,11 @@ async fn fall_back(shared: &Shared, message: &QueuedMessage, settled: Vec<Settle
         changes.push(RecipientChange { message: message.id, position: one.recipient.position, fate });
         nexts.push((one.recipient.position, next));
     }
-    if let Err(error) = record(shared, &changes, &[]).await {
+    if let Err(error) = record(shared, message.id, &changes, &mut []).await {
         tracing::error!(message = %message.id, %error, "cannot record that a delivery failed");
     }
     let mut events = vec![Event::Note { text: format!("could not be recorded: {error}") }];
-    events.extend(attempts(&settled, &nexts));
+    events.extend(attempts(settled, &nexts));
     tell(shared, message.id, events, &[]);
     shared.settle(message.id, &nexts);
 }
@@ -309,7 +367,7 @@ fn attempts(settled: &[Settled], nexts: &[(u32, Next)]) -> Vec<Event> {
             Verdict::Relayed { .. } => Outcome::Delivered,
             Verdict::Deferred => Outcome::Deferred,
             Verdict::Failed => Outcome::Failed,
-            Verdict::Kept(kept) | Verdict::Expanded(kept) => {
+            Verdict::Kept(kept) | Verdict::Expanded { kept, .. } => {
                 events.extend(kept.iter().map(|keep| delivered(&recipient, keep)));
                 events.extend(one.notes.iter().map(|text| Event::Note { text: text.clone() }));
                 continue;

@@ -84,18 +84,19 @@ fn apply(
     }
     copies.local.extend(kept.iter().map(|keep| keep.copy(&recipient.address)));
     let several = kept.len() + forwards.len() > 1;
-    let mut notes = Vec::new();
+    let (mut notes, mut onward_id) = (Vec::new(), None);
     if !forwards.is_empty() {
         let again = NewMessage { id: shared.clock.id(), ..copy_of(message, copies.body.clone()) };
         let forwarded = forward(again, &recipient, &forwards, onward, several);
         let to: Vec<String> = forwards.iter().map(|forward| forward.address.to_string()).collect();
         notes.push(format!("{} goes on to {} as {}", recipient.address, to.join(", "), forwarded.id));
+        onward_id = Some(forwarded.id);
         new.push(forwarded);
     }
-    let verdict = match (forwards.is_empty(), several) {
-        (true, _) => Verdict::Kept(kept),
-        (false, true) => Verdict::Expanded(kept),
-        (false, false) => Verdict::Forwarded,
+    let verdict = match onward_id {
+        None => Verdict::Kept(kept),
+        Some(onward) if several => Verdict::Expanded { kept, onward },
+        Some(_) => Verdict::Forwarded,
     };
     Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
 }

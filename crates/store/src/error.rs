@@ -1,5 +1,6 @@
 //! What can go wrong with the data, sorted by who can do something about it.
 
+use crate::queue::Full;
 use std::path::PathBuf;
 
 #[derive(Debug, Clone, thiserror::Error)]
@@ -22,6 +23,9 @@ pub enum StoreError {
     NotFound(String),
     #[error("{0}")]
     Refused(String),
+    /// Copies that their mailboxes have no room for, by quota. Nothing was written, for the others neither.
+    #[error("no room for {}", names(.0))]
+    NoRoom(Vec<Full>),
     #[error("cannot use {path}: {reason}")]
     File { path: PathBuf, reason: String },
     /// A statement that should always work did not: a bug in Waypost.
@@ -38,6 +42,10 @@ impl StoreError {
     pub(crate) fn file(path: impl Into<PathBuf>, error: impl std::fmt::Display) -> Self {
         Self::File { path: path.into(), reason: error.to_string() }
     }
+}
+
+fn names(full: &[Full]) -> String {
+    full.iter().map(|full| full.recipient.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 impl From<rusqlite::Error> for StoreError {

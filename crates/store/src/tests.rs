@@ -2,7 +2,7 @@
 
 use crate::directory::{AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord};
 use crate::mailbox::{INBOX, flag};
-use crate::queue::{Fate, LocalCopy, NewMessage, NewRecipient, RecipientChange};
+use crate::queue::{Fate, Full, LocalCopy, NewMessage, NewRecipient, RecipientChange};
 use crate::trail::{Entry, Event, Origin};
 use crate::{Body, Change, Id, Options, Store, StoreError};
 use address::{Address, ReversePath, Secret};
@@ -378,4 +378,81 @@ async fn a_certificate_is_one_account_s_however_close_two_claim_it() {
     assert!(matches!(claim(me).await, Err(StoreError::Exists(_))));
     assert_eq!(store.account_of_certificate(&"ab".repeat(32)).unwrap(), Some(me));
     assert!(store.credentials(you).unwrap().is_empty());
+}
+
+/// A message of 100 octets for the account's INBOX.
+fn hundred(account: Id) -> NewMessage {
+    NewMessage { local: vec![copy(account)], ..message(Body::from_bytes(vec![b'x'; 100])) }
+}
+
+async fn with_quotas(folder: &Path, account: Option<u64>, domain: Option<u64>) -> (Store, Id) {
+    let (store, id) = with_account(folder).await;
+    let record = store.account_by_id(id).unwrap().unwrap();
+    store.update_account(AccountRecord { quota: account, ..record }).await.unwrap();
+    let record = store.domain(&"example.org".parse().unwrap()).unwrap().unwrap();
+    store.update_domain(DomainRecord { quota: domain, ..record }).await.unwrap();
+    (store, id)
+}
+
+#[tokio::test]
+async fn messages_of_the_same_moment_do_not_exceed_a_quota_together() {
+    // Each alone has room; what is put above a message counts for those that come after it.
+    for (quota, domain_quota, fit) in [
+        (None, None, 8),
+        (Some(100), None, 1),
+        (Some(99), None, 0),
+        (Some(300), None, 2),
+        (None, Some(100), 1),
+        (None, Some(99), 0),
+        (Some(1000), Some(300), 2),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, account) = with_quotas(folder.path(), quota, domain_quota).await;
+        let messages: Vec<NewMessage> = (0..8).map(|_| hundred(account)).collect();
+        let expected: Vec<StoreError> = messages
+            .iter()
+            .map(|new| {
+                let full = Full { message: new.id, recipient: "me@example.org".parse().unwrap() };
+                StoreError::NoRoom(vec![full])
+            })
+            .collect();
+        let mut waiting = tokio::task::JoinSet::new();
+        for (new, expected) in messages.into_iter().zip(expected) {
+            let store = store.clone();
+            waiting.spawn(async move {
+                let outcome = store.accept(new).await;
+                if let Err(error) = &outcome {
+                    assert_eq!(format!("{error:?}"), format!("{expected:?}"));
+                }
+                outcome.is_ok()
+            });
+        }
+        let accepted = waiting.join_all().await.into_iter().filter(|accepted| *accepted).count();
+        assert_eq!(accepted, fit, "{quota:?} {domain_quota:?}");
+        let record = store.account_by_id(account).unwrap().unwrap();
+        assert_eq!(record.used_messages, fit as u64);
+        assert_eq!(store.check().unwrap(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_room_for_one_is_done_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_quotas(folder.path(), Some(50), None).await;
+    let queued = NewMessage { remote: vec![recipient("me@example.org")], ..message(Body::from_bytes("x")) };
+    store.accept(queued.clone()).await.unwrap();
+    let closed = RecipientChange { message: queued.id, position: 0, fate: Fate::Closed };
+    let small = NewMessage { local: vec![copy(account)], remote: Vec::new(), ..queued };
+    let large = NewMessage { remote: vec![recipient("you@example.net")], ..hundred(account) };
+    let recorded = store.record(vec![closed.clone()], vec![small.clone(), large.clone()]).await;
+    let Err(StoreError::NoRoom(full)) = recorded else { panic!("{recorded:?}") };
+    assert_eq!(full, [Full { message: large.id, recipient: "me@example.org".parse().unwrap() }]);
+    assert_eq!(store.queue_count().unwrap().recipients, 1);
+    assert_eq!(store.account_by_id(account).unwrap().unwrap().used_bytes, 0);
+    // The same again, for those who have room.
+    let large = NewMessage { local: Vec::new(), ..large };
+    store.record(vec![closed], vec![small, large]).await.unwrap();
+    assert_eq!(store.queue_count().unwrap().recipients, 1);
+    assert_eq!(store.account_by_id(account).unwrap().unwrap().used_messages, 1);
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
 }

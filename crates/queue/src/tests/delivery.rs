@@ -87,6 +87,32 @@ async fn an_address_here_gets_its_copy_once() {
 }
 
 #[tokio::test]
+async fn what_has_room_alone_but_not_together_waits() {
+    let world = World::new().await;
+    // Two copies and a notification for one mailbox, with room for one more.
+    let account = world.store.account(&"example.org".parse().unwrap(), "me").unwrap().unwrap();
+    world.store.update_account(store::directory::AccountRecord { quota: Some(60), ..account }).await.unwrap();
+    world
+        .store
+        .add_alias("other@example.org".parse().unwrap(), vec!["me@example.org".parse().unwrap()])
+        .await
+        .unwrap();
+    let to = ["me@example.org NOTIFY=SUCCESS", "other@example.org", "list@example.org"];
+    let id = world.send("me@example.org", "", &to).await;
+    assert_eq!(world.inbox("me").await.len(), 1);
+    let events = world.events(id);
+    assert!(events.contains(&"kept by me@example.org".to_owned()), "{events:?}");
+    assert!(events.contains(&"Deferred other@example.org list@example.org".to_owned()), "{events:?}");
+    assert_eq!(world.carried(), Vec::<String>::new());
+    assert_eq!(world.waiting(), 3);
+    assert_eq!(world.store.check().unwrap(), Vec::<String>::new());
+    // Of those on a list the others need not wait for room.
+    world.pass(10 * MINUTE).await;
+    assert_eq!(world.carried(), ["far.example: <me@example.org> → you@far.example"]);
+    assert_eq!(world.inbox("me").await.len(), 1);
+}
+
+#[tokio::test]
 async fn an_alias_leads_to_mailboxes_and_out() {
     let world = World::new().await;
     world.send("a@far.example", "", &["list@example.org NOTIFY=FAILURE"]).await;

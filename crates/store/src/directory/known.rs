@@ -18,6 +18,14 @@ struct Known {
     /// Grows with each change, so that what was read before one is not remembered after it.
     version: u64,
     domains: HashMap<Domain, Option<DomainRecord>>,
+    quotas: Option<Quotas>,
+}
+
+/// What a delivery has to look at. Where no domain has a quota, which is the rule, it is to cost nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quotas {
+    OfAccounts,
+    OfDomainsToo,
 }
 
 impl KnownDomains {
@@ -45,10 +53,31 @@ impl KnownDomains {
         Ok(found)
     }
 
+    /// As remembered; `read` finds out whether any domain has a quota.
+    pub(crate) fn quotas(
+        &self,
+        read: impl FnOnce() -> Result<bool, StoreError>,
+    ) -> Result<Quotas, StoreError> {
+        let version = {
+            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(quotas) = known.quotas {
+                return Ok(quotas);
+            }
+            known.version
+        };
+        let quotas = if read()? { Quotas::OfDomainsToo } else { Quotas::OfAccounts };
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if known.version == version {
+            known.quotas = Some(quotas);
+        }
+        Ok(quotas)
+    }
+
     /// To be called when a change is durable, and before it is answered.
     pub(crate) fn forget(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.version += 1;
         known.domains.clear();
+        known.quotas = None;
     }
 }

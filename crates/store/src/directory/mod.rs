@@ -5,7 +5,8 @@
 mod known;
 mod sqlite;
 
-pub(crate) use known::KnownDomains;
+pub(crate) use known::{KnownDomains, Quotas};
+pub(crate) use sqlite::has_domain_quota;
 
 use crate::{Change, Id, Store, StoreError};
 use address::{Address, Domain, LocalPart, Secret};

@@ -170,6 +170,11 @@ fn read_account(row: &Row<'_>) -> Result<AccountRecord, StoreError> {
     })
 }
 
+pub(crate) fn has_domain_quota(db: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS(SELECT 1 FROM domain WHERE quota IS NOT NULL)";
+    Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
 pub(super) fn domain_use(db: &Connection, domain: &Domain) -> Result<u64, StoreError> {
     let sql = "SELECT coalesce(sum(used_bytes), 0) FROM account WHERE domain = ?";
     Ok(db.prepare_cached(sql)?.query_row([domain.as_str()], |row| row.get::<_, i64>(0))?.max(0) as u64)

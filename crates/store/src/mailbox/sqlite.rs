@@ -2,6 +2,7 @@
 
 use super::{DEFAULT_FOLDERS, INBOX, Mailbox, Summary, flag};
 use crate::committer::Writer;
+use crate::directory::Quotas;
 use crate::queue::{LocalCopy, NewMessage};
 use crate::{Change, Id, StoreError, body};
 use bytes::Bytes;
@@ -20,25 +21,73 @@ pub(super) fn create(db: &Connection, account: Id, name: &str, role: Option<&str
     Ok(())
 }
 
-/// Puts one copy into its folder, or into INBOX when the folder has gone.
-pub(crate) fn deliver(writer: &Writer<'_>, message: &NewMessage, copy: &LocalCopy) -> Result<(), StoreError> {
+/// Puts one copy into its folder, or into INBOX when the folder has gone. `false`: it has no room, and nothing is done.
+pub(crate) fn deliver(
+    writer: &Writer<'_>,
+    quotas: Quotas,
+    message: &NewMessage,
+    copy: &LocalCopy,
+) -> Result<bool, StoreError> {
     let db = writer.db;
+    let (body, size) = (message.body.id(), message.body.size() as i64);
+    let total = size + (copy.prefix.len() + message.trace.len()) as i64;
+    let gone = || StoreError::NotFound(format!("mailbox for {:?}", copy.recipient));
+    match take_room(db, quotas, copy.account, size, total)? {
+        Room::Taken => {}
+        Room::Full => return Ok(false),
+        Room::NoAccount => return Err(gone()),
+    }
     let Some((mailbox, uid, modseq)) = next_uid(db, copy.account, &copy.mailbox)?
         .map_or_else(|| next_uid(db, copy.account, INBOX), |found| Ok(Some(found)))?
     else {
-        return Err(StoreError::NotFound(format!("mailbox for {:?}", copy.recipient)));
+        return Err(gone());
     };
     let mut prefix = Vec::with_capacity(copy.prefix.len() + message.trace.len());
     prefix.extend_from_slice(&copy.prefix);
     prefix.extend_from_slice(&message.trace);
     let sql = "INSERT INTO message(mailbox, uid, id, body, body_size, prefix, received, flags, modseq) \
                VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let (body, size) = (message.body.id(), message.body.size() as i64);
     let row = (mailbox, uid, message.id, body, size, &prefix, message.id.unix_ms(), copy.flags, modseq);
     db.prepare_cached(sql)?.execute(row)?;
-    count_use(db, copy.account, size + prefix.len() as i64, 1)?;
     writer.publish(Change::Delivered { account: copy.account, mailbox, uid });
-    Ok(())
+    Ok(true)
+}
+
+enum Room {
+    Taken,
+    Full,
+    NoAccount,
+}
+
+/// Counts a message of `total` octets for the account, if `size`, its body, fits into
+/// its quota and its domain's. One statement where there is none, as for most.
+fn take_room(
+    db: &Connection,
+    quotas: Quotas,
+    account: Id,
+    size: i64,
+    total: i64,
+) -> Result<Room, StoreError> {
+    let sql = "UPDATE account SET used_bytes = used_bytes + ?1, used_messages = used_messages + 1 \
+               WHERE id = ?2 AND (quota IS NULL OR used_bytes + ?3 <= quota)";
+    if db.prepare_cached(sql)?.execute((total, account, size))? == 0 {
+        let sql = "SELECT EXISTS(SELECT 1 FROM account WHERE id = ?)";
+        let exists: bool = db.prepare_cached(sql)?.query_row([account], |row| row.get(0))?;
+        return Ok(if exists { Room::Full } else { Room::NoAccount });
+    }
+    if quotas == Quotas::OfDomainsToo && !has_domain_room(db, account, total - size)? {
+        count_use(db, account, -total, -1)?;
+        return Ok(Room::Full);
+    }
+    Ok(Room::Taken)
+}
+
+/// Whether all accounts of its domain together are within the domain's quota. `beside`: octets that do not count.
+fn has_domain_room(db: &Connection, account: Id, beside: i64) -> Result<bool, StoreError> {
+    let sql = "SELECT domain.quota IS NULL OR domain.quota + ?2 >= \
+                 (SELECT sum(used_bytes) FROM account AS every WHERE every.domain = domain.name) \
+               FROM account JOIN domain ON domain.name = account.domain WHERE account.id = ?1";
+    Ok(db.prepare_cached(sql)?.query_row((account, beside), |row| row.get(0)).optional()?.unwrap_or(true))
 }
 
 fn next_uid(db: &Connection, account: Id, name: &str) -> Result<Option<(Id, u32, i64)>, StoreError> {

@@ -7,6 +7,7 @@ mod sqlite;
 
 pub(crate) use sqlite::{accept, parsed, record};
 
+use crate::directory::{self, Quotas};
 use crate::{Body, Id, Store, StoreError, trail};
 use address::{Address, ReversePath};
 use bytes::Bytes;
@@ -40,6 +41,14 @@ pub struct LocalCopy {
     /// `Return-Path` and `Delivered-To`, above the trace fields.
     pub prefix: Bytes,
     pub flags: u32,
+}
+
+/// A copy without room ([`StoreError::NoRoom`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Full {
+    pub message: Id,
+    /// [`LocalCopy::recipient`].
+    pub recipient: Address,
 }
 
 #[derive(Debug, Clone)]
@@ -129,22 +138,33 @@ pub struct QueueCount {
 impl Store {
     /// Returns when message and envelope are durable: only then may a 250 be sent. The queue hears of it
     /// through [`Store::queue_feed`] even when the caller has gone by then.
-    pub async fn accept(&self, message: NewMessage) -> Result<(), StoreError> {
-        let files = self.inner.files.clone();
-        let message = Arc::new(message);
-        self.inner.committer.write(move |writer| accept(writer, &files, &message)).await
+    ///
+    /// # Errors
+    /// [`StoreError::NoRoom`] when a mailbox is full, as the messages left it that came before this one. Quotas are
+    /// measured by the body, as the client knows it, and what the mailbox uses with all that was put above it.
+    pub async fn accept(&self, message: impl Into<Arc<NewMessage>>) -> Result<(), StoreError> {
+        let (files, quotas) = (self.inner.files.clone(), self.quotas()?);
+        let message = message.into();
+        self.inner.committer.write(move |writer| accept(writer, &files, quotas, &message)).await
+    }
+
+    fn quotas(&self) -> Result<Quotas, StoreError> {
+        self.inner.domains.quotas(|| self.inner.main.with(directory::has_domain_quota))
     }
 
     /// Closes, defers, holds recipients, and accepts new messages about them (notifications, copies for mailboxes
     /// here and forwarded ones, which may share the body of the message they come from), in one transaction.
     /// A change to a recipient that has gone meanwhile is passed over.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
     pub async fn record(
         &self,
         changes: Vec<RecipientChange>,
         notices: Vec<NewMessage>,
     ) -> Result<(), StoreError> {
-        let files = self.inner.files.clone();
-        self.inner.committer.write(move |writer| record(writer, &files, &changes, notices)).await
+        let (files, quotas) = (self.inner.files.clone(), self.quotas()?);
+        self.inner.committer.write(move |writer| record(writer, &files, quotas, &changes, notices)).await
     }
 
     /// The next `limit` rows of the schedule after `after`, by message and position.

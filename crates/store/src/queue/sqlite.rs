@@ -1,10 +1,11 @@
 //! The queue: the SQL.
 
 use super::{
-    Fate, Fresh, NewMessage, QueueCount, QueuedMessage, QueuedRecipient, RecipientChange, Scheduled,
+    Fate, Fresh, Full, NewMessage, QueueCount, QueuedMessage, QueuedRecipient, RecipientChange, Scheduled,
 };
 use crate::body::files::Files;
 use crate::committer::Writer;
+use crate::directory::Quotas;
 use crate::{Change, Id, StoreError, body, mailbox, trail};
 use address::Address;
 use bytes::Bytes;
@@ -14,11 +15,22 @@ use std::sync::Arc;
 /// The columns of a recipient, in the order that [`recipient`] reads them.
 const RECIPIENT: &str = "position, address, parameters, due, held, attempts, delay_told, last";
 
-pub(crate) fn accept(writer: &Writer<'_>, files: &Files, message: &NewMessage) -> Result<(), StoreError> {
-    body::insert(writer, &message.body, files)?;
+pub(crate) fn accept(
+    writer: &Writer<'_>,
+    files: &Files,
+    quotas: Quotas,
+    message: &NewMessage,
+) -> Result<(), StoreError> {
+    let mut full = Vec::new();
     for copy in &message.local {
-        mailbox::deliver(writer, message, copy)?;
+        if !mailbox::deliver(writer, quotas, message, copy)? {
+            full.push(Full { message: message.id, recipient: copy.recipient.clone() });
+        }
     }
+    if !full.is_empty() {
+        return Err(StoreError::NoRoom(full));
+    }
+    body::insert(writer, &message.body, files)?;
     if message.remote.is_empty() {
         if message.local.is_empty() {
             return Err(StoreError::Bug(format!("message {} has no recipient", message.id)));
@@ -87,12 +99,20 @@ fn fresh(message: &NewMessage) -> Fresh {
 pub(crate) fn record(
     writer: &Writer<'_>,
     files: &Files,
+    quotas: Quotas,
     changes: &[RecipientChange],
     notices: Vec<NewMessage>,
 ) -> Result<(), StoreError> {
     // New messages first: one may share the body of a message that the changes close, which must stay.
+    let mut without_room = Vec::new();
     for notice in notices {
-        accept(writer, files, &notice)?;
+        match accept(writer, files, quotas, &notice) {
+            Err(StoreError::NoRoom(full)) => without_room.extend(full),
+            done => done?,
+        }
+    }
+    if !without_room.is_empty() {
+        return Err(StoreError::NoRoom(without_room));
     }
     for change in changes {
         let key = (change.message, change.position);

@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
 use std::fs::Permissions;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn waypost(folder: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_waypost"))
@@ -42,6 +43,46 @@ fn check_config_says_yes_or_no() {
         "{text}"
     );
     assert!(!text.contains('\x1b'), "no colours but on a terminal: {text:?}");
+}
+
+/// As root, what is made may belong to the user `waypost`.
+#[test]
+fn quickstart_makes_a_system_here_once_and_leaves_nothing_when_it_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let quickstart = |words: &[&str], password: &str| {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
+            .args([&["quickstart", "you@example.org", "--password-stdin"], words].concat())
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may have ended before it read.
+        let _ = child.stdin.take().unwrap().write_all(password.as_bytes());
+        child.wait_with_output().unwrap()
+    };
+    let listed = || std::fs::read_dir(folder.path()).unwrap().count();
+    std::fs::write(folder.path().join("data"), "no folder").unwrap();
+    assert!(
+        !quickstart(&[], "correct horse battery\n").status.success(),
+        "where the data should be is a file"
+    );
+    assert_eq!(listed(), 1);
+
+    std::fs::remove_file(folder.path().join("data")).unwrap();
+    let made = quickstart(&[], "correct horse battery\n");
+    assert_eq!(made.status.code(), Some(0), "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(stdout(&made).contains("example.org. IN MX 10 mail.example.org."), "{}", stdout(&made));
+    let good = waypost(folder.path(), &["check", "config"]);
+    assert_eq!(good.status.code(), Some(0), "{}", stdout(&good));
+    let account = waypost(folder.path(), &["account", "list", "--json"]);
+    assert!(stdout(&account).contains("you@example.org"), "{}", stdout(&account));
+
+    let before = listed();
+    let again = quickstart(&["--dir", "."], "correct horse battery\n");
+    assert_eq!((again.status.code(), listed()), (Some(1), before));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("exists already; nothing was changed"));
 }
 
 /// Only root can become another user; for others there is nothing to warn of.

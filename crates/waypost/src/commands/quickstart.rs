@@ -46,7 +46,7 @@ const SYSTEM_USER: &str = "waypost";
 
 /// Makes everything, or, when something fails, nothing.
 pub fn run(args: &Args) -> Result<Exit, Failure> {
-    let folder = std::path::absolute(args.dir.clone().unwrap_or_default())?;
+    let folder = std::path::absolute(args.dir.as_deref().unwrap_or_else(|| Path::new(".")))?;
     let domain =
         args.address.domain().cloned().ok_or_else(|| Failure::usage("the address needs a domain"))?;
     let hostname = match &args.hostname {

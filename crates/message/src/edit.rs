@@ -1,6 +1,6 @@
 //! Header edits that never touch the body: the result is a short prefix and ranges of the original.
 
-use crate::field::NewField;
+use crate::field::{MALFORMED, NewField};
 use crate::header::{Field, Header};
 use bytes::Bytes;
 use std::ops::Range;
@@ -80,7 +80,7 @@ impl<'a> Edit<'a> {
         let first = kept.first().map_or(next, |range: &Range<usize>| range.start);
         // A first line that starts with white space would continue our last field and change its meaning.
         if !self.prefix.is_empty() && matches!(self.header.as_bytes().get(first), Some(b' ' | b'\t')) {
-            self.prefix.push_str("X-Malformed:\r\n");
+            self.prefix.push_str(&format!("{MALFORMED}:\r\n"));
         }
         Edited { prefix: self.prefix.into(), kept, rest: next }
     }

@@ -7,6 +7,9 @@ pub const FOLD_AT: usize = 78;
 /// Longest line without its CRLF that may be sent (RFC 5322 §2.1.1, RFC 5321 §4.5.3.1.6).
 pub const MAX_LINE: usize = 998;
 
+/// The name of what was no field and has to be one.
+pub(crate) const MALFORMED: &str = "X-Malformed";
+
 /// A whole header field, `Name: value` CRLF, folded. It cannot hold a line end that would start another field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewField(String);

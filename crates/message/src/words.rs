@@ -1,7 +1,7 @@
 //! Encoded words and parameters (RFC 2047, RFC 2231): text other than ASCII in header fields.
 
 use crate::codec::Encoding;
-use crate::field::{FOLD_AT, Folder, MAX_LINE, NewField};
+use crate::field::{FOLD_AT, Folder, MALFORMED, MAX_LINE, NewField};
 use crate::header::Field;
 
 /// Octets of text in one encoded word: in base64 with its frame it stays below the 75 of RFC 2047 §2.
@@ -157,20 +157,17 @@ pub(crate) fn seven_bit_field(field: &Field<'_>, out: &mut Vec<u8>) {
     if crate::encode::Body::of(field.as_bytes()) == crate::encode::Body::SevenBit {
         return out.extend_from_slice(field.as_bytes());
     }
-    let mut column = 0;
-    if let Some(name) = field.name() {
-        out.extend_from_slice(name.as_bytes());
-        out.push(b':');
-        column = name.len() + 1;
-    }
+    // A line that is no field must not become one when what made it none is taken away, nor end the header.
+    let name = field.name().unwrap_or(MALFORMED);
+    out.extend_from_slice(name.as_bytes());
+    out.push(b':');
+    let mut column = name.len() + 1;
     let text = String::from_utf8_lossy(field.raw_value());
     let words = text.split([' ', '\t', '\r', '\n', '\0']).filter(|word| !word.is_empty());
     for piece in words.flat_map(seven_bit_word) {
-        if column > 0 {
-            let fits = column + 1 + piece.len() <= FOLD_AT;
-            out.extend_from_slice(if fits { b" " } else { b"\r\n " });
-            column = if fits { column } else { 0 } + 1;
-        }
+        let fits = column + 1 + piece.len() <= FOLD_AT;
+        out.extend_from_slice(if fits { b" " } else { b"\r\n " });
+        column = if fits { column } else { 0 } + 1;
         out.extend_from_slice(piece.as_bytes());
         column += piece.len();
     }

@@ -42,6 +42,14 @@ fn a_message_without_mime_becomes_mime() {
 }
 
 #[test]
+fn a_line_that_is_no_field_becomes_none_and_does_not_end_the_header() {
+    check(
+        "A: b\n\0\0\n\0From: other@example.org\nC: \0d\n\nx\n",
+        "A: b\nX-Malformed:\nX-Malformed: From: other@example.org\nC: d\n\nx\n",
+    );
+}
+
+#[test]
 fn messages_within_are_taken_apart_too() {
     check(
         "Content-Type: message/rfc822\n\nSubject: in\nContent-Type: text/plain; charset=utf-8\n\n\u{e9}\n",

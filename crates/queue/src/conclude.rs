@@ -1,5 +1,6 @@
 //! After an attempt: what is recorded, who is told, and when it is tried again, all in one transaction.
 
+use crate::backoff::Backoff;
 use crate::deadline::Deadlines;
 use crate::notice::{self, News, Report};
 use crate::schedule::Next;
@@ -161,73 +162,93 @@ fn put_off(id: Id, full: &[Full], settled: &mut [Settled], new: &mut Vec<NewMess
 /// Decides about each recipient.
 fn weigh(shared: &Shared, message: &QueuedMessage, settled: &[Settled]) -> Conclusion {
     let rules = shared.rules();
-    let backoff = &rules.settings.backoff;
     let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
-    let deadlines = Deadlines::of(message, &parameters, backoff);
-    let now = shared.clock.now();
-    let mut dues: HashMap<(u32, bool), u64> = HashMap::new();
+    let mut scales = Scales {
+        shared,
+        message,
+        backoff: &rules.settings.backoff,
+        deadlines: Deadlines::of(message, &parameters, &rules.settings.backoff),
+        parameters: &parameters,
+        now: shared.clock.now(),
+        dues: HashMap::new(),
+    };
     let mut conclusion = Conclusion::default();
     for one in settled {
-        let recipient = &one.recipient;
-        let notify = notify(recipient);
-        let (fate, next) = match &one.verdict {
+        let position = one.recipient.position;
+        let (fate, next, report) = match &one.verdict {
             Verdict::NotTried => {
-                conclusion.nexts.push((recipient.position, Next::Later(now)));
+                conclusion.nexts.push((position, Next::Later(scales.now)));
                 continue;
             }
-            Verdict::Held => (Fate::Held, Next::Held),
-            Verdict::Deferred if now < deadlines.end => {
-                // One due time for all that are alike, so that they go together again.
-                let late = !recipient.delay_told && now >= deadlines.late;
-                let told = recipient.delay_told || late;
-                let due = *dues.entry((recipient.attempts, told)).or_insert_with(|| {
-                    let mut state = shared.state();
-                    let retry = state.schedule.retry_at(backoff, recipient.attempts, now);
-                    retry.min(deadlines.next(now, told))
-                });
-                if late && notify.delay && !message.reverse_path.is_null() {
-                    let (until, expired) = (deadlines.end, deadlines.is_due(now));
-                    conclusion.news.push(News::new(one, Report::Delayed { until, expired }));
-                }
-                let last = last(one);
-                (Fate::Deferred { due: due as i64, delay_told: told, last }, Next::Due(due))
+            Verdict::Held => (Fate::Held, Next::Held, None),
+            Verdict::Deferred if scales.now < scales.deadlines.end => scales.later(one),
+            Verdict::Deferred | Verdict::Failed
+                if message.reverse_path.is_null() && notice::is_double_bounce(message) =>
+            {
+                let text =
+                    format!("nobody can be told that {} did not get this: held", one.recipient.address);
+                conclusion.events.push(Event::Note { text });
+                (Fate::Held, Next::Held, None)
             }
-            Verdict::Deferred | Verdict::Failed => {
-                if message.reverse_path.is_null() && notice::is_double_bounce(message) {
-                    let text =
-                        format!("nobody can be told that {} did not get this: held", recipient.address);
-                    conclusion.events.push(Event::Note { text });
-                    (Fate::Held, Next::Held)
-                } else {
-                    if notify.failure {
-                        let expired = matches!(one.verdict, Verdict::Deferred) && deadlines.is_expired(now);
-                        conclusion.news.push(News::new(one, Report::Failed { expired }));
-                    }
-                    (Fate::Closed, Next::Gone)
-                }
-            }
-            done => {
-                let report = match done {
-                    Verdict::Relayed { dsn, deliver_by } => {
-                        let timed = notify != Notify::NEVER
-                            && is_told_of_relay(&parameters, &deadlines, *deliver_by, now);
-                        let asked = notify.success && !dsn;
-                        (asked || timed).then_some(Report::Relayed { notifies: *dsn })
-                    }
-                    Verdict::Kept(_) => notify.success.then_some(Report::Delivered),
-                    Verdict::Expanded { .. } => notify.success.then_some(Report::Expanded),
-                    _ => None,
-                };
-                if let Some(report) = report.filter(|_| !message.reverse_path.is_null()) {
-                    conclusion.news.push(News::new(one, report));
-                }
-                (Fate::Closed, Next::Gone)
-            }
+            Verdict::Deferred | Verdict::Failed => (Fate::Closed, Next::Gone, scales.failure(one)),
+            _ => (Fate::Closed, Next::Gone, scales.success(one)),
         };
-        conclusion.changes.push(RecipientChange { message: message.id, position: recipient.position, fate });
-        conclusion.nexts.push((recipient.position, next));
+        conclusion.news.extend(report.map(|report| News::new(one, report)));
+        conclusion.changes.push(RecipientChange { message: message.id, position, fate });
+        conclusion.nexts.push((position, next));
     }
     conclusion
+}
+
+/// What the recipients of one message are weighed with.
+struct Scales<'a> {
+    shared: &'a Shared,
+    message: &'a QueuedMessage,
+    backoff: &'a Backoff,
+    deadlines: Deadlines,
+    parameters: &'a MailParameters,
+    now: u64,
+    /// One due time for all that are alike, by attempts and whether the delay was told, so that they go together again.
+    dues: HashMap<(u32, bool), u64>,
+}
+
+impl Scales<'_> {
+    /// Tried again, and the sender told once it is late.
+    fn later(&mut self, one: &Settled) -> (Fate, Next, Option<Report>) {
+        let (recipient, deadlines, now) = (&one.recipient, &self.deadlines, self.now);
+        let late = !recipient.delay_told && now >= deadlines.late;
+        let told = recipient.delay_told || late;
+        let due = *self.dues.entry((recipient.attempts, told)).or_insert_with(|| {
+            let retry = self.shared.state().schedule.retry_at(self.backoff, recipient.attempts, now);
+            retry.min(deadlines.next(now, told))
+        });
+        let tells = late && notify(recipient).delay && !self.message.reverse_path.is_null();
+        let report = tells.then(|| Report::Delayed { until: deadlines.end, expired: deadlines.is_due(now) });
+        let fate = Fate::Deferred { due: due as i64, delay_told: told, last: last(one) };
+        (fate, Next::Due(due), report)
+    }
+
+    fn failure(&self, one: &Settled) -> Option<Report> {
+        let expired = matches!(one.verdict, Verdict::Deferred) && self.deadlines.is_expired(self.now);
+        notify(&one.recipient).failure.then_some(Report::Failed { expired })
+    }
+
+    /// Told to those who asked for it.
+    fn success(&self, one: &Settled) -> Option<Report> {
+        let notify = notify(&one.recipient);
+        let report = match one.verdict {
+            Verdict::Relayed { dsn, deliver_by } => {
+                let timed = notify != Notify::NEVER
+                    && is_told_of_relay(self.parameters, &self.deadlines, deliver_by, self.now);
+                let asked = notify.success && !dsn;
+                (asked || timed).then_some(Report::Relayed { notifies: dsn })
+            }
+            Verdict::Kept(_) => notify.success.then_some(Report::Delivered),
+            Verdict::Expanded { .. } => notify.success.then_some(Report::Expanded),
+            _ => None,
+        };
+        report.filter(|_| !self.message.reverse_path.is_null())
+    }
 }
 
 /// RFC 2852 §4.1.4: every relay of a traced message, and one to a server that knows no deadline while there is one.

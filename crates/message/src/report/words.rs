@@ -88,7 +88,7 @@ impl RecipientReport<'_> {
     }
 
     fn explain_trouble(&self, texts: &Texts, arrival: Option<&Zoned>, remote: &str, out: &mut String) {
-        let code = explained(texts, self.status);
+        let code = explained(texts, self.status, matches!(self.diagnostic, Some(Diagnostic::Local(_))));
         paragraph(out, "  ", texts.get(&format!("why.{code}")));
         if let Some(diagnostic) = self.diagnostic {
             let (said, text) = match diagnostic {
@@ -119,11 +119,15 @@ impl RecipientReport<'_> {
     }
 }
 
-/// The most precise code that the texts explain: subject and detail, subject, anything.
-fn explained(texts: &Texts, status: Status) -> String {
+/// The most precise code that the texts explain: subject and detail (found `here`, by anybody), subject, anything.
+fn explained(texts: &Texts, status: Status, here: bool) -> String {
     let (subject, detail) = (status.subject(), status.detail());
+    let ours = here.then(|| format!("here.x.{subject}.{detail}"));
     let candidates = [format!("x.{subject}.{detail}"), format!("x.{subject}")];
-    candidates.into_iter().find(|code| texts.has(&format!("why.{code}"))).unwrap_or_else(|| "x".into())
+    ours.into_iter()
+        .chain(candidates)
+        .find(|code| texts.has(&format!("why.{code}")))
+        .unwrap_or_else(|| "x".into())
 }
 
 /// `2028-01-01 10:00 +0100`, which is read alike everywhere.

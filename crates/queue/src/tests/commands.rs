@@ -29,6 +29,7 @@ async fn hold_release_retry_bounce_and_drop() {
     let inbox = world.inbox("me").await;
     assert_eq!(inbox.len(), 1, "of the bounced one, not of the dropped one");
     assert!(inbox[0].contains("Final-Recipient: rfc822; c@near.example"));
+    assert!(inbox[0].contains("An administrator of this mail server gave it up."), "{}", inbox[0]);
 
     let world = world.restart().await;
     world.network.says(taken);

@@ -9,8 +9,9 @@ use store::directory::{AccountRecord, DomainKind, DomainRecord, RelayRecipients,
 pub const MAX_ALIAS_DEPTH: usize = 10;
 /// Addresses that one recipient may become; larger lists belong to list software.
 pub const MAX_TARGETS: usize = 1_000;
-/// Names that every domain answers for (RFC 5321 §4.5.1, RFC 2142).
-const OFFICES: [&str; 2] = ["postmaster", "abuse"];
+/// Names that every domain answers for (RFC 5321 §4.5.1, RFC 2142), and the one that notifications come from, as people
+/// reply to them.
+const OFFICES: [&str; 3] = ["postmaster", "abuse", "mailer-daemon"];
 
 /// What an address means here.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +62,7 @@ impl Directory {
     fn resolve_here(&self, address: &Address) -> Result<Resolution, DirectoryError> {
         let mut walk = Walk { directory: self, seen: HashSet::new(), targets: Vec::new(), disabled: false };
         let Some(domain) = address.domain().map(|d| self.store.domain(d)).transpose()?.flatten() else {
-            return Ok(Resolution::Elsewhere);
+            return self.resolve_at_host(address);
         };
         if let DomainKind::Relay { to, recipients } = &domain.kind {
             let known = self.store.has_relay_recipient(&domain.name, &address.local().folded())?;
@@ -109,11 +110,6 @@ impl Directory {
         Ok(None)
     }
 
-    /// Whether mail for the domain is for us to deliver or pass on.
-    pub fn is_ours(&self, domain: &Domain) -> Result<bool, DirectoryError> {
-        Ok(self.store.domain(domain)?.is_some())
-    }
-
     /// Whether the account may use the address as sender: its own, a subaddress of it, or an alias that leads to it.
     pub fn may_send_as(&self, account: &AccountRecord, address: &Address) -> Result<bool, DirectoryError> {
         if let Resolution::Here(targets) = self.resolve(address)? {
@@ -151,6 +147,18 @@ impl Directory {
         Ok(self.home_domain()?.and_then(postmaster))
     }
 
+    /// The host's own name need not be a domain here, but notifications and the mail of system services name it: its
+    /// offices, and root, are those of the home domain.
+    fn resolve_at_host(&self, address: &Address) -> Result<Resolution, DirectoryError> {
+        let is_host = address.domain().is_some_and(|domain| *domain == self.home);
+        let local = address.local();
+        if !is_host || !(is_office(local) || local.folded() == "root") {
+            return Ok(Resolution::Elsewhere);
+        }
+        let found = self.resolve_unqualified(local)?;
+        Ok(found.map_or(Resolution::Elsewhere, |(_, resolution)| resolution))
+    }
+
     fn home_domain(&self) -> Result<Option<Domain>, DirectoryError> {
         let is_local = |record: &DomainRecord| record.kind == DomainKind::Local;
         if self.store.domain(&self.home)?.is_some_and(|d| is_local(&d)) {
@@ -161,6 +169,10 @@ impl Directory {
         let parent = domains.iter().find(|domain| self.home.is_within(domain)).cloned();
         Ok(parent.or_else(|| domains.into_iter().next()))
     }
+}
+
+fn is_office(local: &LocalPart) -> bool {
+    OFFICES.contains(&local.folded().as_str())
 }
 
 /// One resolution under way.
@@ -195,7 +207,7 @@ impl Walk<'_> {
         {
             return Ok(());
         }
-        if OFFICES.contains(&local.folded().as_str()) {
+        if is_office(local) {
             return self.first_account(&domain.name);
         }
         domain.catch_all.as_ref().map_or(Ok(()), |catch_all| self.go(catch_all, depth + 1))

@@ -99,6 +99,26 @@ async fn addresses_lead_to_mailboxes() {
     world.check("ABUSE@example.net", "me@example.org");
 }
 
+/// Notifications come from the host and send people to its postmaster, whether or not it is a domain here.
+#[tokio::test]
+async fn the_host_itself_has_offices_alone() {
+    let world = World::new().await;
+    world.check("postmaster@mail.example.org", "=Elsewhere");
+    world.domain("example.org", DomainKind::Local, None).await;
+    world.account("me@example.org", "x", false).await;
+    for office in ["Postmaster", "abuse", "MAILER-DAEMON"] {
+        world.check(&format!("{office}@Mail.Example.Org"), "me@example.org");
+        world.check(&format!("{office}@example.org"), "me@example.org");
+    }
+    world.check("root@mail.example.org", "me@example.org");
+    world.check("root@example.org", "=Unknown");
+    world.check("me@mail.example.org", "=Elsewhere");
+    world.check("postmaster@other.example.org", "=Elsewhere");
+    world.domain("mail.example.org", DomainKind::Local, None).await;
+    world.account("you@mail.example.org", "x", false).await;
+    world.check("postmaster@mail.example.org", "you@mail.example.org");
+}
+
 #[tokio::test]
 async fn capturing_leaves_nothing_to_anybody_else() {
     let mut world = World::new().await;

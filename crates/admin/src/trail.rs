@@ -13,8 +13,6 @@ use store::{Id, Store};
 
 /// Messages that one answer tells of.
 pub const MAX_TOLD: u32 = 1_000;
-/// Messages that are looked through, the newest, for what the trail has no index of: domains, sessions, Message-IDs.
-pub const MAX_SEARCHED: usize = 10_000;
 
 /// What happened to some messages, and why.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,7 +27,7 @@ pub struct Find {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// One message.
+    /// One message, or the messages of one session.
     Message(Id),
     /// What an address sent or was to get.
     Address(Address),
@@ -73,15 +71,46 @@ impl Operation for Find {
 impl Find {
     fn find(&self, store: &Store) -> Result<Vec<Journey>, AdminError> {
         let limit = self.limit.min(MAX_TOLD) as usize;
-        let ids = match &self.subject {
-            Subject::Message(id) => vec![*id],
-            Subject::Address(address) => store.trail_of_address(&address.to_string(), limit)?,
-            Subject::All => store.trail_newest(limit)?,
-            Subject::Domain(_) | Subject::Name(_) => store.trail_newest(MAX_SEARCHED)?,
-        };
+        match &self.subject {
+            Subject::Message(id) => {
+                let journeys = self.tell(store, vec![*id], limit)?;
+                if !journeys.is_empty() {
+                    return Ok(journeys);
+                }
+                // Sessions have ids of the same form, older than those of their messages.
+                let since = self.since.max(Some(id.unix_ms()));
+                let session = id.to_string();
+                Self { subject: Subject::Name(session.clone()), since, limit: self.limit }
+                    .search(store, &session, limit)
+            }
+            Subject::Address(address) => {
+                self.tell(store, store.trail_of_address(&address.to_string(), limit)?, limit)
+            }
+            Subject::All => self.tell(store, store.trail_newest(limit)?, limit),
+            Subject::Domain(domain) => self.search(store, &format!("@{domain}"), limit),
+            Subject::Name(name) => self.search(store, bare(name), limit),
+        }
+    }
+
+    /// Looks through the whole trail, page by page, the newest first.
+    fn search(&self, store: &Store, text: &str, limit: usize) -> Result<Vec<Journey>, AdminError> {
+        let (mut journeys, mut before) = (Vec::new(), None);
+        loop {
+            let (ids, oldest) = store.trail_mentioning(text, before)?;
+            journeys.extend(self.tell(store, ids, limit - journeys.len())?);
+            let Some(oldest) = oldest.filter(|oldest| !self.is_too_old(*oldest)) else { break };
+            if journeys.len() == limit {
+                break;
+            }
+            before = Some(oldest);
+        }
+        Ok(journeys)
+    }
+
+    fn tell(&self, store: &Store, ids: Vec<Id>, limit: usize) -> Result<Vec<Journey>, AdminError> {
         let mut journeys = Vec::new();
         for id in ids {
-            if journeys.len() == limit || self.since.is_some_and(|since| id.unix_ms() < since) {
+            if journeys.len() == limit || self.is_too_old(id) {
                 break;
             }
             let events = store.trail(id)?;
@@ -91,6 +120,15 @@ impl Find {
         }
         Ok(journeys)
     }
+
+    fn is_too_old(&self, id: Id) -> bool {
+        self.since.is_some_and(|since| id.unix_ms() < since)
+    }
+}
+
+/// A Message-ID without its brackets.
+fn bare(text: &str) -> &str {
+    text.trim_matches(['<', '>'])
 }
 
 impl Subject {
@@ -112,7 +150,6 @@ impl Subject {
                 any(&|_, from, recipients| of_domain(from) || recipients.iter().any(|text| of_domain(text)))
             }
             Self::Name(name) => {
-                let bare = |text: &str| text.trim_matches(['<', '>']).to_owned();
                 let wanted = bare(name);
                 any(&|origin, _, _| {
                     origin.session == *name

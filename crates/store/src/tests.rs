@@ -253,6 +253,23 @@ async fn the_trail_is_found_by_message_and_by_address_in_any_case() {
 }
 
 #[tokio::test]
+async fn the_trail_is_searched_page_by_page_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let note = |text: &str| Event::Note { text: text.into() };
+    let ids: Vec<Id> = (0..=crate::trail::MENTIONS_PAGE).map(|_| Id::generate()).collect();
+    for id in &ids {
+        store.tell(Entry::now(*id, note("nothing")));
+    }
+    store.tell(Entry::now(ids[0], note("a \"Quoted\" \\ word")));
+    let (found, next) = store.trail_mentioning("\"quoteD\" \\", None).unwrap();
+    assert_eq!((found, next), (Vec::new(), Some(ids[1])), "the first page ends before it");
+    let (found, next) = store.trail_mentioning("\"quoteD\" \\", next).unwrap();
+    assert_eq!((found, next), (vec![ids[0]], Some(ids[0])));
+    assert_eq!(store.trail_mentioning("quoted", next).unwrap(), (Vec::new(), None));
+}
+
+#[tokio::test]
 async fn a_damaged_trail_is_set_aside_and_acceptances_are_rebuilt_after_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account) = with_account(folder.path()).await;

@@ -1,5 +1,7 @@
 //! What is the same trouble: whose server said it, and what it said but for what differs from message to message.
 
+use std::net::Ipv4Addr;
+
 /// Octets of a reply that are compared.
 const MAX_REPLY: usize = 200;
 /// Providers that people know by a name, by the domain of their servers.
@@ -30,7 +32,7 @@ pub(super) fn split(last: &str) -> (&str, &str) {
 pub(super) fn provider(host: &str) -> String {
     let end = host.find(['[', ' ', '(', ':']).unwrap_or(host.len());
     let name = host.get(..end).unwrap_or_default().trim().trim_end_matches('.').to_ascii_lowercase();
-    if name.is_empty() {
+    if name.is_empty() || name.parse::<Ipv4Addr>().is_ok() {
         return host.to_owned();
     }
     let below = |domain: &str| name == domain || name.strip_suffix(domain).is_some_and(|n| n.ends_with('.'));
@@ -93,6 +95,8 @@ mod tests {
             ("example.org", "example.org"),
             ("notgoogle.com", "notgoogle.com"),
             ("[192.0.2.1]:25", "[192.0.2.1]:25"),
+            ("192.0.2.1:25", "192.0.2.1:25"),
+            ("[2001:db8::1]:25", "[2001:db8::1]:25"),
         ] {
             assert_eq!(provider(host), expected);
         }

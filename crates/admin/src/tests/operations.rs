@@ -426,7 +426,15 @@ async fn the_trail_tells_how_it_stands_with_each_recipient() {
     assert_eq!(fates(Subject::Name("1@example.net".into())).await, [second.clone(), first.clone()]);
     assert_eq!(fates(Subject::Name("<2@example.net>".into())).await, []);
     assert_eq!(fates(Subject::Name("s1".into())).await.len(), 2);
-    assert_eq!(fates(Subject::All).await, [second, first]);
+    let session = Id::generate();
+    let origin = Origin { session: session.to_string(), ..Origin::default() };
+    let (from, recipients) = ("you@example.net".to_owned(), vec!["me@example.org".to_owned()]);
+    let refused = Event::Refused { origin, from, recipients, reply: "550 5.7.1 no".into() };
+    let third = Id::generate();
+    operations.store().tell(Entry::now(third, refused));
+    let third = (third, "me@example.org Refused".to_owned());
+    assert_eq!(fates(Subject::Message(session)).await, std::slice::from_ref(&third), "a session's id");
+    assert_eq!(fates(Subject::All).await, [third, second, first]);
     assert_eq!(fates(Subject::Message(Id::generate())).await, []);
     let late = trail::Find { since: Some(i64::MAX), ..find(Subject::All) };
     assert_eq!(root(&operations, late).await.unwrap().len(), 0);

@@ -14,6 +14,9 @@ use address::{Address, ReversePath};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
+/// Messages that one read of [`Store::trail_mentioning`] looks through, so that it ends well within a second.
+pub const MENTIONS_PAGE: usize = 5_000;
+
 /// Where a message came from.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
@@ -162,6 +165,19 @@ impl Store {
     pub fn trail_of_address(&self, address: &str, limit: usize) -> Result<Vec<Id>, StoreError> {
         self.inner.trail.flush();
         self.inner.trail_readers.with(|db| sqlite::of_address(db, &folded(address), limit))
+    }
+
+    /// Looks through the next [`MENTIONS_PAGE`] messages before `before`, newest first, for events that have `text` in them in any
+    /// case: which have it, and where to go on. There is no index: it would cost every message.
+    pub fn trail_mentioning(
+        &self,
+        text: &str,
+        before: Option<Id>,
+    ) -> Result<(Vec<Id>, Option<Id>), StoreError> {
+        self.inner.trail.flush();
+        let quoted = to_json(&text.to_ascii_lowercase())?;
+        let bare = quoted.trim_start_matches('"').strip_suffix('"').unwrap_or_default();
+        self.inner.trail_readers.with(|db| sqlite::mentioning(db, before, bare, MENTIONS_PAGE))
     }
 
     /// The newest messages of all, newest first.

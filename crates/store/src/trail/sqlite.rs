@@ -42,6 +42,26 @@ pub(super) fn newest(db: &Connection, limit: usize) -> Result<Vec<Id>, StoreErro
     Ok(ids)
 }
 
+/// Of the `page` messages before `before`, those with an event that has `text` in it (in lower case), newest first; and the
+/// oldest that was looked at, none when there were no more.
+pub(super) fn mentioning(
+    db: &Connection,
+    before: Option<Id>,
+    text: &str,
+    page: usize,
+) -> Result<(Vec<Id>, Option<Id>), StoreError> {
+    let sql = "SELECT min(message) FROM \
+               (SELECT DISTINCT message FROM event WHERE message < ? ORDER BY message DESC LIMIT ?)";
+    let end = before.map_or(i64::MAX, Id::get);
+    let oldest: Option<Id> = db.prepare_cached(sql)?.query_row((end, page as i64), |row| row.get(0))?;
+    let Some(oldest) = oldest else { return Ok((Vec::new(), None)) };
+    let sql = "SELECT DISTINCT message FROM event WHERE message >= ? AND message < ? AND instr(lower(detail), ?) > 0 \
+               ORDER BY message DESC";
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_map((oldest, end, text), |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok((found, Some(oldest)))
+}
+
 pub(super) fn newest_id(db: &Connection) -> Result<Option<Id>, StoreError> {
     let sql = "SELECT message FROM event ORDER BY message DESC LIMIT 1";
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)

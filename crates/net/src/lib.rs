@@ -48,7 +48,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::NetError;
 pub use files::{FileLimit, raise_file_limit};
 pub use limits::{Guard, LimitSettings, Limits, OverLimit, Pressure};
-pub use listener::Listener;
+pub use listener::{Listener, MAX_SOCKET_PATH};
 pub use serve::{Connection, ServeOptions, serve};
 pub use shutdown::{Shutdown, Tracked};
 pub use stream::{Credentials, Peer, Stream};

@@ -14,6 +14,9 @@ const BACKLOG: i32 = 1024;
 /// Access to a Unix socket when nothing else is asked for: owner and group.
 const UNIX_MODE: u32 = 0o660;
 
+/// Octets of the path of a Unix socket: `sun_path` has 108, the last of them for a NUL (unix(7)).
+pub const MAX_SOCKET_PATH: usize = 107;
+
 /// A socket that accepts connections.
 #[derive(Debug)]
 pub struct Listener {
@@ -101,6 +104,13 @@ fn bind_one_tcp(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 }
 
 fn bind_unix(path: &Path, mode: u32) -> io::Result<Listener> {
+    let length = path.as_os_str().len();
+    if length > MAX_SOCKET_PATH {
+        let text = format!(
+            "its path has {length} octets, and a socket's may have {MAX_SOCKET_PATH}; choose a shorter one"
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+    }
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;

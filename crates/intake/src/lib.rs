@@ -33,6 +33,3 @@ pub use listener::{Listener, Role};
 pub use settings::Settings;
 pub use shared::{Intake, RecipientCheck, Verification};
 pub use signing::Signers;
-
-#[cfg(test)]
-mod tests;

@@ -68,6 +68,10 @@ impl Listener {
         config.tls = self.implicit_tls;
         config.require_tls = self.role == Role::Submission && !self.clear_login && can_tls;
         config.limits = settings.limits.clone();
+        if client.is_some_and(|ip| settings.is_exempt(ip)) {
+            let limits = &mut config.limits;
+            (limits.messages, limits.idle_commands, limits.errors) = (usize::MAX, usize::MAX, usize::MAX);
+        }
         config.timeouts = settings.timeouts.clone();
         config.bare_newline = settings.bare_newline;
         config.strict_pipelining = false;

@@ -39,7 +39,7 @@ impl Room {
             let reply = Reply::new(451, (4, 3, 0), "mail cannot be stored now, try again later");
             return Some((reply, format!("store: {trouble}")));
         }
-        if self.memory.update(store.budget().percent_used(), 100) && size == 0 {
+        if self.memory.update(store.budget().percent_used(), 100) {
             let reply = Reply::new(452, (4, 3, 1), "too much mail at once, try again later");
             return Some((reply, "memory for bodies".into()));
         }
@@ -65,5 +65,31 @@ impl Room {
                 space
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use store::Options;
+
+    /// Whatever size is declared, and until a good part is free again.
+    #[tokio::test]
+    async fn bodies_in_memory_keep_more_mail_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), &Options { body_budget: 100_000 }).unwrap();
+        let room = Room::new();
+        let refused = |size| room.refuse(&store, 1000, size).map(|(reply, _)| reply.code());
+        let mut bodies = Vec::new();
+        for (taken, expected) in [(70_000, None), (15_000, None), (5_000, Some(452))] {
+            let mut spool = store.spool();
+            spool.write(vec![b'x'; taken].into()).await.unwrap();
+            bodies.push(spool);
+            assert_eq!((refused(0), refused(10)), (expected, expected), "{taken} more");
+        }
+        bodies.pop();
+        assert_eq!(refused(10), Some(452), "85 % are still many");
+        bodies.pop();
+        assert_eq!(refused(10), None);
     }
 }

@@ -110,7 +110,7 @@ impl Session {
     }
 
     pub(crate) fn greeting_delay(&self) -> Duration {
-        let waits = self.listener.role == Role::Relay && !self.is_trusted();
+        let waits = self.listener.role == Role::Relay && !self.is_spared();
         if waits { self.settings.greeting_delay } else { Duration::ZERO }
     }
 
@@ -125,8 +125,13 @@ impl Session {
         if let Some(reply) = self.shut_out(now) {
             return Decision::Close(reply);
         }
-        let limited = !self.is_trusted() && ip.is_some_and(|ip| !ip.is_loopback());
-        if let (true, Some(ip), Some(rate)) = (limited, ip, &self.intake.connection_rate)
+        // What is left of the connections is for people here, and for those who are named in the settings.
+        let scarce = self.intake.limits.as_ref().is_some_and(net::Limits::under_pressure);
+        if scarce && self.listener.role == Role::Relay && !self.is_trusted() && !self.is_exempt() {
+            tracing::warn!(session = %self.id, peer = %self.client.peer, "put off: connections are scarce");
+            return Decision::Close(Reply::new(421, (4, 3, 2), "busy, come back later"));
+        }
+        if let (false, Some(ip), Some(rate)) = (self.is_spared(), ip, &self.intake.connection_rate)
             && rate.check(policy::Network::of(ip), 1, now).is_err()
         {
             return Decision::Close(Reply::new(421, (4, 7, 0), "too many connections, come back later"));
@@ -223,6 +228,15 @@ impl Session {
     /// Whether the client's network may relay; such clients are not looked up either.
     pub(crate) fn is_trusted(&self) -> bool {
         self.client_ip().is_some_and(|ip| self.settings.trusted.iter().any(|network| network.contains(&ip)))
+    }
+
+    fn is_exempt(&self) -> bool {
+        self.client_ip().is_some_and(|ip| self.settings.is_exempt(ip))
+    }
+
+    /// Whether neither delays nor rates are for the client: it is on this machine, trusted or exempt.
+    fn is_spared(&self) -> bool {
+        self.client_ip().is_none_or(|ip| ip.is_loopback()) || self.is_trusted() || self.is_exempt()
     }
 
     /// What permits relaying, if anything does but the recipient and the address.

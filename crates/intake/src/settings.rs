@@ -3,6 +3,7 @@
 use address::Domain;
 use ipnet::IpNet;
 use smtp::server::{BareNewline, Limits, Timeouts};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// One immutable snapshot; a reload swaps it, and sessions that run keep the one they began with.
@@ -12,6 +13,8 @@ pub struct Settings {
     /// Networks that may relay without logging in.
     pub trusted: Vec<IpNet>,
     pub limits: Limits,
+    /// Networks that limits per address and per session leave alone.
+    pub exempt: Vec<IpNet>,
     pub timeouts: Timeouts,
     pub bare_newline: BareNewline,
     /// How long a client of port 25 must be silent before it is greeted; zero: not at all.
@@ -27,11 +30,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    pub(crate) fn is_exempt(&self, ip: IpAddr) -> bool {
+        policy::is_exempt(&self.exempt, ip)
+    }
+
     pub fn new(hostname: Domain) -> Self {
         Self {
             hostname,
             trusted: Vec::new(),
             limits: Limits::default(),
+            exempt: Vec::new(),
             timeouts: Timeouts::default(),
             bare_newline: BareNewline::Reject,
             greeting_delay: Duration::ZERO,

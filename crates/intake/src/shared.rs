@@ -5,7 +5,7 @@ use crate::{Listener, Settings, Signers, driver};
 use address::Address;
 use directory::Directory;
 use net::tls::TlsServer;
-use net::{Connection, Shutdown};
+use net::{Connection, Limits, Shutdown};
 use policy::{AuthGuard, HarvestGuard, RateLimiter};
 use smtp::reply::Reply;
 use std::future::Future;
@@ -38,6 +38,8 @@ pub struct Intake {
     pub recipients: Option<Arc<dyn RecipientCheck>>,
     pub auth_guard: Arc<AuthGuard>,
     pub harvest_guard: HarvestGuard,
+    /// All connections, of every kind: when they are scarce, port 25 is told to come back later.
+    pub limits: Option<Limits>,
     /// Connections of a network.
     pub connection_rate: Option<RateLimiter<policy::Network>>,
     /// Messages of an account.
@@ -73,6 +75,7 @@ impl Intake {
             recipients: None,
             auth_guard: Arc::new(AuthGuard::new(policy::AuthRules::default())),
             harvest_guard: HarvestGuard::new(policy::HarvestRules::default()),
+            limits: None,
             connection_rate: None,
             message_rate: None,
             recipient_rate: None,

@@ -45,10 +45,12 @@ dialogues! {
     bare_newline
     bdat
     connection_rate
+    connections_scarce
     cram_md5
     delivered_before
     disconnect
     dkim
+    exempt
     foreign_sender
     header_too_large
     hidden_client

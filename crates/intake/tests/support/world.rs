@@ -7,7 +7,7 @@ use intake::{Intake, Listener, RecipientCheck, Role, Settings, Verification};
 use mailauth::Txt;
 use mailauth::dkim::{SigningKey, Verifier as SignatureVerifier};
 use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
-use net::{Endpoint, Limits, ServeOptions, Shutdown, Stream};
+use net::{Endpoint, LimitSettings, Limits, ServeOptions, Shutdown, Stream};
 use policy::{AuthGuard, AuthRules, Rate, RateLimiter};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     messages: Option<u32>,
     recipients: Option<u32>,
     connections: Option<u32>,
+    /// Connections at the same time.
+    in_all: Option<usize>,
     /// `example.org` has a key to sign with.
     dkim: bool,
     /// me@ keeps a password that CRAM-MD5 can use.
@@ -51,7 +53,19 @@ impl Setup {
         let auth = AuthRules { first_delay: Duration::ZERO, ..AuthRules::default() };
         let (messages, recipients, connections) = (None, None, None);
         let (xclient, proxy, dkim, cram_md5, budget) = (false, false, false, false, 16 << 20);
-        Self { settings, auth, xclient, proxy, budget, messages, recipients, connections, dkim, cram_md5 }
+        Self {
+            settings,
+            auth,
+            xclient,
+            proxy,
+            budget,
+            messages,
+            recipients,
+            connections,
+            in_all: None,
+            dkim,
+            cram_md5,
+        }
     }
 
     /// `key value` or `key`.
@@ -74,6 +88,9 @@ impl Setup {
             "proxy" => self.proxy = true,
             "message-rate" => self.messages = Some(value.parse().unwrap()),
             "recipient-rate" => self.recipients = Some(value.parse().unwrap()),
+            "exempt" => self.settings.exempt.push(value.parse().unwrap()),
+            "errors" => self.settings.limits.errors = value.parse().unwrap(),
+            "in-all" => self.in_all = Some(value.parse().unwrap()),
             "connection-rate" => self.connections = Some(value.parse().unwrap()),
             "dkim" => self.dkim = true,
             "cram-md5" => self.cram_md5 = true,
@@ -122,6 +139,8 @@ impl World {
         intake.recipient_rate = options.recipients.map(a_day);
         intake.connection_rate = options.connections.map(a_day);
         intake.auth_guard = Arc::new(AuthGuard::new(options.auth));
+        let in_all = |total| Limits::new(LimitSettings { total, ..LimitSettings::default() });
+        intake.limits = options.in_all.map(in_all);
         let tls = TlsClient::with_roots([own.cert.der().clone()]).unwrap();
         let (xclient, proxy) = (options.xclient, options.proxy);
         Self { store, intake: Arc::new(intake), tls, dkim, xclient, proxy, folder }
@@ -160,7 +179,8 @@ impl World {
     fn listen(&self, place: &Endpoint, rules: Listener) -> (Endpoint, oneshot::Receiver<()>) {
         let listener = net::Listener::bind(place, None).unwrap();
         let place = listener.local().clone();
-        let mut options = ServeOptions::new(Limits::default(), self.intake.shutdown.clone());
+        let limits = self.intake.limits.clone().unwrap_or_default();
+        let mut options = ServeOptions::new(limits, self.intake.shutdown.clone());
         if self.proxy {
             options = options.proxy_from(vec!["127.0.0.1/32".parse().unwrap()]);
         }

@@ -70,10 +70,15 @@ impl From<std::io::Error> for Failure {
     }
 }
 
-/// The status for the shell, after the reason has been told on standard error.
-pub fn finish(result: Result<Exit, Failure>) -> ExitCode {
+/// The status for the shell, after the reason has been told on standard error; with `json` as a document on standard
+/// output too, unless the command was called wrongly or has printed its own.
+pub fn finish(result: Result<Exit, Failure>, json: bool) -> ExitCode {
     let exit = result.unwrap_or_else(|failure| {
         use std::io::Write as _;
+        if json && failure.exit != Exit::Usage && !crate::output::has_document() {
+            // What cannot be written there is still told below.
+            let _ = crate::output::json(&serde_json::json!({ "error": failure.message }));
+        }
         // A standard error that is closed is no reason to panic.
         let _ = writeln!(std::io::stderr(), "waypost: {failure}");
         failure.exit

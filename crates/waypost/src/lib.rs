@@ -32,7 +32,10 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Mail, keys and logs are their owner's alone; what others need is opened where it is made.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     match cli::Cli::parse_words(words) {
-        Ok(cli) => exit::finish(cli::run(cli)),
+        Ok(cli) => {
+            let json = cli.command.wants_json();
+            exit::finish(cli::run(cli), json)
+        }
         // Help and version go to standard output with status 0, the rest to standard error with status 2.
         Err(error) => error.exit(),
     }

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, reload};
 
 static LOG_FILE: OnceLock<LogFile> = OnceLock::new();
+static LEVEL: OnceLock<reload::Handle<LevelFilter, Registry>> = OnceLock::new();
 
 struct LogFile {
     path: PathBuf,
@@ -24,13 +27,23 @@ pub(crate) fn start(log: &Log) -> Result<(), Failure> {
         let _ = LOG_FILE.set(LogFile { path: path.clone(), file });
     }
     let colours = log.file.is_none() && io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(level(log.level)).with_writer(Target).with_ansi(colours);
+    let (filter, handle) = reload::Layer::new(level(log.level));
+    let _ = LEVEL.set(handle);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Target).with_ansi(colours);
+    let subscriber = tracing_subscriber::registry().with(filter);
     match log.format {
-        LogFormat::Text => subscriber.init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+        LogFormat::Text => subscriber.with(lines).init(),
+        LogFormat::Json => subscriber.with(lines.json().flatten_event(true)).init(),
     }
     Ok(())
+}
+
+/// Tells more or less from now on.
+pub(crate) fn set_level(wanted: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only when nothing is logged any more.
+        let _ = handle.reload(level(wanted));
+    }
 }
 
 /// After the file was moved away (logrotate): on a failure the old one stays in use.

@@ -8,14 +8,24 @@ use comfy_table::{ContentArrangement, Table, presets};
 use directory::MIN_ADVISED_PASSWORD;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{BufRead, IsTerminal, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The longest password that is read, in octets; PAM and argon2 take fewer than this gladly.
 pub const MAX_PASSWORD: usize = 4096;
+
+/// Standard output is the process's, and so is what stands there.
+static DOCUMENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether a JSON document was printed: there must be only one.
+pub fn has_document() -> bool {
+    DOCUMENT.load(Ordering::Relaxed)
+}
 
 /// Prints one JSON document and a newline: an array for lists, an object otherwise.
 pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Failure::no(format!("cannot write JSON: {error}")))?;
+    DOCUMENT.store(true, Ordering::Relaxed);
     line(&text)
 }
 

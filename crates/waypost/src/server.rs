@@ -141,6 +141,7 @@ async fn start(
     let guard = Arc::new(policy::AuthGuard::new(settings::auth_rules(config)));
     let mut intake = Intake::new(directory.clone(), resolver, settings::intake(config), shutdown.clone());
     settings::rates(&mut intake, config, setup.dev);
+    intake.limits = Some(limits.clone());
     intake.tls.clone_from(&tls);
     intake.auth_guard = Arc::clone(&guard);
     intake.recipients = Some(Arc::new(verify::NextHost::new(
@@ -177,11 +178,13 @@ impl Running {
         }
         self.intake.set_settings(settings::intake(&config));
         self.intake.auth_guard.set_rules(settings::auth_rules(&config));
+        settings::reload_rates(&self.intake, &config);
         self.limits.set(settings::limit_settings(&config));
+        logging::set_level(config.log.level);
         self.queue.reload(settings::queue(&config).map_err(|e| e.message)?);
-        let old = &self.setup.config;
-        if config.listen != old.listen || config.data != old.data || config.user != old.user {
-            tracing::warn!("changes of listen, data and user act after a restart");
+        let keys = fixed_at_start(&self.setup.config, &config);
+        if !keys.is_empty() {
+            tracing::warn!(keys = keys.join(" "), "changes of these act after a restart");
         }
         tracing::info!(file = %file.display(), "reloaded");
         Ok(())
@@ -198,6 +201,21 @@ impl Running {
         tasks.shutdown().await;
         tracing::info!("stopped");
     }
+}
+
+/// The keys that differ and are only looked at when the server starts.
+fn fixed_at_start(old: &Config, new: &Config) -> Vec<&'static str> {
+    let log = |config: &Config| (config.log.format, config.log.file.clone());
+    let differ = [
+        ("hostname", old.hostname != new.hostname),
+        ("data", old.data != new.data),
+        ("user", old.user != new.user),
+        ("listen", old.listen != new.listen),
+        ("dns", old.dns != new.dns),
+        ("limits.memory", old.limits.memory != new.limits.memory),
+        ("log.format, log.file", log(old) != log(new)),
+    ];
+    differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
 
 fn store_failure(error: &store::StoreError) -> Failure {

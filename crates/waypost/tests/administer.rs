@@ -52,6 +52,11 @@ fn an_installation_is_made_and_taken_apart() {
     check(home, "domain add example.org", "", 1);
     check(home, "account add me@example.org --password-stdin", "correct horse battery\n", 0);
     check(home, "account add me@example.org --password-stdin", "x\n", 1);
+    let missing = json(home, "account show nobody@example.org", 1);
+    assert!(
+        missing["error"].as_str().unwrap().contains("nobody@example.org"),
+        "a document, whatever the answer"
+    );
     check(home, "account add you@example.org", "", 2);
     check(home, "alias add info@example.org me@example.org", "", 0);
     check(home, "alias add @example.org me@example.org", "", 0);

@@ -78,6 +78,25 @@ pub enum Command {
     Completions(completions::Args),
 }
 
+impl Command {
+    /// Whether `--json` was among its words.
+    pub fn wants_json(&self) -> bool {
+        match self {
+            Self::Account(args) => args.json,
+            Self::Alias(args) => args.json,
+            Self::Bench(args) => args.wants_json(),
+            Self::Check(args) => args.json,
+            Self::Domain(args) => args.json,
+            Self::Mail(args) => args.json,
+            Self::Queue(args) => args.json,
+            Self::Quickstart(args) => args.json.json,
+            Self::Send(args) => args.json.json,
+            Self::Trail(args) => args.json.json,
+            Self::Completions(_) | Self::Dev(_) | Self::Sendmail(_) | Self::Serve(_) => false,
+        }
+    }
+}
+
 impl Cli {
     /// Parses words of which the first is the program's own name: called as `sendmail`, `mailq` or `newaliases`, the program is
     /// that.

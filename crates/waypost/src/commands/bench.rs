@@ -42,6 +42,15 @@ pub enum Verb {
     Sink(Sink),
 }
 
+impl Args {
+    pub(crate) fn wants_json(&self) -> bool {
+        match &self.verb {
+            Some(Verb::Sink(sink)) => sink.json.json,
+            None => self.load.json.json,
+        }
+    }
+}
+
 /// What to send. Present unless a verb is.
 #[derive(Debug, clap::Args)]
 pub struct Load {

@@ -20,8 +20,7 @@ Examples:
   waypost domain add example.org
   waypost domain add branch.example --relay-to smtp://mail.branch.example --recipients verify
   waypost domain add example.net --alias-of example.org
-  waypost domain dns example.org
-  waypost domain dkim rotate example.org";
+  waypost domain dns example.org";
 
 /// Add, list, show and remove domains
 #[derive(Debug, clap::Args)]
@@ -66,8 +65,8 @@ Examples:
         #[arg(value_name = "DOMAIN")]
         domain: Domain,
     },
-    /// The keys that sign its mail
-    #[command(after_help = "Example:\n  waypost domain dkim rotate example.org")]
+    /// The keys that sign its mail; the word is kept for a later version
+    #[command(hide = true, after_help = "Example:\n  waypost domain dkim rotate example.org")]
     Dkim {
         #[command(subcommand)]
         verb: Dkim,
@@ -115,7 +114,7 @@ pub struct Add {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Dkim {
-    /// Make a new key, and print its record; the old one stays valid until the new one is published
+    /// Not in this version
     #[command(after_help = "Example:\n  waypost domain dkim rotate example.org")]
     Rotate {
         #[arg(value_name = "DOMAIN")]
@@ -152,9 +151,9 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
                 domain::Records { domain, hostname: config.hostname.clone(), services: services(config) };
             print_records(&client.call(records).await?, config, json)
         }
-        Verb::Dkim { verb: Dkim::Rotate { .. } } => {
-            Err(Failure::usage("rotating keys is not built into this version"))
-        }
+        Verb::Dkim { verb: Dkim::Rotate { .. } } => Err(Failure::usage(
+            "signing keys are not rotated in this version: the one made with the domain stays",
+        )),
         Verb::Language { domain, language } => {
             set(client, domain, Setting::Language(none_or(language)), json).await
         }

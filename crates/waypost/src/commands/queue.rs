@@ -16,7 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   waypost queue
   waypost queue list --domain example.org
-  waypost queue show 01J8Z3K7
+  waypost queue show 0sa11ez8g0001
   waypost queue retry --domain example.org
   waypost queue drop --sender spammer@example.org --yes";
 
@@ -47,7 +47,7 @@ pub enum Verb {
         limit: Option<u32>,
     },
     /// One message: envelope, each recipient's state and next attempt
-    #[command(after_help = "Example:\n  waypost queue show 01J8Z3K7")]
+    #[command(after_help = "Example:\n  waypost queue show 0sa11ez8g0001")]
     Show {
         #[arg(value_name = "ID")]
         id: String,
@@ -59,13 +59,13 @@ pub enum Verb {
     #[command(after_help = "Example:\n  waypost queue retry --domain example.org")]
     Retry(Selection),
     /// Keep back until released
-    #[command(after_help = "Example:\n  waypost queue hold 01J8Z3K7")]
+    #[command(after_help = "Example:\n  waypost queue hold 0sa11ez8g0001")]
     Hold(Selection),
     /// Let go what was held
     #[command(after_help = "Example:\n  waypost queue release --all")]
     Release(Selection),
     /// Give up, and tell the sender
-    #[command(after_help = "Example:\n  waypost queue bounce 01J8Z3K7")]
+    #[command(after_help = "Example:\n  waypost queue bounce 0sa11ez8g0001")]
     Bounce(Selection),
     /// Remove without telling the sender; the trail says who did it
     #[command(after_help = "Example:\n  waypost queue drop --sender spammer@example.org --yes")]
@@ -182,7 +182,8 @@ async fn change(client: &Client, action: Action, selection: Selection, json: boo
     let ids = selection.ids.iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
     let ids = (!ids.is_empty()).then_some(ids);
     let changed = client.call(queue::Change { action, ids, filter: selection.filter.into() }).await?;
-    let text = format!("{action}: {} recipients of {} messages", changed.recipients, changed.messages);
+    let recipients = counted(changed.recipients as u64, "recipient");
+    let text = format!("{action}: {recipients} of {}", counted(changed.messages as u64, "message"));
     let done = administer::done(json, changed, &text)?;
     Ok(if changed.recipients == 0 { Exit::No } else { done })
 }

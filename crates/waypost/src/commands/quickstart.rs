@@ -1,10 +1,10 @@
 //! `waypost quickstart`: all that a new domain needs, made in one go.
 
-use crate::cli::values::PasswordStdin;
+use crate::cli::values::{Json, PasswordStdin};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use crate::privileges;
 use crate::server::certificate;
+use crate::{output, privileges};
 use address::{Address, Domain, Secret};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,8 @@ pub struct Args {
     pub hostname: Option<Domain>,
     #[command(flatten)]
     pub password: PasswordStdin,
+    #[command(flatten)]
+    pub json: Json,
 }
 
 /// What is made, in the folder.
@@ -66,7 +68,7 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
         }
     }
     let password =
-        crate::output::new_password(&format!("Password for {}", args.address), args.password.password_stdin)?;
+        output::new_password(&format!("Password for {}", args.address), args.password.password_stdin)?;
     let mut made = Made { paths: Vec::new(), keep: false };
     made.folder(&folder)?;
     let (certificate, key) = certificate::generate(hostname.as_str())?;
@@ -86,19 +88,27 @@ pub fn run(args: &Args) -> Result<Exit, Failure> {
     privileges::give_to(&data, user)?;
     privileges::give_to(&folder.join(KEY), user)?;
     made.keep = true;
-    println!(
-        "Made {}: configuration, certificate, signing key and the account {}.\n",
+    let file = folder.join(CONFIGURATION);
+    if args.json.json {
+        let (account, hostname, data) = (&args.address, &config.hostname, &config.data);
+        let document = serde_json::json!({
+            "configuration": file, "data": data, "hostname": hostname, "domain": domain, "account": account, "records": records,
+        });
+        output::json(&document)?;
+        return Ok(Exit::Done);
+    }
+    output::line(&format!(
+        "Made {}: configuration, certificate, signing key and the account {}.\n\n\
+         Publish these records in the DNS of {domain}:\n",
         folder.display(),
         args.address
-    );
-    println!("Publish these records in the DNS of {domain}:\n");
+    ))?;
     super::domain::print_records(&records, &config, false)?;
-    let file = folder.join(CONFIGURATION);
-    println!("\nThen start it:\n\n  waypost serve --config {}\n", file.display());
-    println!(
-        "The certificate is self-signed. For one that mail programs trust, change [tls] in {}.",
+    output::line(&format!(
+        "\nThen start it:\n\n  waypost serve --config {0}\n\n\
+         The certificate is self-signed. For one that mail programs trust, change [tls] in {0}.",
         file.display()
-    );
+    ))?;
     Ok(Exit::Done)
 }
 

@@ -11,7 +11,7 @@ use crate::cli::values::{self, Dns, Json, Notify, PasswordStdin, Ret, Server, Tl
 use crate::client::{self, Here};
 use crate::config::Config;
 use crate::exit::{Exit, Failure};
-use address::{Address, Domain, ForwardPath, ReversePath};
+use address::{Domain, ForwardPath, ReversePath};
 use letter::{Envelope, Letter};
 use std::path::PathBuf;
 
@@ -39,6 +39,7 @@ pub struct Args {
     /// A recipient of a copy whom the others do not see; may be repeated
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = values::forward_path)]
     pub bcc: Vec<ForwardPath>,
+    /// What it is about
     #[arg(long, value_name = "TEXT")]
     pub subject: Option<String>,
     /// The text [default: standard input, unless it is a terminal]
@@ -124,11 +125,6 @@ impl Args {
         let login = self.auth.as_deref().and_then(|user| user.parse().ok());
         let own = login.or_else(|| here.address()).map(ReversePath::Address);
         own.ok_or_else(|| Failure::usage(format!("{:?} makes no address: give one with --from", here.user)))
-    }
-
-    /// The sender's address, unless it is `<>` or left out.
-    pub fn from_address(&self) -> Option<&Address> {
-        self.from.as_ref().and_then(ReversePath::address)
     }
 }
 

@@ -13,7 +13,7 @@ use store::Id;
 
 const EXAMPLES: &str = "\
 Examples:
-  waypost trail 01J8Z3K7
+  waypost trail 0sa11ez8g0001
   waypost trail you@example.org --since '2 d'
   waypost trail '<20261121.7@example.org>' --json";
 

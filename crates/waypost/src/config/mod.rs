@@ -105,11 +105,34 @@ impl Config {
     /// Checks the text of a file. Relative paths in it start at the folder of `file`.
     pub fn parse(text: &str, file: &Path) -> Result<Self, Error> {
         let folder = std::path::absolute(file).ok().and_then(|file| file.parent().map(Path::to_owned));
-        let checked = check(text).map(|mut config| {
+        let checked = check(text).and_then(|mut config| {
             config.resolve(&folder.unwrap_or_default());
-            config
+            let too_long = config.sockets_too_long();
+            if too_long.is_empty() { Ok(config) } else { Err(too_long) }
         });
         checked.map_err(|problems| Error::Invalid { file: file.to_owned(), problems })
+    }
+
+    /// Sockets whose path no system takes: better said at once than when the last of them is opened.
+    fn sockets_too_long(&self) -> Vec<Problem> {
+        let problem = |key: String, path: &Path, room: usize| {
+            let length = path.as_os_str().len();
+            let text = format!(
+                "{} has {length} octets; with more than {room} the path of a socket there is longer than the system \
+                 allows: choose a shorter one",
+                path.display()
+            );
+            (length > room).then_some(Problem { line: None, key, text })
+        };
+        let sockets = self.listen.iter().filter_map(|listener| match &listener.endpoint {
+            Endpoint::Unix(path) => {
+                problem(format!("listen.{}", listener.service), path, net::MAX_SOCKET_PATH)
+            }
+            Endpoint::Tcp(_) => None,
+        });
+        // The longest name of those in the data folder, and the slash before it.
+        let room = net::MAX_SOCKET_PATH - 1 - admin::control::SOCKET.len();
+        problem("data".to_owned(), &self.data, room).into_iter().chain(sockets).collect()
     }
 
     /// Makes every path absolute: the one place that knows where the paths are.

@@ -79,7 +79,7 @@ const DELIVERY: &[Key] = &[
         "`opportunistic`, `required` or `verified`",
         r#""opportunistic""#,
         r#""verified""#,
-        "`opportunistic` encrypts when the host offers it; `required` does not send without; `verified` wants a certificate that is valid for the host's name as well. What DANE or MTA-STS of a destination ask for is added to this, never taken away.",
+        "`opportunistic` encrypts when the host offers it; `required` does not send without; `verified` wants a certificate that is valid for the host's name as well.",
     ),
     key(
         "source",
@@ -179,7 +179,7 @@ pub const TABLES: &[Table] = &[
                 NETWORKS,
                 "[]",
                 r#"["10.0.0.0/8"]"#,
-                "Hosts that may say with XCLIENT for whom they speak. It gives nobody the right to relay.",
+                "Hosts that may say with XCLIENT for whom they speak (and with XFORWARD, for the log alone). It gives nobody the right to relay.",
             ),
         ],
     },
@@ -275,7 +275,7 @@ pub const TABLES: &[Table] = &[
                 FILE,
                 r#""""#,
                 r#""anchor""#,
-                "DS or DNSKEY records to trust in place of the root's. For tests.",
+                "DS or DNSKEY records to trust in place of the root's. For tests. Not in this version: DNSSEC is not validated.",
             ),
         ],
     },
@@ -535,7 +535,8 @@ Waypost runs by `waypost domain`, `waypost account` and `waypost alias`.
 
 Waypost reads the file that `--config` names, else the first there is of `$WAYPOST_HOME/waypost.toml`, `./waypost.toml` and
 `/etc/waypost/waypost.toml`. `waypost check config` says what it makes of it. Unknown keys are errors. `SIGHUP` reloads settings and
-certificates without dropping a connection; changed places to listen at, `data` and `user` need a restart.
+certificates without dropping a connection; changed places to listen at, `data`, `user`, `hostname`, `[dns]`, `limits.memory`,
+`log.format` and `log.file` need a restart (the log says so).
 
 The shortest file that works:
 

@@ -62,6 +62,19 @@ fn paths_start_at_the_files_folder() {
 }
 
 #[test]
+fn sockets_must_fit_into_the_path_that_the_system_allows() {
+    let folder = |length: usize| format!("/{}", "d".repeat(length - 1));
+    assert_eq!(parse(&format!("data = '{}'", folder(94))).data.as_os_str().len(), 94);
+    refused(
+        &format!("hostname = 'a.example'\ndata = '{}'", folder(95)),
+        &["data: /ddd", "95 octets", "more than 94"],
+    );
+    let lmtp = |length| format!("hostname = 'a.example'\n[listen]\nlmtp = ['unix:{}']", folder(length));
+    refused(&lmtp(108), &["listen.lmtp: /ddd", "more than 107"]);
+    assert!(Config::parse(&lmtp(107), Path::new(FILE)).is_ok());
+}
+
+#[test]
 fn with_the_table_exactly_what_it_lists_is_listened_at() {
     assert_eq!(parse("[listen]").listen, []);
     let listen = parse(

@@ -59,6 +59,7 @@ pub(super) fn intake(config: &Config) -> intake::Settings {
     let limits = &config.limits;
     let mut settings = intake::Settings::new(config.hostname.clone());
     settings.trusted.clone_from(&config.relay.trusted);
+    settings.exempt.clone_from(&limits.exempt);
     settings.limits.message_size = limits.message_size;
     settings.limits.recipients = limits.recipients as usize;
     settings.limits.messages = whole(limits.messages_per_session);
@@ -83,12 +84,34 @@ pub(super) fn rates(intake: &mut Intake, config: &Config, dev: bool) {
     if dev {
         return;
     }
-    let limits = &config.limits;
-    intake.connection_rate = limits.connections_per_minute.map(|n| RateLimiter::new(Rate::per_minute(n)));
-    intake.message_rate = limits.messages_per_hour.map(|n| RateLimiter::new(Rate::per_hour(n)));
-    intake.recipient_rate = limits.recipients_per_hour.map(|n| RateLimiter::new(Rate::per_hour(n)));
-    intake.harvest_guard =
-        HarvestGuard::new(HarvestRules { exempt: limits.exempt.clone(), ..HarvestRules::default() });
+    let [connections, messages, recipients] = rates_of(&config.limits);
+    intake.connection_rate = Some(RateLimiter::new(connections));
+    intake.message_rate = Some(RateLimiter::new(messages));
+    intake.recipient_rate = Some(RateLimiter::new(recipients));
+    intake.harvest_guard = HarvestGuard::new(harvest_rules(&config.limits));
+}
+
+/// What [`rates`] set, anew; what was used stays used.
+pub(super) fn reload_rates(intake: &Intake, config: &Config) {
+    let [connections, messages, recipients] = rates_of(&config.limits);
+    intake.connection_rate.iter().for_each(|limiter| limiter.set_rate(connections));
+    intake.message_rate.iter().for_each(|limiter| limiter.set_rate(messages));
+    intake.recipient_rate.iter().for_each(|limiter| limiter.set_rate(recipients));
+    intake.harvest_guard.set_rules(harvest_rules(&config.limits));
+}
+
+/// Of connections, messages and recipients. Where there is no limit, one that nobody reaches, so that a reload can set one.
+fn rates_of(limits: &config::Limits) -> [Rate; 3] {
+    let whole = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
+    [
+        Rate::per_minute(whole(limits.connections_per_minute)),
+        Rate::per_hour(whole(limits.messages_per_hour)),
+        Rate::per_hour(whole(limits.recipients_per_hour)),
+    ]
+}
+
+fn harvest_rules(limits: &config::Limits) -> HarvestRules {
+    HarvestRules { exempt: limits.exempt.clone(), ..HarvestRules::default() }
 }
 
 pub(super) fn transport(config: &Config, bound: &[Bound]) -> transport::Settings {

@@ -66,10 +66,14 @@ fn event(entry: &Entry) -> Vec<String> {
                 Outcome::Failed => "not delivered, given up",
             };
             let tls = tls.as_deref().map(|tls| format!(" with {tls}")).unwrap_or_default();
-            let mut said = vec![
-                format!("tried at {host}{tls} for {}: {word}", recipients.join(", ")),
-                format!("the answer: {reply}"),
-            ];
+            let to = recipients.join(", ");
+            let mut said = match host.as_str() {
+                // Found out without asking anybody.
+                "" => vec![format!("{word} for {to}"), format!("because: {reply}")],
+                host => {
+                    vec![format!("tried at {host}{tls} for {to}: {word}"), format!("the answer: {reply}")]
+                }
+            };
             said.extend(next.map(|at| format!("next attempt {}", moment(at))));
             said
         }
@@ -140,6 +144,14 @@ mod tests {
             reply: "421 4.7.28 slow\x1b[2J down".into(),
             next: Some(0),
         };
+        let given_up = Event::Attempt {
+            recipients: vec!["him@far.example".to_owned()],
+            host: String::new(),
+            tls: None,
+            outcome: Outcome::Failed,
+            reply: "550 5.7.0 returned by the administrator".into(),
+            next: None,
+        };
         let entry = |event| Entry { message: id, at: 0, event };
         let waiting = Fated {
             recipient: "you@far.example".into(),
@@ -154,7 +166,7 @@ mod tests {
             from: "me@example.org".into(),
             message_id: Some("<1@example.org>".into()),
             recipients: vec![waiting],
-            events: vec![entry(accepted), entry(attempt)],
+            events: vec![entry(accepted), entry(attempt), entry(given_up)],
         });
         let expected = format!(
             "{id} from me@example.org, {zero}
@@ -165,7 +177,9 @@ mod tests {
       because: authenticated
   {zero}  tried at mx.far.example [198.51.100.7]:25 for you@far.example: not delivered for now
       the answer: 421 4.7.28 slow\u{fffd}[2J down
-      next attempt {zero}"
+      next attempt {zero}
+  {zero}  not delivered, given up for him@far.example
+      because: 550 5.7.0 returned by the administrator"
         );
         assert_eq!(told, expected);
     }

@@ -26,6 +26,9 @@ enum Xtask {
     /// Find out a figure of speed or scale, and print it beside its target
     #[command(after_help = measuring::EXAMPLES)]
     Measure(measuring::Measure),
+    /// A day of retries for a million messages that are all put off, by the schedule alone: attempts a minute
+    #[command(after_help = "Example:\n  cargo xtask herd --json")]
+    Herd(simulate::Herd),
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,6 +83,7 @@ fn main() -> ExitCode {
         Xtask::Simulate(arguments) => simulate::run(&arguments),
         Xtask::PowerCut(arguments) => run_power_cut(&arguments),
         Xtask::Measure(arguments) => measuring::run(&arguments),
+        Xtask::Herd(arguments) => simulate::run_herd(&arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("xtask: {error}");

@@ -1,5 +1,6 @@
 //! What only the queue's own tests can see, at length: they are told by the environment how much, and write their report
-//! into a file. They are built as all tests are, so that arithmetic that overflows is found too.
+//! into a file. They are built as all tests are, so that arithmetic that overflows is found too, the queue itself with
+//! optimisations.
 
 use std::process::{Command, ExitCode, Stdio};
 
@@ -14,6 +15,21 @@ pub(crate) struct Simulate {
     /// Print the report as one JSON document
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Herd {
+    /// How many; a tenth as many destinations
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..))]
+    messages: u64,
+    /// Print the report as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run_herd(arguments: &Herd) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let settings = [("WAYPOST_HERD_MESSAGES", arguments.messages.to_string())];
+    at_length("schedule::herd::at_length", &settings, arguments.json)
 }
 
 pub(crate) fn run(arguments: &Simulate) -> Result<ExitCode, Box<dyn std::error::Error>> {
@@ -32,7 +48,8 @@ fn at_length(
     let report = tempfile::NamedTempFile::new()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["test", "--quiet", "--package", "queue", "--lib", "--"]);
+    command.args(["test", "--quiet", "--config", "profile.dev.package.queue.opt-level=3"]);
+    command.args(["--package", "queue", "--lib", "--"]);
     command.args(["--ignored", "--nocapture", "--exact", test]);
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     let status = command
@@ -56,6 +73,7 @@ fn print_facts(report: &serde_json::Value) {
     for (name, value) in report.as_object().into_iter().flatten() {
         match value {
             serde_json::Value::Object(_) => print_facts(value),
+            serde_json::Value::Array(several) => several.iter().for_each(print_facts),
             serde_json::Value::Null => {}
             // Of several lines, and told already.
             serde_json::Value::String(_) => println!("{:<24} see above", name.replace('_', " ")),

@@ -574,6 +574,8 @@ fn first_retry() -> (Class, u64, Key) {
 }
 
 #[cfg(test)]
+mod herd;
+#[cfg(test)]
 pub(crate) mod probe;
 #[cfg(test)]
 mod tests;

@@ -39,6 +39,11 @@ impl Schedule {
         self.locating
     }
 
+    /// How many attempts each place takes at once now.
+    pub(crate) fn windows(&self) -> HashMap<Place, u32> {
+        self.places.iter().map(|(id, place)| (*id, place.window.size())).collect()
+    }
+
     /// A recipient that is due and has neither to wait for its destination, nor for its turn.
     pub(crate) fn forgotten(&self, now: u64) -> Option<(Key, &'static str)> {
         self.entries.iter().find_map(|(key, entry)| Some((*key, self.why_not(entry, now)?)))

@@ -15,6 +15,7 @@ mod network;
 mod plan;
 mod server;
 
+use crate::schedule::Place;
 use model::{Ending, Event, Model, Reports};
 use network::Network;
 use plan::{Addressee, Moment, Plan};
@@ -83,6 +84,8 @@ struct Simulation<'a> {
     /// Bodies whose reports are counted: what is sent on has the same.
     read: HashSet<Id>,
     reports: Reports,
+    /// As they were when all came to rest the last time.
+    windows: HashMap<Place, u32>,
     tally: Tally,
     /// What happened, a line a step, for who wants to read or compare it.
     log: Vec<String>,
@@ -103,6 +106,7 @@ fn simulate(seed: u64) -> Result<(Tally, Vec<String>), String> {
         model: Model::new(&plan),
         read: HashSet::new(),
         reports: Reports::new(),
+        windows: HashMap::new(),
         tally: Tally { seeds: 1, ..Tally::default() },
         log: Vec::new(),
     };
@@ -214,7 +218,13 @@ impl Simulation<'_> {
         let begun = self.network.listen();
         self.tally.attempts += begun.len() as u64;
         self.log.extend(begun.iter().map(|begun| format!("{:>9}   {begun:?}", "")));
-        self.model.began(&begun, |key| self.server().window_of(&seen[&key]))?;
+        let windows = self.server().windows();
+        self.model.began(&begun, |key| {
+            // A notification that an attempt brings may begin before the window hears of that attempt.
+            let place = self.server().place_of(&seen[&key])?;
+            windows.get(&place).max(self.windows.get(&place)).copied()
+        })?;
+        self.windows = windows;
         let mut carrying = self.network.carrying();
         carrying.sort_unstable();
         let running =

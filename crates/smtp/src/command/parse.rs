@@ -55,9 +55,9 @@ fn reader(verb: &str) -> Option<Reader> {
         "HELP" => |rest, _| Ok(Command::Help((!rest.is_empty()).then(|| rest.to_owned()))),
         "STARTTLS" => |rest, _| alone(Command::StartTls, rest, "STARTTLS"),
         "AUTH" => |rest, _| auth(rest),
-        "ETRN" => |rest, _| match rest {
-            "" => Err(CommandError::Syntax("ETRN domain")),
-            _ => Ok(Command::Etrn(rest.to_owned())),
+        "ETRN" => |rest, _| {
+            let domain = is_string(rest).then(|| Command::Etrn(rest.to_owned()));
+            domain.ok_or(CommandError::Syntax("ETRN domain"))
         },
         "XCLIENT" => |rest, _| {
             let found = attributes(rest, &AttributeName::XCLIENT);
@@ -156,7 +156,12 @@ fn asked(rest: &str) -> Option<(String, bool)> {
         Some((what, last)) if last.eq_ignore_ascii_case("SMTPUTF8") => (what.trim_end(), true),
         _ => (rest, false),
     };
-    (!what.is_empty()).then(|| (what.to_owned(), utf8))
+    is_string(what).then(|| (what.to_owned(), utf8))
+}
+
+/// Whether it can be a `String` (RFC 5321 §4.1.2), which has no control characters.
+fn is_string(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_control() && c != '\t')
 }
 
 fn auth(rest: &str) -> Result<Command, CommandError> {

@@ -46,6 +46,9 @@ fn wrong_lines_get_the_right_code() {
     check("", Err("500 5.5.1"));
     check("FOO bar", Err("500 5.5.1"));
     check("EHLO", Err("501 5.5.4"));
+    for text in ["VRFY", "VRFY \x19", "EXPN a\x07b", "ETRN \x7f"] {
+        check(text, Err("501 5.5.4"));
+    }
     check(&format!("EHLO {}", "a".repeat(256)), Err("501 5.5.4"));
     check("MAIL", Err("501 5.5.4"));
     check("MAIL TO:<a@b.example>", Err("501 5.5.4"));

@@ -164,7 +164,8 @@ pub(crate) fn seven_bit_field(field: &Field<'_>, out: &mut Vec<u8>) {
     let mut column = name.len() + 1;
     let text = String::from_utf8_lossy(field.raw_value());
     let words = text.split([' ', '\t', '\r', '\n', '\0']).filter(|word| !word.is_empty());
-    for piece in words.flat_map(seven_bit_word) {
+    let parameters = name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("Content-"));
+    for piece in words.flat_map(|word| seven_bit_word(word, parameters)) {
         let fits = column + 1 + piece.len() <= FOLD_AT;
         out.extend_from_slice(if fits { b" " } else { b"\r\n " });
         column = if fits { column } else { 0 } + 1;
@@ -174,14 +175,18 @@ pub(crate) fn seven_bit_field(field: &Field<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn seven_bit_word(word: &str) -> Vec<String> {
+/// `parameters`: quotes, `=` and `;` stay outside encoded words, so that the others are still read.
+fn seven_bit_word(word: &str, parameters: bool) -> Vec<String> {
     let clean: String = word.chars().map(|c| if c.is_ascii_control() { '?' } else { c }).collect();
-    if !clean.is_ascii() {
-        return encoded(&clean);
+    let marks: &[char] = if parameters { &['"', '=', ';'] } else { &[] };
+    let mut text = String::new();
+    for segment in clean.split_inclusive(marks) {
+        let (inner, mark) = segment.split_at(segment.trim_end_matches(marks).len());
+        text.push_str(&if inner.is_ascii() { inner.to_owned() } else { encoded(inner).join(" ") });
+        text.push_str(mark);
     }
-    clean
-        .as_bytes()
-        .chunks(MAX_LINE - FOLD_AT)
+    text.split(' ')
+        .flat_map(|piece| piece.as_bytes().chunks(MAX_LINE - FOLD_AT))
         .map(|chunk| String::from_utf8_lossy(chunk).into_owned())
         .collect()
 }

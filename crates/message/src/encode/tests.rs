@@ -50,6 +50,14 @@ fn a_line_that_is_no_field_becomes_none_and_does_not_end_the_header() {
 }
 
 #[test]
+fn parameters_are_still_read_when_one_is_not_ascii() {
+    check(
+        "Content-Type: multipart/mixed; name=\"Gr\u{fc}\u{df}e ;\u{e9}\"; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
+        "Content-Type: multipart/mixed; name=\"=?utf-8?B?R3LDvMOfZQ==?=\n ;=?utf-8?B?w6k=?=\"; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
+    );
+}
+
+#[test]
 fn messages_within_are_taken_apart_too() {
     check(
         "Content-Type: message/rfc822\n\nSubject: in\nContent-Type: text/plain; charset=utf-8\n\n\u{e9}\n",

@@ -35,6 +35,14 @@ fuzz TARGET *WORDS:
 crash *WORDS:
     cargo xtask crash {{WORDS}}
 
+# Days of retries from seeds: just simulate --seeds 5000
+simulate *WORDS:
+    cargo xtask simulate {{WORDS}}
+
+# The hot parsers
+bench:
+    cargo bench -p smtp -p message
+
 # All of it, as before a landing
 ci:
     .ci/run

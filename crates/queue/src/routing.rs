@@ -9,6 +9,9 @@ use std::sync::Arc;
 use store::directory::{DomainKind, RelayTarget};
 use transport::{Destination, DestinationKey, NextHop, Route, Terms};
 
+/// Lanes and places known before those without work are looked for.
+const MAX_NUMBERS: usize = 10_000;
+
 /// How a recipient is served.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Way {
@@ -117,6 +120,8 @@ pub(crate) struct Numbers {
     places: HashMap<DestinationKey, Place>,
     destinations: HashMap<Place, Arc<Destination>>,
     next: u32,
+    /// How many there may be before those that nothing needs are looked for.
+    enough: usize,
 }
 
 impl Numbers {
@@ -128,6 +133,7 @@ impl Numbers {
             destinations: HashMap::new(),
             // 0 is Place::HERE.
             next: 1,
+            enough: MAX_NUMBERS,
         }
     }
 
@@ -174,9 +180,16 @@ impl Numbers {
         self.lanes.retain(|_, lane| self.ways.contains_key(lane));
         places.iter().for_each(|place| drop(self.destinations.remove(place)));
         self.places.retain(|_, place| self.destinations.contains_key(place));
+        // The search goes through all of them: it must not be made again for each message of a queue that needs many.
+        self.enough = MAX_NUMBERS.max(self.len() * 2);
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// Whether it is time to look for those that nothing needs, and have them forgotten.
+    pub(crate) fn are_many(&self) -> bool {
+        self.len() > self.enough
+    }
+
+    fn len(&self) -> usize {
         self.lanes.len() + self.places.len()
     }
 
@@ -185,5 +198,30 @@ impl Numbers {
         // Wraps after four thousand million lanes; by then the first are long forgotten.
         self.next = self.next.wrapping_add(1).max(1);
         number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_for_what_nothing_needs_is_rare_however_many_are_needed() {
+        let mut numbers = Numbers::new();
+        let mut searches = 0;
+        for number in 0..10 * MAX_NUMBERS as u32 {
+            numbers.ways.insert(Lane(number), Way::Hold);
+            // Any names will do that differ.
+            let host = format!("d{number}.example.org").parse().unwrap();
+            numbers.lanes.insert(Name::Carry(0, Using::Default, NextHop::Mx(host)), Lane(number));
+            if numbers.are_many() {
+                searches += 1;
+                numbers.forget(&[], &[]);
+            }
+        }
+        assert_eq!(searches, 4, "at 10, 20, 40 and 80 thousand");
+        let half: Vec<Lane> = (0..5 * MAX_NUMBERS as u32).map(Lane).collect();
+        numbers.forget(&half, &[]);
+        assert_eq!(numbers.len(), 5 * MAX_NUMBERS);
     }
 }

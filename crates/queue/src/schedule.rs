@@ -14,7 +14,7 @@
 
 use crate::backoff::{Backoff, Random};
 use crate::window::{Feedback, Ticket, Window, WindowLimits};
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use store::Id;
 
 /// Lanes being located at once: each is a DNS look-up or two.
@@ -274,7 +274,7 @@ impl Schedule {
         let lanes: Vec<Lane> =
             self.lanes.iter().filter(|(_, lane)| unused(lane)).map(|(id, _)| *id).collect();
         lanes.iter().for_each(|lane| drop(self.lanes.remove(lane)));
-        let used: Vec<Place> = self.lanes.keys().filter_map(|lane| self.place_of(*lane)).collect();
+        let used: HashSet<Place> = self.lanes.keys().filter_map(|lane| self.place_of(*lane)).collect();
         let unused = |(id, place): &(&Place, &PlaceState)| {
             **id != Place::HERE && place.window.is_idle() && !used.contains(id)
         };

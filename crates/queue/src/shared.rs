@@ -15,8 +15,6 @@ use transport::Carrier;
 
 /// Of the budget of bodies in memory: above it, bodies of waiting messages are given up and read back later.
 const MEMORY_PERCENT: usize = 50;
-/// Lanes and places known before those without work are looked for.
-const MAX_NUMBERS: usize = 10_000;
 
 pub(crate) struct Shared {
     pub(crate) store: Store,
@@ -201,7 +199,7 @@ impl Shared {
             for (position, next) in nexts {
                 state.schedule.settle(Key { message, position: *position }, *next);
             }
-            if state.numbers.len() > MAX_NUMBERS {
+            if state.numbers.are_many() {
                 let (lanes, places) = state.schedule.prune();
                 state.numbers.forget(&lanes, &places);
             }

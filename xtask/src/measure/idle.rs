@@ -16,7 +16,7 @@ const CONNECTIONS: u64 = 10_000;
 /// Connections of one address of ours: far fewer than it has ports.
 const PER_ADDRESS: u64 = 2_000;
 /// Files of either process besides connections.
-const OTHER_FILES: u64 = 200;
+const OTHER_FILES: u64 = 500;
 /// For a server to become idle after the last handshake.
 const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
@@ -34,12 +34,20 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     ]))
 }
 
-/// Raises the limit of open files, which the server inherits; as many connections as it allows.
+/// Raises the limit of open files, which the server inherits, above the hard one where that is allowed; as many connections as
+/// the server then takes: it keeps a file for each that comes in and another for one that goes out.
 fn allowed(wanted: u64) -> Result<u64, Error> {
+    let needed = wanted * 2 + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).map_err(std::io::Error::from)?;
-    let most = limit.maximum.unwrap_or(u64::MAX).saturating_sub(OTHER_FILES);
-    Ok(wanted.min(most))
+    let hard = limit.maximum.unwrap_or(u64::MAX);
+    let raise =
+        |files: u64| setrlimit(Resource::Nofile, Rlimit { current: Some(files), maximum: Some(files) });
+    if hard < needed && raise(needed).is_ok() {
+        return Ok(wanted);
+    }
+    let files = hard.min(needed);
+    setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..limit }).map_err(std::io::Error::from)?;
+    Ok(wanted.min(files.saturating_sub(OTHER_FILES) / 2))
 }
 
 struct PerConnection {
@@ -62,7 +70,11 @@ fn measure(context: &Context<'_>, count: u64, tls: bool) -> Result<PerConnection
         if number % 100 == 0 {
             context.tell(format!("{} {number} of {count}", if tls { "TLS" } else { "plain" }));
         }
-        held.push(open(&site.installation, site.smtp(), number, tls)?);
+        let socket = open(&site.installation, site.smtp(), number, tls).map_err(|error| {
+            let log = site.installation.logged();
+            Error::Stuck(format!("connection {number}: {error}; {}", log.lines().last().unwrap_or_default()))
+        })?;
+        held.push(socket);
     }
     process::wait_until_idle(server.id(), QUIET_LIMIT)?;
     let after = process::memory(server.id())?;

@@ -39,8 +39,8 @@ crash *WORDS:
 simulate *WORDS:
     cargo xtask simulate {{WORDS}}
 
-# The hot parsers
-bench:
+# How fast the hot parsers are
+parsers:
     cargo bench -p smtp -p message
 
 # All of it, as before a landing

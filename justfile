@@ -43,6 +43,10 @@ simulate *WORDS:
 parsers:
     cargo bench -p smtp -p message
 
+# Find out a figure of speed or scale (docs/performance.md): just measure idle
+measure *WORDS:
+    cargo xtask measure {{WORDS}}
+
 # All of it, as before a landing
 ci:
     .ci/run

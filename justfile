@@ -47,6 +47,10 @@ parsers:
 measure *WORDS:
     cargo xtask measure {{WORDS}}
 
+# Build the disk that a power cut would have left, and hold `serve` to every 250: just power-cut --points 1000
+power-cut *WORDS:
+    cargo xtask power-cut {{WORDS}}
+
 # All of it, as before a landing
 ci:
     .ci/run

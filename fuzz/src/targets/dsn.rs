@@ -112,8 +112,9 @@ fn check(out: &[u8]) {
     assert_ne!(Needs::of(out).body, Body::Binary, "nobody takes it");
     let boundary = header.get("Content-Type").map(|field| field.value()).unwrap_or_default();
     let boundary = boundary.split('"').nth(1).expect("a boundary");
-    let delimiter = format!("--{boundary}").into_bytes();
-    let mut parts = split(&out[header.body_offset()..], &delimiter);
+    // Only at the beginning of a line; the first follows the empty line directly.
+    let delimiter = format!("\r\n--{boundary}").into_bytes();
+    let mut parts = split(&out[header.body_offset() - 2..], &delimiter);
     assert_eq!(parts.next(), Some(&b""[..]), "something stands before the parts");
     let (words, fields) = (parts.next().expect("words"), parts.next().expect("fields"));
     for part in [&out[..header.body_offset()], words, fields] {

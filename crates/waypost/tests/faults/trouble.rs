@@ -1,14 +1,14 @@
 //! The disk fails while mail comes in, and recovers: those waiting are told 451, what was accepted stays whole, and
 //! mail is taken again without a restart.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use xtask::faults::{
-    ALL, Control, EIO, ENOSPC, EROFS, Fault, Journal, Mark, Message, OPEN, SYNC, Server, Session, Sink, Site,
-    WRITE, broken, files,
+    ALL, Control, EIO, ENOSPC, EROFS, Fault, Journal, Mark, Message, NAME, OPEN, SYNC, Server, Session, Sink,
+    Site, WRITE, broken, files,
 };
 use xtask::wire::Reply;
 
@@ -49,6 +49,8 @@ struct Told {
     /// 451, of small messages and of large ones.
     refused: AtomicUsize,
     refused_large: AtomicUsize,
+    /// The sessions that were refused.
+    who: Mutex<BTreeSet<String>>,
     enough: AtomicBool,
 }
 
@@ -98,6 +100,7 @@ impl Scene {
                 let large = Message::named(&name).is_some_and(|message| message.is_file());
                 let count = if large { &told.refused_large } else { &told.refused };
                 count.fetch_add(1, Ordering::Relaxed);
+                told.who.lock().unwrap().insert(session.to_owned());
                 std::thread::sleep(BACK_OFF);
                 open = Session::open(self.site.port()).unwrap();
             }
@@ -163,7 +166,9 @@ fn the_disk_fails(kinds: u32, error: u32) {
         wait("the first mail", &scene.site, || scene.promised() >= 30);
         assert_eq!(refused(), 0);
         scene.control.fail(Fault::lasting(kinds, error)).unwrap();
-        wait("refusals", &scene.site, || refused() >= 2 * SESSIONS);
+        // Who was refused has noted all that it was promised before.
+        let everybody = || told.who.lock().unwrap().len() == SESSIONS;
+        wait("refusals", &scene.site, || refused() >= 2 * SESSIONS && everybody());
         // Whoever was told 451 waited for the disk; by now intake is closed.
         let before = scene.promised();
         wait("more refusals", &scene.site, || refused() >= 5 * SESSIONS);
@@ -174,6 +179,13 @@ fn the_disk_fails(kinds: u32, error: u32) {
     let log = scene.site.log();
     assert!(log.contains("writing failed; intake is closed until the disk recovers"), "{log}");
     assert!(log.contains("writing works again"), "{log}");
+    if kinds & NAME == 0 {
+        return scene.end(server);
+    }
+    // What could not even be removed goes at the next start.
+    scene.settle();
+    server.stop().unwrap();
+    let server = scene.site.start().unwrap();
     scene.end(server);
 }
 

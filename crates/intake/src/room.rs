@@ -43,14 +43,18 @@ impl Room {
             let reply = Reply::new(452, (4, 3, 1), "too much mail at once, try again later");
             return Some((reply, "memory for bodies".into()));
         }
-        let DiskSpace { free, total } = self.disk_space(store);
-        let reserve = (total / 100 * DISK_RESERVE_PERCENT).max(2 * largest);
-        // Used of what is not reserved, as the hysteresis counts it.
-        let full = self.disk.update(usize::from(free < reserve.saturating_add(size)), 1);
-        full.then(|| {
+        let space = self.disk_space(store);
+        self.disk_is_short(space, largest, size).then(|| {
             let reply = Reply::new(452, (4, 3, 1), "no room for mail now, try again later");
-            (reply, format!("{free} octets free"))
+            (reply, format!("{} octets of the disk free", space.free))
         })
+    }
+
+    /// What would touch the reserve is refused by itself; when the reserve is touched, everything is, until half as
+    /// much again is free.
+    fn disk_is_short(&self, DiskSpace { free, total }: DiskSpace, largest: u64, size: u64) -> bool {
+        let reserve = (total / 100 * DISK_RESERVE_PERCENT).max(largest.saturating_mul(2));
+        self.disk.update_free(free, reserve) || free < reserve.saturating_add(size)
     }
 
     /// A disk that cannot be asked is not called full: the store finds out.
@@ -91,5 +95,28 @@ mod tests {
         assert_eq!(refused(10), Some(452), "85 % are still many");
         bodies.pop();
         assert_eq!(refused(10), None);
+    }
+
+    #[test]
+    fn the_disk_s_reserve_is_left_again_when_half_as_much_more_is_free() {
+        let room = Room::new();
+        // The reserve is 1 % of the disk, or two of the largest messages.
+        let mut largest = 40;
+        for (free, size, short) in [
+            (100, 0, false),
+            (119, 20, true),
+            (119, 19, false),
+            (99, 0, true),
+            (149, 0, true),
+            (150, 0, false),
+            (150, 51, true),
+            (150, 50, false),
+        ] {
+            let space = DiskSpace { free, total: 10_000 };
+            assert_eq!(room.disk_is_short(space, largest, size), short, "{free} free, {size} declared");
+        }
+        largest = 60;
+        assert!(room.disk_is_short(DiskSpace { free: 119, total: 10_000 }, largest, 0));
+        assert!(!room.disk_is_short(DiskSpace { free: 180, total: 10_000 }, largest, 0));
     }
 }

@@ -61,6 +61,7 @@ dialogues! {
     lmtp_quota
     local
     local_user
+    memory_scarce
     message_rate
     notify
     pipelining

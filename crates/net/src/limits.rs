@@ -1,9 +1,9 @@
 //! How many connections, in all and from one address.
 
+use crate::Pressure;
 use ipnet::IpNet;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The bounds; may be changed while running ([`Limits::set`]).
@@ -58,7 +58,9 @@ impl Limits {
 
     /// Changes the bounds. Connections that are open stay.
     pub fn set(&self, settings: LimitSettings) {
-        self.state().settings = settings;
+        let mut state = self.state();
+        state.settings = settings;
+        self.0.pressure.update(state.total, state.settings.total);
     }
 
     /// Counts a connection from `address` (`None`: a Unix socket, or a proxy that has yet to name its client)
@@ -172,31 +174,6 @@ impl Drop for Guard {
     }
 }
 
-/// A switch that goes on at 90 % of a budget and off at 80 %, so that it does not flutter at the edge.
-#[derive(Debug, Default)]
-pub struct Pressure(AtomicBool);
-
-impl Pressure {
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Tells what is used of what there is; returns whether there is pressure now.
-    pub fn update(&self, used: usize, budget: usize) -> bool {
-        let (used, budget) = (used as u128 * 100, budget as u128);
-        if used >= budget * 90 {
-            self.0.store(true, Ordering::Relaxed);
-        } else if used <= budget * 80 {
-            self.0.store(false, Ordering::Relaxed);
-        }
-        self.is_on()
-    }
-
-    pub fn is_on(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,16 +229,19 @@ mod tests {
 
     #[test]
     fn pressure_begins_at_90_percent_and_ends_at_80() {
-        let limits = limits(10, 9);
-        let mut guards: Vec<_> = (0..8).map(|_| limits.admit(None).unwrap()).collect();
+        let limits = limits(20, 9);
+        let mut guards: Vec<_> = (0..17).map(|_| limits.admit(None).unwrap()).collect();
         assert!(!limits.under_pressure());
         guards.push(limits.admit(None).unwrap());
         assert!(limits.under_pressure());
-        let switch = Pressure::new();
-        assert!(switch.update(90, 100) && switch.update(81, 100) && !switch.update(80, 100));
-        assert!(!switch.update(89, 100));
+        guards.pop();
+        assert!(limits.under_pressure(), "17 of 20 are still many");
         guards.pop();
         assert!(!limits.under_pressure());
+        guards.push(limits.admit(None).unwrap());
+        assert!(!limits.under_pressure(), "and are not, coming from below");
+        limits.set(LimitSettings { total: 18, ..LimitSettings::default() });
+        assert!(limits.under_pressure(), "of fewer they are");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) async fn run(intake: Arc<Intake>, listener: Arc<Listener>, connection
     let stream = match (listener.implicit_tls, &intake.tls) {
         (false, _) => Ok(stream),
         // Handshakes are in boxes: they are short, and large.
-        (true, Some(tls)) => Box::pin(stream.start_tls(tls)).await,
+        (true, Some(tls)) => Box::pin(stream.start_tls(&listener.handshake(tls))).await,
         (true, None) => return session.log_end("no certificate for a listener with TLS"),
     };
     match stream {
@@ -108,7 +108,7 @@ async fn start_tls(intake: &Intake, session: &mut Session, mut stream: Stream) -
     if session.smtp.is_closed() {
         return Ok(stream);
     }
-    let stream = stream.start_tls(tls).await.map_err(io::Error::other)?;
+    let stream = stream.start_tls(&session.listener.handshake(tls)).await.map_err(io::Error::other)?;
     session.smtp.tls_started(Instant::now());
     session.connected(&stream);
     Ok(stream)

@@ -3,6 +3,7 @@
 use crate::Settings;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use net::tls::TlsServer;
 use smtp::server::{Config, DeliverByOffer, Extensions, FutureRelease, PriorityOffer, Protocol};
 use std::net::IpAddr;
 
@@ -86,6 +87,11 @@ impl Listener {
             ..Extensions::default()
         };
         config
+    }
+
+    /// TLS as it is done here. A client's certificate logs people in; other servers are not asked for one.
+    pub(crate) fn handshake(&self, tls: &TlsServer) -> TlsServer {
+        if self.role == Role::Submission { tls.asking_client() } else { tls.clone() }
     }
 
     /// Whether logging in has a meaning here.

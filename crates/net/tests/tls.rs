@@ -193,12 +193,10 @@ fn errors_name_the_file_and_the_cause() {
 }
 
 #[tokio::test]
-async fn a_client_s_certificate_is_asked_for_taken_and_reported() {
+async fn a_client_s_certificate_is_reported_where_it_is_asked_for() {
     let (own, client) =
         (self_signed(&["mx.example.org"]), self_signed(&["laptop.example", "me@example.org"]));
-    let settings =
-        TlsServerSettings { certificates: vec![in_memory(&own)], ask_client: true, ..Default::default() };
-    let server = TlsServer::new(settings).unwrap();
+    let server = server(vec![in_memory(&own)]).asking_client();
     let (_ours, theirs) = handshake(&trusting(&own), "mx.example.org", &TlsPolicy::Verified, &server).await;
     assert_eq!(info(&theirs.unwrap()).peer_certificate, None, "none is needed");
 
@@ -210,6 +208,13 @@ async fn a_client_s_certificate_is_asked_for_taken_and_reported() {
     assert_eq!(shown.dns_names[0], "laptop.example");
     assert!(!shown.verified);
     assert_eq!(shown.fingerprint().len(), 64);
+
+    let silent = self::server(vec![in_memory(&own)]);
+    let (address, listener) = listen();
+    let (_called, accepted) = tokio::join!(connect_with_certificate(address, &own, &client), async {
+        listener.accept().await.unwrap().start_tls(&silent).await
+    });
+    assert_eq!(info(&accepted.unwrap()).peer_certificate, None, "nobody asked");
 }
 
 type Authority = rcgen::CertifiedIssuer<'static, Key>;
@@ -249,11 +254,10 @@ async fn a_client_is_verified_by_the_authorities_that_are_listed_now() {
     std::fs::write(&file, ours.pem()).unwrap();
     let settings = TlsServerSettings {
         certificates: vec![in_memory(&own)],
-        ask_client: true,
         client_roots: Some(file.clone()),
         ..Default::default()
     };
-    let server = TlsServer::new(settings).unwrap();
+    let server = TlsServer::new(settings).unwrap().asking_client();
     let (plain, foreign) = (issued(&ours, |_| {}), issued(&theirs, |_| {}));
     let over = issued(&ours, |parameters| parameters.not_after = rcgen::date_time_ymd(2020, 1, 1));
     let wrong_use = issued(&ours, |parameters| {

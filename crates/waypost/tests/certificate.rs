@@ -4,13 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something fails")]
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rustls::client::{ResolvesClientCert, WantsClientCert};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use std::io::{BufRead as _, BufReader, Write as _};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, SignatureScheme, StreamOwned};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_waypost");
@@ -46,6 +49,8 @@ struct Server {
     child: Child,
     folder: tempfile::TempDir,
     own: CertificateDer<'static>,
+    smtp: u16,
+    submission: u16,
     submissions: u16,
     pop3s: u16,
 }
@@ -71,7 +76,7 @@ fn command(folder: &Path, words: &[&str], input: &str) {
 impl Server {
     fn start(client_ca: Option<&Authority>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (submissions, pop3s) = (free_port(), free_port());
+        let [smtp, submission, submissions, pop3s] = std::array::from_fn(|_| free_port());
         let own = certificate("mail.example.org");
         std::fs::write(folder.path().join("cert.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), own.signing_key.serialize_pem()).unwrap();
@@ -81,7 +86,8 @@ impl Server {
         let client_ca = client_ca.map_or("", |_| "clients.pem");
         let config = format!(
             "hostname = 'mail.example.org'\ndata = 'data'\n\
-             [listen]\nsubmissions = ['127.0.0.1:{submissions}']\npop3s = ['127.0.0.1:{pop3s}']\n\
+             [listen]\nsmtp = ['127.0.0.1:{smtp}']\nsubmission = ['127.0.0.1:{submission}']\n\
+             submissions = ['127.0.0.1:{submissions}']\npop3s = ['127.0.0.1:{pop3s}']\n\
              [tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\nclient-ca = '{client_ca}'\n\
              [limits]\nexempt = ['127.0.0.0/8']\n"
         );
@@ -102,7 +108,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        Self { child, folder, own: own.cert.der().clone(), submissions, pop3s }
+        Self { child, folder, own: own.cert.der().clone(), smtp, submission, submissions, pop3s }
     }
 
     /// A file with the certificate, for the command line.
@@ -122,41 +128,111 @@ impl Server {
 
     /// A client that shows the certificate and has read the greeting.
     fn call(&self, port: u16, certificate: &Certificate) -> Client {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.own.clone()).unwrap();
         let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
-        let config = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_client_auth_cert(vec![certificate.cert.der().clone()], key)
-            .unwrap();
-        let name = ServerName::try_from("mail.example.org").unwrap();
-        let session = ClientConnection::new(Arc::new(config), name).unwrap();
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut client = Client(BufReader::new(StreamOwned::new(session, socket)));
+        let chain = vec![certificate.cert.der().clone()];
+        let config = self.trusting().with_client_auth_cert(chain, key).unwrap();
+        let mut client = secure(config, connect(port));
         client.line();
         client
     }
+
+    /// Whether clients of the port are asked for a certificate.
+    fn asks(&self, port: u16, starttls: bool) -> bool {
+        let asked = Arc::new(Asked::default());
+        let config = self.trusting().with_client_cert_resolver(Arc::clone(&asked) as Arc<_>);
+        let mut socket = BufReader::new(connect(port));
+        if starttls {
+            reply(&mut socket);
+            for (line, code) in [("EHLO client", "250"), ("STARTTLS", "220")] {
+                assert!(say(&mut socket, line).starts_with(code));
+            }
+        }
+        let mut client = secure(config, socket.into_inner());
+        if starttls {
+            client.say("NOOP");
+        } else {
+            client.line();
+        }
+        asked.0.load(Ordering::Relaxed)
+    }
+
+    fn trusting(&self) -> ConfigBuilder<ClientConfig, WantsClientCert> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.own.clone()).unwrap();
+        ClientConfig::builder().with_root_certificates(roots)
+    }
+}
+
+/// A client without a certificate that takes note of being asked for one.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+fn connect(port: u16) -> TcpStream {
+    let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    socket
+}
+
+fn secure(config: ClientConfig, socket: TcpStream) -> Client {
+    let name = ServerName::try_from("mail.example.org").unwrap();
+    let session = ClientConnection::new(Arc::new(config), name).unwrap();
+    Client(BufReader::new(StreamOwned::new(session, socket)))
 }
 
 struct Client(BufReader<StreamOwned<ClientConnection, TcpStream>>);
 
 impl Client {
     fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.0.read_line(&mut line).unwrap();
-        line.trim_end().to_owned()
+        line(&mut self.0)
     }
 
-    /// The last line of the answer.
     fn say(&mut self, line: &str) -> String {
-        self.0.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
-        loop {
-            let line = self.line();
-            if line.as_bytes().get(3) != Some(&b'-') {
-                return line;
-            }
+        say(&mut self.0, line)
+    }
+}
+
+fn line(stream: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    stream.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+/// The last line of the answer.
+fn say<S: Read + Write>(stream: &mut BufReader<S>, line: &str) -> String {
+    stream.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+    reply(stream)
+}
+
+fn reply(stream: &mut impl BufRead) -> String {
+    loop {
+        let line = line(stream);
+        if line.as_bytes().get(3) != Some(&b'-') {
+            return line;
         }
+    }
+}
+
+#[test]
+fn clients_are_asked_for_a_certificate_where_people_log_in() {
+    let server = Server::start(None);
+    for (port, starttls, expected) in [
+        (server.smtp, true, false),
+        (server.submission, true, true),
+        (server.submissions, false, true),
+        (server.pop3s, false, true),
+    ] {
+        assert_eq!(server.asks(port, starttls), expected, "{port}, STARTTLS: {starttls}");
     }
 }
 

@@ -364,8 +364,9 @@ async fn read_into(stream: &mut Stream, session: &mut Session) -> io::Result<()>
 
 async fn handshake(stream: Stream, context: &Context) -> Result<Stream, End> {
     let Some(server) = &context.tls else { return Err(End::NoCertificate) };
+    let server = server.asking_client();
     // On the heap for its time only: a handshake's state is much larger than the rest of a connection's.
-    let handshake = Box::pin(stream.start_tls(server));
+    let handshake = Box::pin(stream.start_tls(&server));
     Ok(timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| End::SlowHandshake)??)
 }
 

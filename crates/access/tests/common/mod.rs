@@ -69,7 +69,7 @@ impl World {
             certificate: own.cert.pem().into_bytes(),
             key: Secret::new(own.signing_key.serialize_pem().into_bytes()),
         };
-        let settings = TlsServerSettings { certificates: vec![pair], ask_client: true, ..Default::default() };
+        let settings = TlsServerSettings { certificates: vec![pair], ..Default::default() };
         let context = Context {
             directory: Directory::open(store.clone(), "mail.example.org".parse().unwrap()).await.unwrap(),
             guard: Arc::new(AuthGuard::new(patient())),

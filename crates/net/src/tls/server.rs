@@ -46,9 +46,6 @@ pub enum KeyPair {
 pub struct TlsServerSettings {
     /// The first is shown to those who ask for no name, or for one that no certificate has.
     pub certificates: Vec<KeyPair>,
-    /// Whether clients are asked for a certificate. Any is taken; its fingerprint is in [`TlsInfo`]. Some clients
-    /// trip over the question: it is for submission, not for port 25.
-    pub ask_client: bool,
     /// A file of certificate authorities, in PEM. A client's certificate that leads to one of them is
     /// [`verified`](super::PeerCertificate::verified); others are taken all the same.
     pub client_roots: Option<PathBuf>,
@@ -58,7 +55,10 @@ pub struct TlsServerSettings {
 
 /// Certificates and keys, ready for handshakes. Clones are the same, so that a reload reaches all.
 #[derive(Debug, Clone)]
-pub struct TlsServer(Arc<Shared>);
+pub struct TlsServer {
+    shared: Arc<Shared>,
+    asks_client: bool,
+}
 
 #[derive(Debug)]
 struct Shared {
@@ -72,7 +72,10 @@ struct Shared {
 #[derive(Debug)]
 struct Snapshot {
     settings: TlsServerSettings,
-    config: Arc<ServerConfig>,
+    /// Asks clients for nothing.
+    silent: Arc<ServerConfig>,
+    /// Asks clients for a certificate.
+    asking: Arc<ServerConfig>,
     names: Arc<ByName>,
     clients: Option<ClientRoots>,
 }
@@ -96,7 +99,15 @@ impl TlsServer {
         // Before reading: what changes meanwhile is seen at the next look.
         let watch = Mutex::new(Watch { checked: Instant::now(), seen: stamps(&settings) });
         let snapshot = RwLock::new(Arc::new(Snapshot::read(settings)?));
-        Ok(Self(Arc::new(Shared { snapshot, watch, turn: Mutex::default() })))
+        let shared = Arc::new(Shared { snapshot, watch, turn: Mutex::default() });
+        Ok(Self { shared, asks_client: false })
+    }
+
+    /// The same, for ports where people log in: clients are asked for a certificate. Any is taken, and none is
+    /// needed; its fingerprint is in [`TlsInfo`]. Some clients trip over the question, so that it is not for port 25.
+    #[must_use]
+    pub fn asking_client(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), asks_client: true }
     }
 
     /// Reads the files again. On an error what was read before stays in use.
@@ -112,13 +123,13 @@ impl TlsServer {
     /// # Errors
     /// As [`TlsServer::new`].
     pub fn change(&self, change: impl FnOnce(&mut TlsServerSettings)) -> Result<(), NetError> {
-        let _turn = self.0.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = self.shared.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut settings = self.snapshot().settings.clone();
         change(&mut settings);
         let seen = stamps(&settings);
         self.lock_watch().seen = seen;
         let snapshot = Arc::new(Snapshot::read(settings)?);
-        *self.0.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        *self.shared.snapshot.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
         Ok(())
     }
 
@@ -149,7 +160,8 @@ impl TlsServer {
     ) -> Result<(TlsStream<Socket>, TlsInfo), NetError> {
         self.reload_now_and_then();
         let snapshot = self.snapshot();
-        let acceptor = TlsAcceptor::from(Arc::clone(&snapshot.config));
+        let config = if self.asks_client { &snapshot.asking } else { &snapshot.silent };
+        let acceptor = TlsAcceptor::from(Arc::clone(config));
         let stream = timeout(HANDSHAKE_TIMEOUT, acceptor.accept(socket))
             .await
             .map_err(|_| NetError::Timeout { what: "the TLS handshake", after: HANDSHAKE_TIMEOUT })?
@@ -157,7 +169,7 @@ impl TlsServer {
         let connection = stream.get_ref().1;
         let sni = connection.server_name().map(str::to_owned);
         // The choice depends on the name alone, so that this is the certificate that was shown; resumed
-        // sessions are of the same snapshot, as each has its own ticket keys.
+        // sessions are of the same snapshot, as each has its own ticket keys (one pair for those who were asked).
         let shown = snapshot.names.choose(sni.as_deref());
         let chain = connection.peer_certificates().unwrap_or_default();
         let verified = snapshot.clients.as_ref().is_some_and(|roots| roots.vouch_for(chain));
@@ -185,39 +197,44 @@ impl TlsServer {
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn lock_watch(&self) -> std::sync::MutexGuard<'_, Watch> {
-        self.0.watch.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Snapshot {
     fn read(settings: TlsServerSettings) -> Result<Self, NetError> {
         let provider = provider();
-        let setup = |error: Error| NetError::TlsSetup(error.to_string());
         let keys = settings.certificates.iter().map(|pair| read_pair(pair, &provider));
         let names = Arc::new(ByName::new(keys.collect::<Result<_, _>>()?)?);
         let roots = settings.client_roots.as_deref();
         let clients = roots.map(|file| ClientRoots::read(file, &provider)).transpose()?;
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(setup)?;
-        let verifier: Arc<dyn ClientCertVerifier> = if settings.ask_client {
-            Arc::new(AnyClient(provider))
-        } else {
-            WebPkiClientVerifier::no_client_auth()
-        };
-        let mut config = builder
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::clone(&names) as Arc<dyn ResolvesServerCert>);
-        // Tickets keep the state of resumable sessions at the clients; here it would cost memory.
-        config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
-        Ok(Self { settings, config: Arc::new(config), names, clients })
+        let silent = config(&settings, &names, &provider, WebPkiClientVerifier::no_client_auth())?;
+        let asking = config(&settings, &names, &provider, Arc::new(AnyClient(Arc::clone(&provider))))?;
+        Ok(Self { settings, silent, asking, names, clients })
     }
+}
+
+fn config(
+    settings: &TlsServerSettings,
+    names: &Arc<ByName>,
+    provider: &Arc<CryptoProvider>,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, NetError> {
+    let setup = |error: Error| NetError::TlsSetup(error.to_string());
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_safe_default_protocol_versions()
+        .map_err(setup)?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(Arc::clone(names) as Arc<dyn ResolvesServerCert>);
+    // Tickets keep the state of resumable sessions at the clients; here it would cost memory.
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(setup)?;
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.alpn_protocols = settings.alpn.iter().map(|name| name.clone().into_bytes()).collect();
+    Ok(Arc::new(config))
 }
 
 /// Certificates by host name.

@@ -29,7 +29,7 @@ pub(super) fn server(config: &Config, dev: bool) -> Result<Option<TlsServer>, Fa
         certificates.push(self_signed(&config.data, config.hostname.as_str())?);
     }
     let client_roots = config.client_ca.clone();
-    let settings = TlsServerSettings { certificates, ask_client: true, client_roots, alpn: Vec::new() };
+    let settings = TlsServerSettings { certificates, client_roots, alpn: Vec::new() };
     TlsServer::new(settings).map(Some).map_err(|e| Failure::no(e.to_string()))
 }
 

@@ -292,6 +292,25 @@ async fn a_damaged_trail_is_set_aside_and_acceptances_are_rebuilt_after_a_kill()
 }
 
 #[tokio::test]
+async fn an_account_goes_with_all_its_mail_however_much_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..1_100 {
+        let (store, local) = (store.clone(), vec![copy(account)]);
+        let new = NewMessage { local, ..message(Body::from_bytes("x")) };
+        running.spawn(async move { store.accept(new).await });
+    }
+    assert!(running.join_all().await.into_iter().all(|accepted| accepted.is_ok()));
+    let inbox = store.inbox(account).unwrap();
+    store.remove_account(account).await.unwrap();
+    assert!(store.account_by_id(account).unwrap().is_none());
+    assert!(store.mailboxes(account).unwrap().is_empty());
+    assert!(store.messages(inbox.id, 0, 10).unwrap().is_empty());
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn the_directory_refuses_what_contradicts_itself() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account) = with_account(folder.path()).await;

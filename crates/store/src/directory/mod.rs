@@ -102,6 +102,9 @@ pub struct SigningKeyRecord {
 }
 
 /// Reading. Each call sees what was durable when it began.
+/// Messages removed in one job: the committer's bound (DESIGN.md, Store).
+const SLICE: usize = 1_000;
+
 impl Store {
     pub fn domain(&self, name: &Domain) -> Result<Option<DomainRecord>, StoreError> {
         self.inner.domains.get(name, || self.inner.main.with(|db| sqlite::domain(db, name)))
@@ -220,8 +223,19 @@ impl Store {
         self.inner.committer.write(move |w| sqlite::update_account(w.db, &account)).await
     }
 
-    /// Removes the account with its credentials, folders and mail.
+    /// Removes the account with its credentials, folders and mail: first what it has now, a slice at a time, so that a
+    /// large mailbox does not hold up others' mail, then the account with what came meanwhile. On an error some mail may be gone.
     pub async fn remove_account(&self, id: Id) -> Result<(), StoreError> {
+        for mailbox in self.mailboxes(id)? {
+            let mut after = 0;
+            while after + 1 < mailbox.uidnext {
+                let page = self.messages(mailbox.id, after, SLICE)?;
+                let Some(last) = page.last() else { break };
+                after = last.uid;
+                let uids = page.iter().map(|message| message.uid).collect();
+                self.remove_messages(mailbox.id, uids).await?;
+            }
+        }
         self.inner.committer.write(move |w| sqlite::remove_account(w, id)).await
     }
 

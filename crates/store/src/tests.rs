@@ -292,6 +292,29 @@ async fn a_damaged_trail_is_set_aside_and_acceptances_are_rebuilt_after_a_kill()
 }
 
 #[tokio::test]
+async fn a_trail_whose_head_alone_is_sound_is_begun_anew() {
+    use std::os::unix::fs::FileExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    let event = |text: &str| Event::Note { text: text.into() };
+    let (before, after) = (Id::generate(), Id::generate());
+    (0..200).for_each(|_| store.tell(Entry::now(before, event("before"))));
+    assert_eq!(store.trail(before).unwrap().len(), 200);
+    drop(store);
+    let path = folder.path().join("trail.db");
+    // Else the write-ahead log has all that is damaged below.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    drop(db);
+    let length = std::fs::metadata(&path).unwrap().len();
+    let rest = vec![b'z'; usize::try_from(length - 4096).unwrap()];
+    std::fs::File::options().write(true).open(&path).unwrap().write_all_at(&rest, 4096).unwrap();
+    let store = open(folder.path());
+    store.tell(Entry::now(after, event("after")));
+    assert_eq!((store.trail(before).unwrap().len(), store.trail(after).unwrap().len()), (0, 1));
+}
+
+#[tokio::test]
 async fn an_account_goes_with_all_its_mail_however_much_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account) = with_account(folder.path()).await;

@@ -58,13 +58,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// Opens the trail, or sets a damaged one aside and makes a new one.
     pub(crate) fn start(folder: &Path) -> Result<Self, StoreError> {
-        let db = open_or_replace(folder)?;
-        let newest = sqlite::newest_id(&db)?;
+        let (db, newest) = open_or_replace(folder)?;
         let shared = Arc::new(Shared::default());
-        let its_own = Arc::clone(&shared);
+        let (its_own, place) = (Arc::clone(&shared), folder.to_owned());
         let thread = std::thread::Builder::new()
             .name("trail".into())
-            .spawn(move || run(&db, &its_own))
+            .spawn(move || run(db, &place, &its_own))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
         Ok(Self { shared, thread: Some(thread), newest })
     }
@@ -106,19 +105,39 @@ impl Drop for Writer {
     }
 }
 
-fn open_or_replace(folder: &Path) -> Result<Connection, StoreError> {
-    let attempt = database::open_writer(Kind::Trail, folder).and_then(|db| {
-        let sound: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-        if sound == "ok" { Ok(db) } else { Err(StoreError::Damaged(format!("trail.db ({sound})"))) }
-    });
-    match attempt {
-        Err(StoreError::Damaged(reason)) => {
-            let aside = set_aside(&Kind::Trail.path(folder))?;
-            tracing::error!(%reason, aside = %aside.display(), "store: the trail was damaged; a new one is begun");
-            database::open_writer(Kind::Trail, folder)
-        }
+/// With the newest message that it knows of.
+fn open_or_replace(folder: &Path) -> Result<(Connection, Option<Id>), StoreError> {
+    let open = || {
+        let db = database::open_writer(Kind::Trail, folder)?;
+        let newest = sqlite::newest_id(&db)?;
+        Ok((db, newest))
+    };
+    match open() {
+        Err(StoreError::Damaged(reason)) => Ok((replace(folder, &reason)?, None)),
         other => other,
     }
+}
+
+fn replace(folder: &Path, reason: &str) -> Result<Connection, StoreError> {
+    let aside = set_aside(&Kind::Trail.path(folder))?;
+    tracing::error!(%reason, aside = %aside.display(), "store: the trail was damaged; a new one is begun");
+    database::open_writer(Kind::Trail, folder)
+}
+
+/// The trail, or a new one when something is wrong with it. To find out it is read as a whole, which takes seconds for a
+/// million messages: that is for the trail's thread, not for the start. Who reads the trail flushes it first, and so waits for this.
+fn sound_or_replaced(db: Connection, folder: &Path) -> Option<Connection> {
+    let found = db.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    let replaced = match found.map_err(StoreError::from) {
+        Ok(sound) if sound == "ok" => return Some(db),
+        Ok(problem) => replace(folder, &problem),
+        Err(StoreError::Damaged(reason)) => replace(folder, &reason),
+        Err(error) => {
+            tracing::warn!(%error, "store: the trail could not be checked");
+            return Some(db);
+        }
+    };
+    replaced.map_err(|error| tracing::error!(%error, "store: no trail can be kept")).ok()
 }
 
 fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
@@ -130,11 +149,12 @@ fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
     Ok(aside)
 }
 
-fn run(db: &Connection, shared: &Shared) {
+fn run(db: Connection, folder: &Path, shared: &Shared) {
     let _ended = Ended(shared);
+    let Some(db) = sound_or_replaced(db, folder) else { return };
     let mut sequence = 0;
     while let Some((entries, flushes)) = gather(shared) {
-        if let Err(error) = write(db, &entries, &mut sequence) {
+        if let Err(error) = write(&db, &entries, &mut sequence) {
             tracing::error!(%error, lost = entries.len(), "store: the trail could not be written");
             let _ = db.execute_batch("ROLLBACK");
         }
@@ -142,7 +162,7 @@ fn run(db: &Connection, shared: &Shared) {
             let _ = done.send(());
         }
         let old = Id::at(Id::generate().unix_ms() - KEPT.as_millis() as i64);
-        if let Err(error) = sqlite::prune(db, old, PRUNED_AT_ONCE) {
+        if let Err(error) = sqlite::prune(&db, old, PRUNED_AT_ONCE) {
             tracing::warn!(%error, "store: old trail entries could not be removed");
         }
     }

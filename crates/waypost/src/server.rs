@@ -67,6 +67,8 @@ pub(crate) fn run(setup: Setup, welcome: impl FnOnce(&Setup)) -> Result<Exit, Fa
         make_data_folder(&setup.config)?;
         confine::to_files_of(&setup.config, setup.file.as_deref());
     }
+    let _gathering =
+        logging::gather().map_err(|e| Failure::no(format!("the thread of the log does not start: {e}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

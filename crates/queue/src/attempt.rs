@@ -91,7 +91,7 @@ async fn load(shared: &Shared, id: Id, positions: &[u32]) -> Option<Loaded> {
             None
         }
         Err(error) => {
-            tracing::error!(message = %id, %error, "cannot read a queued message");
+            tracing::error!(queue = %id, %error, "cannot read a queued message");
             let later = shared.clock.now() + STORE_PAUSE_MS;
             let nexts: Vec<_> = positions.iter().map(|position| (*position, Next::Later(later))).collect();
             shared.settle(id, &nexts);
@@ -195,7 +195,7 @@ async fn carry(
     let body = match shared.body(message).await {
         Ok(body) => body,
         Err(error) => {
-            tracing::error!(message = %message.id, %error, "cannot read a queued body");
+            tracing::error!(queue = %message.id, %error, "cannot read a queued body");
             let reply = "451 4.3.0 the message cannot be read from disk now".to_owned();
             return recipients.iter().map(|r| unanswered(r.position, destination, &reply)).collect();
         }

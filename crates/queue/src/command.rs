@@ -4,6 +4,7 @@
 //! known yet. Every change is told to the trail with the actor's name.
 
 use crate::conclude::{Settled, Verdict, conclude};
+use crate::line;
 use crate::run::QueueHandle;
 use crate::schedule::{Key, Next};
 use serde::Serialize;
@@ -101,7 +102,7 @@ impl QueueHandle {
         let (count, names) = (chosen.len() as u64, chosen.iter().map(|r| r.address.to_string()).collect());
         self.apply(action, &message, chosen).await?;
         let event = Event::Command { action: action.name().into(), actor: actor.into(), recipients: names };
-        tracing::info!(message = %id, ?event, "queue");
+        line::log(id, &event);
         shared.store.tell(Entry::now(id, event));
         Ok(count)
     }

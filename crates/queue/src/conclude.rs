@@ -2,6 +2,7 @@
 
 use crate::backoff::Backoff;
 use crate::deadline::Deadlines;
+use crate::line;
 use crate::notice::{self, News, Report};
 use crate::schedule::Next;
 use crate::shared::Shared;
@@ -100,7 +101,7 @@ pub(crate) async fn conclude(
         {
             continue;
         }
-        tracing::error!(message = %message.id, %error, "cannot record a delivery, or write a notification");
+        tracing::error!(queue = %message.id, %error, "cannot record a delivery, or write a notification");
         return fall_back(shared, message, &settled, &error).await;
     }
 }
@@ -117,7 +118,7 @@ async fn record_all(
     if !news.is_empty() {
         // Without a notification nothing may be closed; the next attempt finds out again.
         if let Some(report) = notice::write(shared, message, news).await? {
-            notified(message, report, &mut conclusion, new);
+            notified(report, &mut conclusion, new);
         }
     }
     if let Err(error) = record(shared, message.id, &conclusion.changes, new).await {
@@ -266,12 +267,7 @@ fn last(one: &Settled) -> String {
     if one.host.is_empty() { one.reply.clone() } else { format!("{}: {}", one.host, one.reply) }
 }
 
-fn notified(
-    message: &QueuedMessage,
-    report: notice::Notice,
-    conclusion: &mut Conclusion,
-    new: &mut Vec<NewMessage>,
-) {
+fn notified(report: notice::Notice, conclusion: &mut Conclusion, new: &mut Vec<NewMessage>) {
     let Some(notice) = report.message else {
         // Nobody to tell: what failed is kept instead of closed.
         for change in &mut conclusion.changes {
@@ -294,7 +290,6 @@ fn notified(
         to: report.to,
         recipients: report.recipients,
     });
-    tracing::info!(message = %message.id, notice = %notice.id, kind = report.kind, "notified");
     new.push(notice);
 }
 
@@ -370,7 +365,7 @@ async fn fall_back(shared: &Shared, message: &QueuedMessage, settled: &[Settled]
         nexts.push((one.recipient.position, next));
     }
     if let Err(error) = record(shared, message.id, &changes, &mut []).await {
-        tracing::error!(message = %message.id, %error, "cannot record that a delivery failed");
+        tracing::error!(queue = %message.id, %error, "cannot record that a delivery failed");
     }
     let mut events = vec![Event::Note { text: format!("could not be recorded: {error}") }];
     events.extend(attempts(settled, &nexts));
@@ -449,7 +444,7 @@ fn delivered(recipient: &str, keep: &Keep) -> Event {
 /// Tells the trail about the message, and about those that came of it.
 fn tell(shared: &Shared, id: Id, events: Vec<Event>, new: &[NewMessage]) {
     for event in events {
-        tracing::info!(message = %id, ?event, "queue");
+        line::log(id, &event);
         shared.store.tell(Entry::now(id, event));
     }
     for message in new.iter().filter(|message| message.id != id) {

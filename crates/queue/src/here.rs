@@ -30,7 +30,7 @@ pub(crate) async fn deliver(
     let (body, header) = match read.await {
         Ok(read) => read,
         Err(error) => {
-            tracing::error!(message = %message.id, %error, "cannot read a queued body");
+            tracing::error!(queue = %message.id, %error, "cannot read a queued body");
             let reply = "451 4.3.0 the message cannot be read from disk now";
             let deferred = |r| Settled::here(r, Verdict::Deferred, reply);
             return (recipients.into_iter().map(deferred).collect(), Vec::new());

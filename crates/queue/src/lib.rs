@@ -21,6 +21,7 @@ mod command;
 mod conclude;
 mod deadline;
 mod here;
+mod line;
 mod notice;
 mod routing;
 mod run;

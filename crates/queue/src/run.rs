@@ -180,7 +180,7 @@ fn load_message(shared: &Shared, rows: &[store::queue::Scheduled]) {
         Ok(Some((message, _))) => message,
         Ok(None) => return,
         Err(error) => {
-            return tracing::error!(message = %first.message, %error, "cannot read a queued message");
+            return tracing::error!(queue = %first.message, %error, "cannot read a queued message");
         }
     };
     let rules = shared.rules();

@@ -16,7 +16,6 @@
 //! let context = Arc::new(Context {
 //!     directory: directory::Directory::open(store, "mail.example.org".parse()?).await?,
 //!     guard: Arc::new(policy::AuthGuard::new(policy::AuthRules::default())),
-//!     hostname: "mail.example.org".into(),
 //!     tls: None,
 //!     require_tls: true,
 //!     locks: Locks::default(),

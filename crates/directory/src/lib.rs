@@ -20,7 +20,7 @@ use address::{Address, Domain, Secret};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use remembered::Remembered;
 use sasl::server::Decoy;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::sync::Semaphore;
@@ -36,8 +36,8 @@ const SEPARATOR: char = '+';
 #[derive(Debug, Clone)]
 pub struct Directory {
     store: Store,
-    /// Where unqualified names belong.
-    home: Domain,
+    /// The host's own name; of all clones.
+    host: Arc<RwLock<Domain>>,
     /// Who gets the mail of every address that nobody else has (`waypost dev`).
     capture: Option<Address>,
     decoy: Decoy,
@@ -47,14 +47,14 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// `home` is the host's own name: `root` and `<Postmaster>` are somebody there, or in the first local domain.
-    pub async fn open(store: Store, home: Domain) -> Result<Self, DirectoryError> {
+    /// `host` is the host's own name: `root` and `<Postmaster>` are somebody there, or in the first local domain.
+    pub async fn open(store: Store, host: Domain) -> Result<Self, DirectoryError> {
         let key = store.meta_or_insert("sasl-decoy", random::<32>()?.to_vec()).await?;
         let key = <[u8; 32]>::try_from(key)
             .map_err(|_| DirectoryError::Damaged("the key of made-up credentials"))?;
         Ok(Self {
             store,
-            home,
+            host: Arc::new(RwLock::new(host)),
             capture: None,
             decoy: Decoy::new(Secret::new(key)),
             remembered: Arc::new(Remembered::new(random()?)),
@@ -73,6 +73,16 @@ impl Directory {
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The host's own name.
+    pub fn host(&self) -> Domain {
+        self.host.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives the host another name, for all clones.
+    pub fn set_host(&self, name: Domain) {
+        *self.host.write().unwrap_or_else(PoisonError::into_inner) = name;
     }
 
     /// Whether CRAM-MD5 is to be offered: only where an account asked for it, because programs that prefer it would

@@ -150,7 +150,7 @@ impl Directory {
     /// The host's own name need not be a domain here, but notifications and the mail of system services name it: its
     /// offices, and root, are those of the home domain.
     fn resolve_at_host(&self, address: &Address) -> Result<Resolution, DirectoryError> {
-        let is_host = address.domain().is_some_and(|domain| *domain == self.home);
+        let is_host = address.domain().is_some_and(|domain| *domain == self.host());
         let local = address.local();
         if !is_host || !(is_office(local) || local.folded() == "root") {
             return Ok(Resolution::Elsewhere);
@@ -161,12 +161,13 @@ impl Directory {
 
     fn home_domain(&self) -> Result<Option<Domain>, DirectoryError> {
         let is_local = |record: &DomainRecord| record.kind == DomainKind::Local;
-        if self.store.domain(&self.home)?.is_some_and(|d| is_local(&d)) {
-            return Ok(Some(self.home.clone()));
+        let host = self.host();
+        if self.store.domain(&host)?.is_some_and(|d| is_local(&d)) {
+            return Ok(Some(host));
         }
         let domains: Vec<_> = self.store.domains()?.into_iter().filter(is_local).map(|d| d.name).collect();
         // mail.example.org is at home in example.org rather than in whatever comes first.
-        let parent = domains.iter().find(|domain| self.home.is_within(domain)).cloned();
+        let parent = domains.iter().find(|domain| host.is_within(domain)).cloned();
         Ok(parent.or_else(|| domains.into_iter().next()))
     }
 }

@@ -117,6 +117,9 @@ async fn the_host_itself_has_offices_alone() {
     world.domain("mail.example.org", DomainKind::Local, None).await;
     world.account("you@mail.example.org", "x", false).await;
     world.check("postmaster@mail.example.org", "you@mail.example.org");
+
+    world.directory.clone().set_host("mx.example.net".parse().unwrap());
+    world.check("postmaster@mx.example.net", "me@example.org");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Longest time that a "there is none" is believed, whatever the zone says (RFC 2308 §5 allows hours): whoever
@@ -39,14 +39,17 @@ impl Default for Settings {
     }
 }
 
-/// A resolver with a cache; clones share both.
-#[derive(Clone)]
-pub struct Resolver {
+/// A resolver with a cache; clones share all of it.
+#[derive(Debug, Clone)]
+pub struct Resolver(Arc<RwLock<Arc<Servers>>>);
+
+/// Those that are asked, and what they have answered.
+struct Servers {
     /// All servers; it knows which of them are quick.
     pool: TokioResolver,
     /// Each server alone when there are several: the pool passes on the first SERVFAIL or REFUSED it gets,
     /// though another server may know better.
-    each: Arc<[TokioResolver]>,
+    each: Vec<TokioResolver>,
     /// The bound for one question with all its tries and aliases.
     patience: Duration,
 }
@@ -57,6 +60,43 @@ impl Resolver {
     /// # Errors
     /// [`DnsError::Temporary`] when the system's settings cannot be read.
     pub fn new(settings: &Settings) -> Result<Self, DnsError> {
+        Ok(Self(Arc::new(RwLock::new(Arc::new(Servers::new(settings)?)))))
+    }
+
+    /// Asks others from now on, and forgets all answers. On an error everything stays as it was.
+    ///
+    /// # Errors
+    /// As [`Resolver::new`].
+    pub fn set(&self, settings: &Settings) -> Result<(), DnsError> {
+        let servers = Arc::new(Servers::new(settings)?);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = servers;
+        Ok(())
+    }
+
+    /// Forgets all answers.
+    pub fn clear_cache(&self) {
+        let servers = self.servers();
+        servers.pool.clear_cache();
+        servers.each.iter().for_each(TokioResolver::clear_cache);
+    }
+
+    async fn records<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&RData) -> Option<T>,
+        most: usize,
+    ) -> Result<Vec<T>, DnsError> {
+        self.servers().records(name, kind, pick, most).await
+    }
+
+    fn servers(&self) -> Arc<Servers> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Servers {
+    fn new(settings: &Settings) -> Result<Self, DnsError> {
         let tries = settings.tries.max(1);
         let unusable = |error| temporary("the system's servers", "configuration", &error);
         let config = if settings.servers.is_empty() {
@@ -79,15 +119,9 @@ impl Resolver {
         Ok(Self { pool: build(servers)?, each, patience })
     }
 
-    /// Forgets all answers.
-    pub fn clear_cache(&self) {
-        self.pool.clear_cache();
-        self.each.iter().for_each(TokioResolver::clear_cache);
-    }
-
     async fn ask(&self, query: Name, kind: RecordType) -> Result<Answers, NetError> {
         let mut answer = self.pool.lookup(query.clone(), kind).await;
-        for server in self.each.iter() {
+        for server in &self.each {
             if !matches!(answer, Err(NetError::Dns(Refusal::ResponseCode(_)))) {
                 break;
             }
@@ -120,9 +154,9 @@ impl Resolver {
     }
 }
 
-impl std::fmt::Debug for Resolver {
+impl std::fmt::Debug for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Resolver").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("Servers").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 

@@ -193,6 +193,16 @@ async fn a_second_server_makes_up_for_a_broken_first() {
 }
 
 #[tokio::test]
+async fn other_servers_are_asked_from_now_on_by_all_clones() {
+    let (_server, good) = authority().await;
+    let dns = resolver(&[rogue(|_| None).await]);
+    let clone = dns.clone();
+    assert!(clone.addresses(&domain("implicit.test"), Family::V4).await.is_err());
+    dns.set(&Settings { servers: vec![good], ..Settings::default() }).unwrap();
+    assert!(clone.addresses(&domain("implicit.test"), Family::V4).await.is_ok());
+}
+
+#[tokio::test]
 async fn localhost_and_literals_are_answered_without_asking() {
     let dns = resolver(&[rogue(|question| refuse(question, 2)).await]);
     let loopback: [IpAddr; 2] = ["::1".parse().unwrap(), "127.0.0.1".parse().unwrap()];

@@ -140,6 +140,11 @@ async fn past_the_budget_bodies_go_to_disk_and_the_budget_comes_back() {
     let second = second.finish().await.unwrap();
     assert!(first.in_memory().is_some() && second.in_memory().is_none());
     assert_eq!(read(&second).await, vec![b'y'; 20_000]);
+    store.budget().set_limit(200_000);
+    assert_eq!(store.budget().percent_used(), 45);
+    let mut third = store.spool();
+    third.write(vec![b'z'; 20_000].into()).await.unwrap();
+    assert!(third.finish().await.unwrap().in_memory().is_some());
     drop(first);
     assert_eq!(store.budget().percent_used(), 0);
 }

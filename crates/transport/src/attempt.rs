@@ -6,7 +6,8 @@ use crate::open::{Opened, open};
 use crate::places::{Called, Next, NoAddress, Places, is_name_given, is_own_end};
 use crate::pool::{Connection, PoolKey};
 use crate::{
-    Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, TlsLevel, Transport,
+    Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, Settings, TlsLevel,
+    Transport,
 };
 use address::{ForwardPath, ReversePath};
 use smtp::client::{Ended, Fate, SendError as NotSent, Transaction};
@@ -20,6 +21,8 @@ const MAX_NOTES: usize = 20;
 
 pub(crate) struct Attempt<'a> {
     pub(crate) transport: &'a Transport,
+    /// Of when it began.
+    settings: Arc<Settings>,
     destination: &'a Destination,
     pub(crate) message: Arc<Outgoing>,
     pub(crate) mail: Mail,
@@ -83,6 +86,7 @@ impl<'a> Attempt<'a> {
         let tls = tls_use(destination, needs_tls(&mail));
         Self {
             transport,
+            settings: transport.settings(),
             destination,
             mail,
             content: Content { prefix: message.trace.clone(), body: message.body.clone() },
@@ -99,10 +103,9 @@ impl<'a> Attempt<'a> {
     }
 
     pub(crate) async fn run(mut self) -> Vec<Carried> {
-        let transport = self.transport;
-        let give_up = Instant::now() + transport.settings.calling;
-        let mut places =
-            Places::new(&*transport.dns, &transport.settings, &transport.silent, self.destination);
+        let (transport, settings) = (self.transport, Arc::clone(&self.settings));
+        let give_up = Instant::now() + settings.calling;
+        let mut places = Places::new(&*transport.dns, &settings, &transport.silent, self.destination);
         while !self.waiting.is_empty() && Instant::now() < give_up {
             match places.next().await {
                 None => break,
@@ -155,13 +158,13 @@ impl<'a> Attempt<'a> {
         loop {
             let before = self.waiting.len();
             let route = &self.destination.route;
-            let opened = open(&self.transport.tls, &self.transport.settings, route, called, self.tls).await;
+            let opened = open(&self.transport.tls, &self.settings, route, called, self.tls).await;
             let Opened { client, note } = match opened {
                 Ok(opened) => opened,
                 Err(error) => return self.not_opened(called, &error),
             };
             self.transport.silent.remove(&called.endpoint);
-            if is_own_end(&self.transport.settings.own, client.local(), &called.endpoint) {
+            if is_own_end(&self.settings.own, client.local(), &called.endpoint) {
                 client.dismiss();
                 self.met_ourselves = true;
                 return self.no_address(&called.host, &NoAddress::Ourselves);
@@ -186,7 +189,7 @@ impl<'a> Attempt<'a> {
         };
         let Connection { client, .. } = &connection;
         let usable = client.is_ready() && !matches!(then, Then::Another);
-        if usable && client.messages() < self.transport.settings.max_messages {
+        if usable && client.messages() < self.settings.max_messages {
             self.transport.pool.put(key.clone(), connection);
         } else if client.ended().is_none() {
             connection.client.dismiss();

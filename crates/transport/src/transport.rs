@@ -10,7 +10,7 @@ use address::Domain;
 use dns::Lookup;
 use net::tls::TlsClient;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 /// Messages that are re-encoded at the same time: each is in memory twice meanwhile.
@@ -26,7 +26,7 @@ pub type Signer = Arc<dyn Fn(&Domain, &[u8]) -> Option<Vec<u8>> + Send + Sync>;
 pub struct Transport {
     pub(crate) dns: Arc<dyn Lookup>,
     pub(crate) tls: TlsClient,
-    pub(crate) settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     pub(crate) signer: Option<Signer>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) silent: Silent,
@@ -45,7 +45,7 @@ impl Transport {
             silent: Silent::new(settings.silence),
             verified: Verified::default(),
             reencoding: Semaphore::new(REENCODED_AT_ONCE),
-            settings,
+            settings: RwLock::new(Arc::new(settings)),
         }
     }
 
@@ -56,8 +56,18 @@ impl Transport {
         self
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// The snapshot of now.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes another name, from the next connection on.
+    pub fn set_hostname(&self, hostname: Domain) {
+        let mut settings = self.settings.write().unwrap_or_else(PoisonError::into_inner);
+        if settings.hostname != hostname {
+            Arc::make_mut(&mut settings).hostname = hostname;
+            self.close_idle();
+        }
     }
 
     /// Takes leave of all idle connections: the program stops, or its network changed.
@@ -68,7 +78,7 @@ impl Transport {
 
 impl Carrier for Transport {
     fn locate<'a>(&'a self, route: &'a Route) -> Boxed<'a, Result<Destination, Unreachable>> {
-        Box::pin(locate(&*self.dns, &self.settings, route))
+        Box::pin(async move { locate(&*self.dns, &self.settings(), route).await })
     }
 
     fn carry<'a>(&'a self, destination: &'a Destination, errand: Errand) -> Boxed<'a, Vec<Carried>> {
@@ -78,6 +88,6 @@ impl Carrier for Transport {
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Transport").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Transport").field("settings", &self.settings()).finish_non_exhaustive()
     }
 }

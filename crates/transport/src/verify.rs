@@ -90,7 +90,8 @@ impl Transport {
 
     async fn ask_hosts(&self, destination: &Destination, address: &Address) -> VerifyResult {
         let level = tls_use(destination, false);
-        let mut places = Places::new(&*self.dns, &self.settings, &self.silent, destination);
+        let settings = self.settings();
+        let mut places = Places::new(&*self.dns, &settings, &self.silent, destination);
         let mut last = "451 4.4.1 no host could be asked".to_owned();
         while let Some(next) = places.next().await {
             let called = match next {
@@ -102,7 +103,7 @@ impl Transport {
                 }
             };
             let opened =
-                open_until(Some(Stage::Rcpt), &self.tls, &self.settings, &destination.route, &called, level);
+                open_until(Some(Stage::Rcpt), &self.tls, &settings, &destination.route, &called, level);
             match opened.await {
                 Ok(Opened { client, .. }) => match ask(client, address).await {
                     Ok(result) => return result,

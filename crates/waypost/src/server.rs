@@ -10,6 +10,7 @@ mod capture;
 pub(crate) mod certificate;
 mod control;
 mod listeners;
+mod reload;
 mod settings;
 mod signals;
 mod verify;
@@ -20,6 +21,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::{confine, logging, privileges};
 use directory::Directory;
+use dns::Resolver;
 use intake::Intake;
 use listeners::Bound;
 use net::tls::TlsServer;
@@ -54,6 +56,8 @@ struct Running {
     access: Arc<access::Context>,
     queue: QueueHandle,
     transport: Arc<Transport>,
+    resolver: Arc<Resolver>,
+    next_host: Arc<verify::NextHost>,
     limits: Limits,
     shutdown: Shutdown,
     tls: Option<TlsServer>,
@@ -118,7 +122,7 @@ async fn start(
     bound: Vec<Bound>,
 ) -> Result<(Running, JoinSet<()>), Failure> {
     let config = &setup.config;
-    let options = Options { body_budget: usize::try_from(config.limits.memory).unwrap_or(usize::MAX) };
+    let options = Options { body_budget: settings::body_budget(config) };
     let folder = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
     let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
@@ -141,57 +145,42 @@ async fn start(
         Queue::start(store.clone(), directory.clone(), transport.clone(), queue_settings, Clock::system())
             .map_err(|e| store_failure(&e))?;
     let guard = Arc::new(policy::AuthGuard::new(settings::auth_rules(config)));
-    let mut intake = Intake::new(directory.clone(), resolver, settings::intake(config), shutdown.clone());
+    let mut intake = Intake::new(directory.clone(), resolver.clone(), settings::intake(config), shutdown.clone());
     settings::rates(&mut intake, config, setup.dev);
     intake.limits = Some(limits.clone());
     intake.tls.clone_from(&tls);
     intake.auth_guard = Arc::clone(&guard);
-    intake.recipients = Some(Arc::new(verify::NextHost::new(
-        directory.clone(),
-        Arc::clone(&transport),
-        settings::terms(config),
-    )));
+    let next_host =
+        Arc::new(verify::NextHost::new(directory.clone(), Arc::clone(&transport), settings::terms(config)));
+    intake.recipients = Some(next_host.clone());
     let access = access::Context {
         directory,
         guard,
-        hostname: config.hostname.to_string(),
         tls: tls.clone(),
         require_tls: !setup.dev,
         locks: access::Locks::default(),
         shutdown: shutdown.clone(),
     };
     let (intake, access) = (Arc::new(intake), Arc::new(access));
-    let running = Running { setup, store, intake, access, queue, transport, limits, shutdown, tls };
+    let running = Running {
+        setup,
+        store,
+        intake,
+        access,
+        queue,
+        transport,
+        resolver,
+        next_host,
+        limits,
+        shutdown,
+        tls,
+    };
     let mut tasks = JoinSet::new();
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }
 
 impl Running {
-    /// Reads settings and certificates anew. Ports, `data` and `user` stay until a restart.
-    fn reload(&self) -> Result<(), String> {
-        logging::reopen();
-        let Some(file) = &self.setup.file else {
-            return self.tls.as_ref().map_or(Ok(()), TlsServer::reload).map_err(|e| e.to_string());
-        };
-        let (_, config) = Config::load(Some(file)).map_err(|e| e.to_string())?;
-        if let Some(tls) = &self.tls {
-            certificate::reload(tls, &config).map_err(|e| e.to_string())?;
-        }
-        self.intake.set_settings(settings::intake(&config));
-        self.intake.auth_guard.set_rules(settings::auth_rules(&config));
-        settings::reload_rates(&self.intake, &config);
-        self.limits.set(settings::limit_settings(&config));
-        logging::set_level(config.log.level);
-        self.queue.reload(settings::queue(&config).map_err(|e| e.message)?);
-        let keys = fixed_at_start(&self.setup.config, &config);
-        if !keys.is_empty() {
-            tracing::warn!(keys = keys.join(" "), "changes of these act after a restart");
-        }
-        tracing::info!(file = %file.display(), "reloaded");
-        Ok(())
-    }
-
     /// What is acknowledged is on disk already: sessions are told to leave, and whatever still runs at the end is cut off.
     async fn stop(self: Arc<Self>, mut tasks: JoinSet<()>) {
         tracing::info!(sessions = self.shutdown.running(), "stopping");
@@ -203,21 +192,6 @@ impl Running {
         tasks.shutdown().await;
         tracing::info!("stopped");
     }
-}
-
-/// The keys that differ and are only looked at when the server starts.
-fn fixed_at_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let log = |config: &Config| (config.log.format, config.log.file.clone());
-    let differ = [
-        ("hostname", old.hostname != new.hostname),
-        ("data", old.data != new.data),
-        ("user", old.user != new.user),
-        ("listen", old.listen != new.listen),
-        ("dns", old.dns != new.dns),
-        ("limits.memory", old.limits.memory != new.limits.memory),
-        ("log.format, log.file", log(old) != log(new)),
-    ];
-    differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
 
 fn store_failure(error: &store::StoreError) -> Failure {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ struct Server {
     child: Child,
     home: tempfile::TempDir,
     port: u16,
+    pop3: u16,
+    /// Where mail for others goes.
+    next: TcpListener,
 }
 
 impl Drop for Server {
@@ -36,19 +39,27 @@ fn run(home: &Path, words: &[&str]) -> i32 {
     child.wait().unwrap().code().unwrap()
 }
 
-fn configure(home: &Path, port: u16, hostname: &str, messages_per_hour: u32, level: &str) {
-    let text = format!(
-        "hostname = '{hostname}'\ndata = 'data'\n[listen]\nsubmissions = ['127.0.0.1:{port}']\n\
-         [limits]\nmessages-per-hour = {messages_per_hour}\n[log]\nfile = 'log'\nlevel = '{level}'\n"
-    );
-    std::fs::write(home.join("waypost.toml"), text).unwrap();
+/// What the tests change.
+struct Settings {
+    hostname: &'static str,
+    messages_per_hour: u32,
+    level: &'static str,
+    more: &'static str,
+}
+
+const BEFORE: Settings =
+    Settings { hostname: "mail.example.org", messages_per_hour: 1, level: "warn", more: "" };
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Server {
     fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        configure(home.path(), port, "mail.example.org", 1, "warn");
+        let (port, pop3) = (free_port(), free_port());
+        let next = TcpListener::bind("127.0.0.1:0").unwrap();
+        configure(home.path(), [port, pop3], &next, &BEFORE);
         assert_eq!(run(home.path(), &["domain", "add", "example.org"]), 0);
         assert_eq!(run(home.path(), &["account", "add", "me@example.org", "--password-stdin"]), 0);
         let mut child = Command::new(PROGRAM)
@@ -61,14 +72,28 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        Self { child, home, port }
+        Self { child, home, port, pop3, next }
+    }
+
+    fn configure(&self, settings: &Settings) {
+        configure(self.home.path(), [self.port, self.pop3], &self.next, settings);
     }
 
     /// Sends itself a message; the exit status.
     fn send(&self) -> i32 {
+        self.send_to("me@example.org")
+    }
+
+    /// How it greets who comes for mail, and whom it brings some.
+    fn names(&self) -> (String, String) {
+        let greeting = line(&TcpStream::connect(("127.0.0.1", self.pop3)).unwrap());
+        assert_eq!(self.send_to("you@example.net"), 0);
+        (greeting, take(&self.next.accept().unwrap().0))
+    }
+
+    fn send_to(&self, recipient: &str) -> i32 {
         let server = format!("smtps://127.0.0.1:{}", self.port);
-        let words =
-            ["--from", "me@example.org", "--to", "me@example.org", "--body", "x", "--server", &server];
+        let words = ["--from", "me@example.org", "--to", recipient, "--body", "x", "--server", &server];
         let login = ["--auth", "me@example.org", "--password-stdin", "--insecure"];
         run(self.home.path(), &[&["send"], &words[..], &login[..]].concat())
     }
@@ -90,13 +115,92 @@ impl Server {
     }
 }
 
+fn configure(home: &Path, ports: [u16; 2], next: &TcpListener, settings: &Settings) {
+    let Settings { hostname, messages_per_hour, level, more } = settings;
+    let ([port, pop3], next) = (ports, next.local_addr().unwrap());
+    let text = format!(
+        "hostname = '{hostname}'\ndata = 'data'\n\
+         [listen]\nsubmissions = ['127.0.0.1:{port}']\npop3 = ['127.0.0.1:{pop3}']\n\
+         [delivery]\nsmarthost = 'smtp://{next}'\n[log]\nfile = 'log'\nlevel = '{level}'\n\
+         {more}\n[limits]\nmessages-per-hour = {messages_per_hour}\n"
+    );
+    std::fs::write(home.join("waypost.toml"), text).unwrap();
+}
+
+/// What the other end says first.
+fn line(stream: &TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line
+}
+
+/// Takes a message; how the client called itself.
+fn take(mut client: &TcpStream) -> String {
+    client.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.write_all(b"220 next.example.net\r\n").unwrap();
+    let (mut hello, mut in_data) = (String::new(), false);
+    for line in BufReader::new(client).lines() {
+        let line = line.unwrap();
+        let answer: &[u8] = match line.as_str() {
+            "DATA" => b"354 go on\r\n",
+            "." => b"250 ok\r\n",
+            _ if in_data => continue,
+            _ => b"250 ok\r\n",
+        };
+        in_data |= line == "DATA";
+        client.write_all(answer).unwrap();
+        if line.starts_with("EHLO ") {
+            hello.clone_from(&line);
+        }
+        if line == "." {
+            break;
+        }
+    }
+    hello
+}
+
 #[test]
 fn rates_and_the_level_of_the_log_are_taken_over() {
     let server = Server::start();
     assert_eq!(server.send(), 0);
     assert_ne!(server.send(), 0, "one an hour");
-    configure(server.home.path(), server.port, "other.example.org", 0, "info");
+    server.configure(&Settings { messages_per_hour: 0, level: "info", ..BEFORE });
     let log = server.reload();
-    assert!(log.contains("after a restart") && log.contains("hostname"), "{log}");
+    assert!(!log.contains("after a restart"), "{log}");
     assert_eq!((server.send(), server.send()), (0, 0), "as many as one likes");
+}
+
+#[test]
+fn the_host_s_name_is_taken_over_everywhere() {
+    let server = Server::start();
+    let (greeting, hello) = server.names();
+    assert!(greeting.contains(" mail.example.org "), "{greeting}");
+    assert_eq!(hello, "EHLO mail.example.org");
+    server.configure(&Settings {
+        hostname: "other.example.org",
+        messages_per_hour: 0,
+        level: "info",
+        more: "",
+    });
+    let log = server.reload();
+    assert!(!log.contains("after a restart"), "{log}");
+    let (greeting, hello) = server.names();
+    assert!(greeting.contains(" other.example.org "), "{greeting}");
+    assert_eq!(hello, "EHLO other.example.org");
+}
+
+#[test]
+fn what_waits_for_a_restart_is_named() {
+    let server = Server::start();
+    server.configure(&Settings {
+        level: "info",
+        more: "[dns]\nservers = ['127.0.0.1:5353']\n[[route]]\ndomain = 'example.com'\nto = 'hold'",
+        ..BEFORE
+    });
+    let path = server.home.path().join("waypost.toml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("data = 'data'", "data = 'other'");
+    std::fs::write(path, text).unwrap();
+    let log = server.reload();
+    assert!(log.contains("changes of these act after a restart keys=\"data\""), "{log}");
 }

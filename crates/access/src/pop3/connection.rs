@@ -95,8 +95,8 @@ impl Driver {
         if port == Port::Pop3s {
             stream = handshake(stream, &context).await?;
         }
-        let (address, hostname) = (stream.peer().ip(), context.hostname.clone());
-        let visitor = Visitor { protocol: "pop3", session: id, address, hostname };
+        let (address, hostname) = (stream.peer().ip(), context.directory.host().to_string());
+        let visitor = Visitor { protocol: "pop3", session: id, address, hostname: hostname.clone() };
         let guard = Arc::clone(&context.guard);
         let mut gate = Gate::new(context.directory.clone(), guard, context.shutdown.clone(), visitor);
         gate.connected(&stream, is_local(&stream));
@@ -106,7 +106,7 @@ impl Driver {
             require_tls: context.require_tls || !gate.is_private(),
             mechanisms: gate.mechanisms(),
             implementation: Some("Waypost".into()),
-            ..Config::new(&context.hostname)
+            ..Config::new(&hostname)
         };
         let session = Session::new(config, Instant::now());
         Ok(Self { stream, session, gate, client: Client::Unknown, context, id, summary: Summary::default() })

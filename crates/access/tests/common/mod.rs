@@ -73,7 +73,6 @@ impl World {
         let context = Context {
             directory: Directory::open(store.clone(), "mail.example.org".parse().unwrap()).await.unwrap(),
             guard: Arc::new(AuthGuard::new(patient())),
-            hostname: "mail.example.org".into(),
             tls: Some(TlsServer::new(settings).unwrap()),
             require_tls: false,
             locks: Locks::default(),

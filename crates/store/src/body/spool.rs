@@ -10,18 +10,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// What all bodies in memory may take together. Shared by the whole process.
 #[derive(Debug)]
 pub struct Budget {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
 }
 
 impl Budget {
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, used: AtomicUsize::new(0) })
+        Arc::new(Self { limit: AtomicUsize::new(limit), used: AtomicUsize::new(0) })
     }
 
-    /// How much of it is taken, 0 to 100 per cent.
+    /// How much of it is taken, in per cent; more than 100 where it was made smaller since.
     pub fn percent_used(&self) -> usize {
-        self.used.load(Ordering::Relaxed).saturating_mul(100) / self.limit.max(1)
+        self.used.load(Ordering::Relaxed).saturating_mul(100) / self.limit().max(1)
+    }
+
+    /// Makes it larger or smaller for what comes; what is in memory stays there.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
     }
 }
 
@@ -40,7 +49,7 @@ impl Share {
     /// Takes more, or says that the budget is spent.
     fn grow(&mut self, more: usize) -> bool {
         let before = self.budget.used.fetch_add(more, Ordering::Relaxed);
-        if before + more > self.budget.limit {
+        if before + more > self.budget.limit() {
             self.budget.used.fetch_sub(more, Ordering::Relaxed);
             return false;
         }

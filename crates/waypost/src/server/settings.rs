@@ -41,9 +41,17 @@ pub(super) fn limits(config: &Config) -> Limits {
     Limits::new(limit_settings(config))
 }
 
+/// Octets of message bodies in memory.
+pub(super) fn body_budget(config: &Config) -> usize {
+    usize::try_from(config.limits.memory).unwrap_or(usize::MAX)
+}
+
+pub(super) fn dns(config: &Config) -> DnsSettings {
+    DnsSettings { servers: config.dns.servers.clone(), ..DnsSettings::default() }
+}
+
 pub(super) fn resolver(config: &Config) -> Result<Resolver, Failure> {
-    let settings = DnsSettings { servers: config.dns.servers.clone(), ..DnsSettings::default() };
-    Resolver::new(&settings).map_err(|e| Failure::no(format!("dns: {e}")))
+    Resolver::new(&dns(config)).map_err(|e| Failure::no(format!("dns: {e}")))
 }
 
 pub(super) fn auth_rules(config: &Config) -> AuthRules {

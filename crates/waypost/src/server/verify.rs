@@ -7,7 +7,7 @@ use mailauth::dkim::{BodyHasher, Form};
 use message::Header;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
 use store::directory::RelayTarget;
@@ -17,12 +17,16 @@ use transport::{NextHop, Route, Terms, Transport, VerifyResult};
 pub(super) struct NextHost {
     directory: Directory,
     transport: Arc<Transport>,
-    terms: Arc<Terms>,
+    terms: RwLock<Arc<Terms>>,
 }
 
 impl NextHost {
     pub(super) fn new(directory: Directory, transport: Arc<Transport>, terms: Arc<Terms>) -> Self {
-        Self { directory, transport, terms }
+        Self { directory, transport, terms: RwLock::new(terms) }
+    }
+
+    pub(super) fn set_terms(&self, terms: Arc<Terms>) {
+        *self.terms.write().unwrap_or_else(PoisonError::into_inner) = terms;
     }
 
     fn route(&self, address: &Address) -> Option<Route> {
@@ -31,7 +35,8 @@ impl NextHost {
             RelayTarget::Mx => NextHop::BetterMx(address.domain()?.clone()),
             RelayTarget::Url(url) => queue::next_hop(&url)?,
         };
-        Some(Route { next, terms: Arc::clone(&self.terms) })
+        let terms = Arc::clone(&self.terms.read().unwrap_or_else(PoisonError::into_inner));
+        Some(Route { next, terms })
     }
 }
 

@@ -58,6 +58,7 @@ impl Session {
             self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
             return Decision::Refuse(reply);
         }
+        self.forwarded.begin();
         let (id, recipients) = (TransactionId::new(), Vec::new());
         self.transaction = Some(Box::new(Transaction { id, mail, recipients, receiving: None }));
         Decision::Accept

@@ -17,6 +17,7 @@
 mod author;
 mod driver;
 mod envelope;
+mod forwarded;
 mod handover;
 mod listener;
 mod login;

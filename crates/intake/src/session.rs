@@ -1,6 +1,7 @@
 //! One connection: who is there, and the answers to what the dialogue asks.
 
 use crate::envelope::Transaction;
+use crate::forwarded::Forwarded;
 use crate::listener::Role;
 use crate::permit::Authenticated;
 use crate::{Intake, Listener, Settings};
@@ -33,6 +34,7 @@ pub(crate) struct Session {
     pub(crate) gate: Gate,
     /// In a box, as most connections have none most of the time.
     pub(crate) transaction: Option<Box<Transaction>>,
+    pub(crate) forwarded: Forwarded,
     pub(crate) misses: SessionMisses,
     closed: Option<Closed>,
     began: Instant,
@@ -83,6 +85,7 @@ impl Session {
             login: None,
             gate,
             transaction: None,
+            forwarded: Forwarded::default(),
             misses: SessionMisses::default(),
             closed: None,
             began: Instant::now(),
@@ -107,6 +110,7 @@ impl Session {
         self.gate.cancel();
         self.transaction = None;
         self.client.helo = None;
+        self.forwarded = Forwarded::default();
     }
 
     pub(crate) fn greeting_delay(&self) -> Duration {
@@ -145,6 +149,7 @@ impl Session {
         match event {
             Event::Hello(hello) => {
                 self.transaction = None;
+                self.forwarded = Forwarded::default();
                 let esmtp = hello.verb != HelloVerb::Helo;
                 tracing::debug!(session = %self.id, helo = hello.name.as_str(), esmtp, "hello");
                 self.client.helo = Some(hello);
@@ -171,8 +176,9 @@ impl Session {
             }
             Event::Xclient(attributes) => Some(self.xclient(&attributes)),
             Event::Xforward(attributes) => {
-                let shown: Vec<String> = attributes.iter().map(ToString::to_string).collect();
-                tracing::info!(session = %self.id, forwarded = shown.join(" "), "xforward");
+                self.forwarded.add(attributes);
+                let forwarded = self.forwarded.shown().unwrap_or_default();
+                tracing::info!(session = %self.id, forwarded, "xforward");
                 Some(Decision::Accept)
             }
             Event::Closed(reason) => {
@@ -288,6 +294,7 @@ impl Session {
             protocol: String::new(),
             tls: self.client.tls.as_ref().map(|(version, cipher)| format!("{version} {cipher}")),
             account: account.or_else(|| local_user.map(|uid| format!("uid {uid}"))),
+            forwarded: self.forwarded.shown(),
             message_id: None,
         }
     }

@@ -16,6 +16,7 @@
 //! Q: a@b …      a row of the queue with its parameters: all rows, in order; Q- there is none
 //! D: 3600       all rows are due in so many seconds
 //! F: 0          so many bodies are files
+//! W: NAME=x     whom the newest message was forwarded for, by its trail; W: - nobody
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
@@ -99,6 +100,7 @@ dialogues! {
     xclient_login
     xclient_shut_out
     xclient_stranger
+    xforward
 }
 
 #[test]
@@ -286,6 +288,7 @@ impl Player {
                     assert!((due - 60_000..=due).contains(&row.recipient.due), "{row:?} is not due at {due}");
                 }
             }
+            "W:" => assert_eq!(self.world.forwarded().as_deref().unwrap_or("-"), rest),
             "F:" => assert_eq!(self.world.body_files(), rest.parse::<usize>().unwrap()),
             _ => panic!("no such step: {verb}"),
         }

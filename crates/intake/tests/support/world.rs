@@ -17,6 +17,7 @@ use store::directory::{
     SigningKeyRecord,
 };
 use store::queue::Scheduled;
+use store::trail::Event;
 use store::{Id, Options, Store};
 use tokio::sync::oneshot;
 
@@ -248,6 +249,18 @@ impl World {
 
     pub(crate) fn schedule(&self) -> Vec<Scheduled> {
         self.store.schedule_page(None, 1000).unwrap()
+    }
+
+    /// What the trail says of whom the newest message that was accepted came for.
+    pub(crate) fn forwarded(&self) -> Option<String> {
+        let newest = self.store.trail_newest(10).unwrap().into_iter();
+        let mut entries = newest.flat_map(|id| self.store.trail(id).unwrap());
+        entries
+            .find_map(|entry| match entry.event {
+                Event::Accepted { origin, .. } => Some(origin.forwarded),
+                _ => None,
+            })
+            .expect("nothing was accepted")
     }
 
     /// Bodies that are files.

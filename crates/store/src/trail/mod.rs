@@ -37,6 +37,9 @@ pub struct Origin {
     /// The account that submitted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// Whom the client says it forwards for, in the words of XFORWARD: `NAME=client.example ADDR=192.0.2.9`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forwarded: Option<String>,
     /// The Message-ID field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,

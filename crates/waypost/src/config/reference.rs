@@ -179,7 +179,7 @@ pub const TABLES: &[Table] = &[
                 NETWORKS,
                 "[]",
                 r#"["10.0.0.0/8"]"#,
-                "Hosts that may say with XCLIENT for whom they speak (and with XFORWARD, for the log alone). It gives nobody the right to relay.",
+                "Hosts that may say with XCLIENT for whom they speak (and with XFORWARD, for log and trail alone). It gives nobody the right to relay.",
             ),
         ],
     },

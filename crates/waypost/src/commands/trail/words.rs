@@ -99,6 +99,7 @@ fn source(origin: &Origin) -> String {
     text.push_str(&format!(" by {protocol}"));
     text.extend(origin.tls.iter().map(|tls| format!(" with {tls}")));
     text.extend(origin.account.iter().map(|account| format!(", logged in as {account}")));
+    text.extend(origin.forwarded.iter().map(|client| format!(", forwarded for {client}")));
     if !origin.session.is_empty() {
         text.push_str(&format!(", session {}", origin.session));
     }
@@ -125,6 +126,7 @@ mod tests {
             protocol: "ESMTPSA".into(),
             tls: Some("TLSv1.3".into()),
             account: Some("me@example.org".into()),
+            forwarded: Some("NAME=phone.example".into()),
             message_id: None,
         };
         let to = vec!["you@far.example".to_owned()];
@@ -173,7 +175,7 @@ mod tests {
   Message-ID <1@example.org>
   you@far.example: waiting in the queue: 421 4.7.28 slow down; next attempt {zero}
 
-  {zero}  accepted from laptop.example (192.0.2.1:40000) by ESMTPSA with TLSv1.3, logged in as me@example.org, session s1: from me@example.org to you@far.example, 2 KiB
+  {zero}  accepted from laptop.example (192.0.2.1:40000) by ESMTPSA with TLSv1.3, logged in as me@example.org, forwarded for NAME=phone.example, session s1: from me@example.org to you@far.example, 2 KiB
       because: authenticated
   {zero}  tried at mx.far.example [198.51.100.7]:25 for you@far.example: not delivered for now
       the answer: 421 4.7.28 slow\u{fffd}[2J down

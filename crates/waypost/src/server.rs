@@ -145,7 +145,8 @@ async fn start(
         Queue::start(store.clone(), directory.clone(), transport.clone(), queue_settings, Clock::system())
             .map_err(|e| store_failure(&e))?;
     let guard = Arc::new(policy::AuthGuard::new(settings::auth_rules(config)));
-    let mut intake = Intake::new(directory.clone(), resolver.clone(), settings::intake(config), shutdown.clone());
+    let mut intake =
+        Intake::new(directory.clone(), resolver.clone(), settings::intake(config), shutdown.clone());
     settings::rates(&mut intake, config, setup.dev);
     intake.limits = Some(limits.clone());
     intake.tls.clone_from(&tls);

@@ -90,6 +90,30 @@ fn an_installation_is_made_and_taken_apart() {
 }
 
 #[test]
+fn a_language_without_texts_is_kept_and_said_to_be_none() {
+    let home = install();
+    let home = home.path();
+    for (words, unknown) in [
+        ("domain add example.org --language fr-CA", Some("fr-CA")),
+        ("domain language example.org de-AT", None),
+        ("account add me@example.org --password-stdin --language tlh", Some("tlh")),
+        ("account language me@example.org none", None),
+        ("account language me@example.org EN", None),
+        ("account language me@example.org sv", Some("sv")),
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = run(home, &words, "correct horse battery\n");
+        assert_eq!(output.status.code(), Some(0), "{words:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        match unknown {
+            Some(tag) => assert!(said.contains(&format!("in {tag} yet: English is used; there are en, de"))),
+            None => assert!(said.is_empty(), "{said}"),
+        }
+    }
+    assert_eq!(json(home, "account show me@example.org", 0)["language"], "sv");
+}
+
+#[test]
 fn what_is_not_there_is_status_1_and_the_document_is_there_all_the_same() {
     let home = install();
     let home = home.path();

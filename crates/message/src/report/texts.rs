@@ -12,19 +12,31 @@ pub enum Language {
 }
 
 impl Language {
+    pub const ALL: [Self; 2] = [Self::English, Self::German];
+
     /// The best for a language tag such as `de-AT` (RFC 5646); English when there is no better.
     pub fn choose(tag: &str) -> Self {
-        match tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "de" => Self::German,
-            _ => Self::English,
+        Self::find(tag).unwrap_or_default()
+    }
+
+    /// The one that a language tag such as `de-AT` (RFC 5646) asks for, if there is one.
+    pub fn find(tag: &str) -> Option<Self> {
+        let wanted = tag.split(['-', '_']).next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(wanted))
+    }
+
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::English => "en",
+            Self::German => "de",
         }
     }
 
     /// For `Content-Language`: English always stands below.
-    pub(super) fn tags(self) -> &'static str {
+    pub(super) fn tags(self) -> String {
         match self {
-            Self::English => "en",
-            Self::German => "de, en",
+            Self::English => self.tag().to_owned(),
+            other => format!("{}, {}", other.tag(), Self::English.tag()),
         }
     }
 
@@ -111,5 +123,10 @@ mod tests {
         assert_eq!(Language::choose("DE"), Language::German);
         assert_eq!(Language::choose("den"), Language::English);
         assert_eq!(Language::choose(""), Language::English);
+        assert_eq!(Language::find("en_GB"), Some(Language::English));
+        assert_eq!(Language::find("fr"), None);
+        for language in Language::ALL {
+            assert_eq!(Language::find(language.tag()), Some(language));
+        }
     }
 }

@@ -184,7 +184,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         Verb::Disable { address } => set(client, address, Setting::Disabled(true), json).await,
         Verb::Quota { address, quota } => set(client, address, Setting::Quota(quota.0), json).await,
         Verb::Language { address, language } => {
-            set(client, address, Setting::Language(none_or(language)), json).await
+            set(client, address, Setting::Language(administer::language(none_or(language))), json).await
         }
     })
 }
@@ -206,7 +206,7 @@ async fn add(client: &Client, add: Add, json: bool) -> Result<Exit, Failure> {
     let operation = account::Add {
         address: add.address,
         name: add.name,
-        language: add.language,
+        language: administer::language(add.language),
         quota: add.quota.and_then(|quota| quota.0),
         password: Some(password),
     };

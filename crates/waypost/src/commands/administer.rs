@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::exit::{Exit, Failure};
 use crate::{output, privileges};
 use admin::{AdminError, Client};
+use message::Language;
 use serde::Serialize;
 
 impl From<AdminError> for Failure {
@@ -46,6 +47,19 @@ pub(super) fn facts<const N: usize>(facts: [(&str, String); N]) -> Result<Exit, 
         output::line(&format!("{name:width$}  {}", output::printable(&value)))?;
     }
     Ok(Exit::Done)
+}
+
+/// The language of notifications as it was asked for. One without texts is kept, as a later version may have them.
+pub(super) fn language(tag: Option<String>) -> Option<String> {
+    if let Some(unknown) = tag.as_deref().filter(|tag| Language::find(tag).is_none()) {
+        let there: Vec<&str> = Language::ALL.into_iter().map(Language::tag).collect();
+        output::warn(&format!(
+            "no notification is written in {} yet: English is used; there are {}",
+            output::printable(unknown),
+            there.join(", ")
+        ));
+    }
+    tag
 }
 
 /// The value, or nothing for the word `none`.

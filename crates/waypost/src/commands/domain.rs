@@ -155,7 +155,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             "signing keys are not rotated in this version: the one made with the domain stays",
         )),
         Verb::Language { domain, language } => {
-            set(client, domain, Setting::Language(none_or(language)), json).await
+            set(client, domain, Setting::Language(administer::language(none_or(language))), json).await
         }
         Verb::Quota { domain, quota } => set(client, domain, Setting::Quota(quota.0), json).await,
     })
@@ -172,7 +172,7 @@ fn operation(add: Add, recipients: Vec<Address>) -> domain::Add {
         (None, None) => DomainKind::Local,
     };
     let quota = add.quota.and_then(|quota| quota.0);
-    domain::Add { domain: add.domain, kind, recipients, language: add.language, quota }
+    domain::Add { domain: add.domain, kind, recipients, language: administer::language(add.language), quota }
 }
 
 /// An address a line, whole or its local part alone; empty lines and those that begin with `#` are passed over.

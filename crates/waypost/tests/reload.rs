@@ -44,11 +44,12 @@ struct Settings {
     hostname: &'static str,
     messages_per_hour: u32,
     level: &'static str,
+    log: &'static str,
     more: &'static str,
 }
 
 const BEFORE: Settings =
-    Settings { hostname: "mail.example.org", messages_per_hour: 1, level: "warn", more: "" };
+    Settings { hostname: "mail.example.org", messages_per_hour: 1, level: "warn", log: "log", more: "" };
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -88,7 +89,21 @@ impl Server {
     fn names(&self) -> (String, String) {
         let greeting = line(&TcpStream::connect(("127.0.0.1", self.pop3)).unwrap());
         assert_eq!(self.send_to("you@example.net"), 0);
-        (greeting, take(&self.next.accept().unwrap().0))
+        (greeting, take(&self.called()))
+    }
+
+    /// Its next connection to where mail for others goes.
+    fn called(&self) -> TcpStream {
+        self.next.set_nonblocking(true).unwrap();
+        let limit = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok((stream, _)) = self.next.accept() {
+                stream.set_nonblocking(false).unwrap();
+                return stream;
+            }
+            assert!(Instant::now() < limit, "nobody calls");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn send_to(&self, recipient: &str) -> i32 {
@@ -98,14 +113,14 @@ impl Server {
         run(self.home.path(), &[&["send"], &words[..], &login[..]].concat())
     }
 
-    /// Makes it read its configuration; what it has logged when it is done.
-    fn reload(&self) -> String {
+    /// Makes it read its configuration; what is in that log when it is done.
+    fn reload(&self, log: &str) -> String {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-        let log: PathBuf = self.home.path().join("log");
+        let log: PathBuf = self.home.path().join(log);
         let limit = Instant::now() + Duration::from_secs(60);
         loop {
-            let text = std::fs::read_to_string(&log).unwrap();
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
             if text.contains("reloaded") {
                 return text;
             }
@@ -116,12 +131,12 @@ impl Server {
 }
 
 fn configure(home: &Path, ports: [u16; 2], next: &TcpListener, settings: &Settings) {
-    let Settings { hostname, messages_per_hour, level, more } = settings;
+    let Settings { hostname, messages_per_hour, level, log, more } = settings;
     let ([port, pop3], next) = (ports, next.local_addr().unwrap());
     let text = format!(
         "hostname = '{hostname}'\ndata = 'data'\n\
          [listen]\nsubmissions = ['127.0.0.1:{port}']\npop3 = ['127.0.0.1:{pop3}']\n\
-         [delivery]\nsmarthost = 'smtp://{next}'\n[log]\nfile = 'log'\nlevel = '{level}'\n\
+         [delivery]\nsmarthost = 'smtp://{next}'\n[log]\nfile = '{log}'\nlevel = '{level}'\n\
          {more}\n[limits]\nmessages-per-hour = {messages_per_hour}\n"
     );
     std::fs::write(home.join("waypost.toml"), text).unwrap();
@@ -166,7 +181,7 @@ fn rates_and_the_level_of_the_log_are_taken_over() {
     assert_eq!(server.send(), 0);
     assert_ne!(server.send(), 0, "one an hour");
     server.configure(&Settings { messages_per_hour: 0, level: "info", ..BEFORE });
-    let log = server.reload();
+    let log = server.reload("log");
     assert!(!log.contains("after a restart"), "{log}");
     assert_eq!((server.send(), server.send()), (0, 0), "as many as one likes");
 }
@@ -181,13 +196,33 @@ fn the_host_s_name_is_taken_over_everywhere() {
         hostname: "other.example.org",
         messages_per_hour: 0,
         level: "info",
-        more: "",
+        ..BEFORE
     });
-    let log = server.reload();
+    let log = server.reload("log");
     assert!(!log.contains("after a restart"), "{log}");
     let (greeting, hello) = server.names();
     assert!(greeting.contains(" other.example.org "), "{greeting}");
     assert_eq!(hello, "EHLO other.example.org");
+}
+
+#[test]
+fn the_log_goes_on_in_another_file_and_form() {
+    let server = Server::start();
+    let after = Settings { level: "info", log: "other", more: "format = 'json'", ..BEFORE };
+    server.configure(&after);
+    let log = server.reload("other");
+    let reloaded = log.lines().find(|line| line.contains("\"message\":\"reloaded\"")).unwrap();
+    assert!(reloaded.starts_with("{\"timestamp\":") && reloaded.ends_with('}'), "{log}");
+    assert!(!log.contains("after a restart"), "{log}");
+    let before = std::fs::read_to_string(server.home.path().join("log")).unwrap();
+    assert!(before.contains("the log goes on there") && !before.contains("reloaded"), "{before}");
+
+    // Where it cannot be opened it stays, and mail goes on.
+    server.configure(&Settings { log: "no/such/folder", messages_per_hour: 0, ..after });
+    std::fs::write(server.home.path().join("other"), "").unwrap();
+    let log = server.reload("other");
+    assert!(log.contains("the log file cannot be opened"), "{log}");
+    assert_eq!(server.send(), 0);
 }
 
 #[test]
@@ -201,6 +236,6 @@ fn what_waits_for_a_restart_is_named() {
     let path = server.home.path().join("waypost.toml");
     let text = std::fs::read_to_string(&path).unwrap().replace("data = 'data'", "data = 'other'");
     std::fs::write(path, text).unwrap();
-    let log = server.reload();
+    let log = server.reload("log");
     assert!(log.contains("changes of these act after a restart keys=\"data\""), "{log}");
 }

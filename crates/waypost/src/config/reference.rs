@@ -535,8 +535,7 @@ Waypost runs by `waypost domain`, `waypost account` and `waypost alias`.
 
 Waypost reads the file that `--config` names, else the first there is of `$WAYPOST_HOME/waypost.toml`, `./waypost.toml` and
 `/etc/waypost/waypost.toml`. `waypost check config` says what it makes of it. Unknown keys are errors. `SIGHUP` reloads settings and
-certificates without dropping a connection; changed places to listen at, `data`, `user`, `log.format` and `log.file` need a
-restart (the log says so).
+certificates without dropping a connection; changed places to listen at, `data` and `user` need a restart (the log says so).
 
 The shortest file that works:
 

@@ -38,18 +38,16 @@ impl Running {
         settings::reload_rates(&self.intake, config);
         self.limits.set(settings::limit_settings(config));
         self.store.budget().set_limit(settings::body_budget(config));
-        logging::set_level(config.log.level);
+        logging::change(&config.log);
     }
 }
 
 /// The keys that differ and are only looked at when the server starts.
 fn fixed_at_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let log = |config: &Config| (config.log.format, config.log.file.clone());
     let differ = [
         ("data", old.data != new.data),
         ("user", old.user != new.user),
         ("listen", old.listen != new.listen),
-        ("log.format, log.file", log(old) != log(new)),
     ];
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }

@@ -13,6 +13,8 @@ const STATEMENT_CACHE: usize = 128;
 const PAGE_SIZE: u32 = 4096;
 /// KiB of pages that a writer keeps: a body that is delivered at once is deleted without being read back.
 const CACHE_KIB: i64 = 16 * 1024;
+/// The same of the trail, which mostly appends.
+const TRAIL_CACHE_KIB: i64 = 4 * 1024;
 /// Pages of the trail's write-ahead log before they are copied: 32 MiB, so that a page that many events touch is copied
 /// once for all of them.
 const TRAIL_CHECKPOINT: i64 = 8192;
@@ -41,6 +43,13 @@ impl Kind {
         })
     }
 
+    fn cache_kib(self) -> i64 {
+        match self {
+            Self::Main | Self::Bodies => CACHE_KIB,
+            Self::Trail => TRAIL_CACHE_KIB,
+        }
+    }
+
     /// Each entry brings the schema from the version of its index to the next.
     fn migrations(self) -> &'static [&'static str] {
         match self {
@@ -58,7 +67,7 @@ pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, Store
     prepare(&connection)?;
     // Page size and auto_vacuum only act on a new database; both must come before the WAL.
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "cache_size", -kind.cache_kib())?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL syncs the WAL at each commit: what a 250 rests on. The trail is rebuilt from waypost.db.

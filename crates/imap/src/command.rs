@@ -203,6 +203,32 @@ pub enum StatusItem {
     DeletedStorage,
 }
 
+impl StatusItem {
+    pub(crate) const ALL: [(Self, &'static str); 11] = [
+        (Self::Messages, "MESSAGES"),
+        (Self::Recent, "RECENT"),
+        (Self::UidNext, "UIDNEXT"),
+        (Self::UidValidity, "UIDVALIDITY"),
+        (Self::Unseen, "UNSEEN"),
+        (Self::Deleted, "DELETED"),
+        (Self::Size, "SIZE"),
+        (Self::HighestModSeq, "HIGHESTMODSEQ"),
+        (Self::AppendLimit, "APPENDLIMIT"),
+        (Self::MailboxId, "MAILBOXID"),
+        (Self::DeletedStorage, "DELETED-STORAGE"),
+    ];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(item, _)| *item == self).map_or("", |(_, name)| name)
+    }
+
+    /// In any case.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(item, _)| *item)
+    }
+}
+
 /// What comes before a message's literal in APPEND and REPLACE.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppendMessage {

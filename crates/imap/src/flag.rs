@@ -78,10 +78,11 @@ impl Flag {
     /// client may set.
     pub fn parse(text: &str) -> Option<Self> {
         let Some(system) = text.strip_prefix('\\') else { return Keyword::new(text).map(Self::Keyword) };
-        Self::SYSTEM.into_iter().find(|flag| flag.name()[1..].eq_ignore_ascii_case(system))
+        Self::SYSTEM.into_iter().find(|flag| flag.as_str()[1..].eq_ignore_ascii_case(system))
     }
 
-    fn name(&self) -> &str {
+    /// As it is written: `\Seen`, `$Forwarded`.
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Answered => "\\Answered",
             Self::Flagged => "\\Flagged",
@@ -95,7 +96,7 @@ impl Flag {
 
 impl fmt::Display for Flag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.as_str())
     }
 }
 

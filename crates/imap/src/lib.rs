@@ -5,6 +5,7 @@
 //! `address`.
 
 pub mod command;
+pub mod encode;
 pub mod fetch;
 mod flag;
 pub mod name;
@@ -14,6 +15,7 @@ pub mod search;
 pub mod section;
 pub mod set;
 
+pub use encode::{Enabled, Encoder};
 pub use flag::{Flag, Keyword, MAX_KEYWORD};
 pub use name::MailboxName;
 pub use set::{Runs, SeqNumber, SequenceSet};

@@ -58,6 +58,8 @@ pub enum Code {
     AuthenticationFailed,
     AuthorizationFailed,
     BadCharset(Vec<String>),
+    /// RFC 5465 §5: the events that can be told.
+    BadEvent(Vec<String>),
     Cannot,
     Capability(Vec<String>),
     ClientBug,
@@ -195,20 +197,32 @@ pub enum Data {
 }
 
 /// LIST's and LSUB's answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+///
+/// What RETURN (MYRIGHTS) and RETURN (STATUS …) ask for are responses of their own, after this one (RFC 8440 §3, RFC 5819 §2).
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListEntry {
     /// `\HasChildren`, `\Sent` …
     pub attributes: Vec<String>,
-    /// In UTF-8; `None` as the mailbox of `LIST "" ""`.
+    /// In UTF-8; empty as the answer to `LIST "" ""`.
     pub mailbox: String,
     /// `("CHILDINFO" ("SUBSCRIBED"))`.
     pub child_info: Vec<String>,
     /// `("OLDNAME" ("name"))` (RFC 9051 §6.3.9.7).
     pub old_name: Option<String>,
-    /// RFC 8440.
-    pub my_rights: Option<String>,
-    /// No delimiter to tell: a name without levels.
-    pub flat: bool,
+    /// Between the levels of the name. `None`: it has none and never will. Here it is [`DELIMITER`](crate::name::DELIMITER).
+    pub delimiter: Option<char>,
+}
+
+impl Default for ListEntry {
+    fn default() -> Self {
+        Self {
+            attributes: Vec::new(),
+            mailbox: String::new(),
+            child_info: Vec::new(),
+            old_name: None,
+            delimiter: Some(crate::name::DELIMITER),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -134,7 +134,7 @@ pub struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
-    fn read(bytes: &'a [u8], offset: usize) -> Self {
+    pub(crate) fn read(bytes: &'a [u8], offset: usize) -> Self {
         let malformed = Self { bytes, offset, name: None, value: 0 };
         let window = &bytes[..bytes.len().min(MAX_NAME)];
         let Some(colon) = memchr::memchr(b':', window) else { return malformed };

@@ -54,6 +54,8 @@ mod list;
 mod mime;
 mod report;
 mod sendmail;
+pub mod structure;
+mod thread;
 mod trace;
 mod view;
 mod words;
@@ -71,6 +73,7 @@ pub use report::{
     Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Report, Return, Status,
 };
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
+pub use thread::{base_subject, message_ids};
 pub use trace::{Client, Greeting, Protocol, Received, Tls, delivered_to, return_path};
 pub use view::{Attachment, MAX_SHOWN, View, content, file_name};
 pub use words::decode_words;

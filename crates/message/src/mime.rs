@@ -5,12 +5,14 @@ use mail_parser::{HeaderName, HeaderValue, MessageParser};
 use std::ops::Range;
 use std::sync::LazyLock;
 
-/// Deepest nesting that is read. Real mail stays below ten; each level reads its bytes once more.
-pub(crate) const MAX_DEPTH: usize = 32;
+/// Deepest nesting that is read. Real mail stays below ten.
+pub const MAX_DEPTH: usize = 32;
 /// Most parts of a message that are read. A digest may have hundreds.
-pub(crate) const MAX_PARTS: usize = 4096;
-/// Longest boundary (RFC 2046 §5.1.1).
-const MAX_BOUNDARY: usize = 70;
+pub const MAX_PARTS: usize = 4096;
+/// Longest boundary. RFC 2046 §5.1.1 allows 70 octets; some programs write more.
+const MAX_BOUNDARY: usize = 250;
+/// Longest line that is looked at as a delimiter, with the white space that may follow the boundary.
+pub(crate) const MAX_DELIMITER: usize = 1000;
 
 /// A message or a part of one.
 #[derive(Debug)]
@@ -54,6 +56,13 @@ impl Media {
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The boundary of a multipart, without white space at its end (RFC 2046 §5.1.1).
+    pub(crate) fn boundary(&self) -> Option<&str> {
+        let boundary = self.parameter("boundary")?.trim_end();
+        let fine = !boundary.is_empty() && boundary.len() <= MAX_BOUNDARY && boundary.is_ascii();
+        fine.then_some(boundary)
     }
 
     /// Reads `Content-Type` or `Content-Disposition` (RFC 2183), which has no subtype.
@@ -125,7 +134,7 @@ impl<'a> Reader<'a> {
         }
         let digest = media.subtype == "digest";
         let default = if digest { Media::new("message", "rfc822") } else { Media::new("text", "plain") };
-        match media.parameter("boundary").and_then(|boundary| self.split(body, boundary)) {
+        match media.boundary().and_then(|boundary| self.split(body, boundary)) {
             Some(ranges) => Kind::Multipart(
                 ranges.into_iter().map(|range| self.part(range, depth + 1, &default)).collect(),
             ),
@@ -135,10 +144,6 @@ impl<'a> Reader<'a> {
 
     /// The ranges between delimiter lines (RFC 2046 §5.1.1), or `None` when there is not one.
     fn split(&self, body: Range<usize>, boundary: &str) -> Option<Vec<Range<usize>>> {
-        let boundary = boundary.trim_end();
-        if boundary.is_empty() || boundary.len() > MAX_BOUNDARY || !boundary.is_ascii() {
-            return None;
-        }
         let (mut ranges, mut open, mut start) = (Vec::new(), None, body.start);
         while start < body.end {
             let end =
@@ -171,7 +176,10 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether the line is a delimiter, and the closing one.
-fn delimiter(line: &[u8], boundary: &str) -> Option<bool> {
+pub(crate) fn delimiter(line: &[u8], boundary: &str) -> Option<bool> {
+    if line.len() > MAX_DELIMITER {
+        return None;
+    }
     let rest = line.strip_prefix(b"--")?.strip_prefix(boundary.as_bytes())?;
     match rest.trim_ascii_end() {
         b"" => Some(false),

@@ -9,11 +9,12 @@ pub mod encode;
 pub mod fetch;
 mod flag;
 pub mod name;
-pub mod pending;
 pub mod response;
 pub mod search;
 pub mod section;
 pub mod set;
+pub mod sort;
+pub mod thread;
 
 pub use encode::{Enabled, Encoder};
 pub use flag::{Flag, Keyword, MAX_KEYWORD};

@@ -1,11 +1,11 @@
 //! What a server answers, as data. [`crate::encode`] writes it, the client's parser reads it.
 
 use crate::command::StatusItem;
-use crate::pending::{Envelope, Part};
 use crate::set::Runs;
 use crate::{Flag, MailboxName};
 use bytes::Bytes;
 use jiff::{Timestamp, Zoned};
+use message::structure::{Envelope, Part};
 
 /// The end of a command, or a word in between (RFC 9051 §7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -319,3 +319,81 @@ fn strings_are_quoted_when_they_can_be() {
         assert_eq!(written(&preview(text), REV2), format!("* 1 FETCH (PREVIEW {rev2})\r\n"));
     }
 }
+
+/// The structure of a message, without and with extension data.
+fn check_structure(message: &str, body: &str, extended: &str) {
+    let mut scanner = message::structure::Scanner::new();
+    scanner.feed(message.replace('\n', "\r\n").as_bytes());
+    let part = std::sync::Arc::new(scanner.finish().root);
+    check_item(FetchData::Structure { part: part.clone(), extended: false }, &format!("BODY {body}"));
+    check_item(FetchData::Structure { part, extended: true }, &format!("BODYSTRUCTURE {extended}"));
+}
+
+#[test]
+fn structures_of_one_part() {
+    check_structure(
+        "Subject: x\n\none\ntwo\n",
+        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2)",
+        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 10 2 NIL NIL NIL NIL)",
+    );
+    let fields = "Content-Type: image/png; name=\"a \\\"b\"\nContent-Transfer-Encoding: BASE64\nContent-ID: <1@x>\n\
+                  Content-Description: a picture\nContent-MD5: Q2hlY2s=\nContent-Language: de, en\n\
+                  Content-Location: http://x.example/\nContent-Disposition: attachment; filename=p.png; size=3\n\nAAAA";
+    let basic = "\"image\" \"png\" (\"name\" \"a \\\"b\") \"<1@x>\" \"a picture\" \"BASE64\" 4";
+    check_structure(
+        fields,
+        &format!("({basic})"),
+        &format!(
+            "({basic} \"Q2hlY2s=\" (\"attachment\" (\"filename\" \"p.png\" \"size\" \"3\")) (\"de\" \"en\") \"http://x.example/\")"
+        ),
+    );
+}
+
+#[test]
+fn structures_of_several_parts() {
+    let message = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: message/rfc822\n\n\
+                   Subject: in\n\nhi\n--b--\n";
+    let (plain, inner) = (
+        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 3 0",
+        "(\"text\" \"plain\" (\"charset\" \"us-ascii\") NIL NIL \"7bit\" 2 0",
+    );
+    let envelope = "(NIL \"in\" NIL NIL NIL NIL NIL NIL NIL NIL)";
+    let holder = "(\"message\" \"rfc822\" NIL NIL NIL \"7bit\" 17";
+    let ext = "NIL NIL NIL NIL";
+    check_structure(
+        message,
+        &format!("({plain}){holder} {envelope} {inner}) 2) \"mixed\")"),
+        &format!(
+            "({plain} {ext}){holder} {envelope} {inner} {ext}) 2 {ext}) \"mixed\" (\"boundary\" \"b\") NIL NIL NIL)"
+        ),
+    );
+}
+
+#[test]
+fn envelopes() {
+    let mut scanner = message::structure::Scanner::new();
+    scanner.feed(
+        b"Date: Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\r\nFrom: Terry Gray <gray@cac.washington.edu>\r\n\
+          Subject: IMAP4rev2 WG mtg \"summary\"\r\nTo: us: imap@cac.washington.edu;\r\nMessage-Id: <B27397@cac>\r\n\
+          Cc: \xff@x\r\n\r\n",
+    );
+    let parsed = scanner.finish();
+    let terry = "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))";
+    let mut out = BytesMut::new();
+    Encoder::new(&mut out, REV1)
+        .data(&Data::Fetch { number: 12, items: vec![FetchData::Envelope(Box::new(parsed.envelope))] });
+    let expected = format!(
+        "* 12 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg \\\"summary\\\"\" \
+         {terry} {terry} {terry} ((NIL NIL \"us\" NIL)(NIL NIL \"imap\" \"cac.washington.edu\")(NIL NIL NIL NIL)) \
+         ((NIL NIL {{1}}\r\n\u{1} \"x\")) NIL NIL \"<B27397@cac>\"))\r\n"
+    );
+    assert_eq!(
+        out,
+        expected
+            .replace('\u{1}', "?")
+            .as_bytes()
+            .iter()
+            .map(|b| if *b == b'?' { 0xff } else { *b })
+            .collect::<Vec<u8>>()
+    );
+}

@@ -105,13 +105,10 @@ impl Links {
                 None => roots.push(node),
             }
         }
-        for dummy in real..self.parents.len() {
-            match children[dummy].as_slice() {
+        for (dummy, below) in children.iter_mut().enumerate().skip(real) {
+            match below.as_slice() {
                 [] => {}
-                [only] => {
-                    roots.push(*only);
-                    children[dummy].clear();
-                }
+                [_] => roots.append(below),
                 _ => roots.push(dummy),
             }
         }

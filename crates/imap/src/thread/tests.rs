@@ -154,7 +154,7 @@ proptest! {
         }
         let all: Vec<u32> = list.iter().map(|message| message.number).collect();
         let threads = references(&list);
-        prop_assert_eq!(numbers(&threads), all.clone());
+        prop_assert_eq!(&numbers(&threads), &all);
         // A missing parent stands at the top only, and holds two at least.
         fn missing(threads: &[ThreadNode]) -> bool {
             threads.iter().any(|thread| thread.number.is_none() || missing(&thread.children))
@@ -164,7 +164,7 @@ proptest! {
             prop_assert!(thread.number.is_some() || thread.children.len() > 1);
         }
         let by_subject = ordered_subject(&list);
-        prop_assert_eq!(numbers(&by_subject), all);
+        prop_assert_eq!(&numbers(&by_subject), &all);
         prop_assert!(depth(&by_subject) <= 2);
         // The order in which they are given does not matter.
         list.reverse();

@@ -7,6 +7,7 @@ use crate::committer::Committer;
 use crate::database::{Kind, Readers};
 use crate::directory::KnownDomains;
 use crate::lock::Lock;
+use crate::search::Search;
 use crate::{Id, StoreError, trail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub(crate) struct Inner {
     // Fields drop in this order: what still writes ends before the lock is given back.
     pub(crate) committer: Committer,
     pub(crate) trail: trail::Writer,
+    pub(crate) search: Search,
     pub(crate) main: Readers,
     bodies: Readers,
     pub(crate) trail_readers: Readers,
@@ -74,6 +76,7 @@ impl Store {
         let inner = Inner {
             committer,
             trail: trail::Writer::start(folder)?,
+            search: Search::new(folder),
             main: Readers::new(Kind::Main, folder),
             bodies: Readers::new(Kind::Bodies, folder),
             trail_readers: Readers::new(Kind::Trail, folder),

@@ -5,7 +5,7 @@ use crate::database::{self, Kind};
 use crate::{Id, StoreError};
 use rusqlite::Connection;
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -119,7 +119,7 @@ fn open_or_replace(folder: &Path) -> Result<(Connection, Option<Id>), StoreError
 }
 
 fn replace(folder: &Path, reason: &str) -> Result<Connection, StoreError> {
-    let aside = set_aside(&Kind::Trail.path(folder))?;
+    let aside = database::set_aside(Kind::Trail, folder)?;
     tracing::error!(%reason, aside = %aside.display(), "store: the trail was damaged; a new one is begun");
     database::open_writer(Kind::Trail, folder)
 }
@@ -138,15 +138,6 @@ fn sound_or_replaced(db: Connection, folder: &Path) -> Option<Connection> {
         }
     };
     replaced.map_err(|error| tracing::error!(%error, "store: no trail can be kept")).ok()
-}
-
-fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
-    let aside = path.with_extension(format!("db.damaged-{}", Id::generate()));
-    std::fs::rename(path, &aside).map_err(|e| StoreError::file(path, e))?;
-    for suffix in ["db-wal", "db-shm"] {
-        let _ = std::fs::remove_file(path.with_extension(suffix));
-    }
-    Ok(aside)
 }
 
 fn run(db: Connection, folder: &Path, shared: &Shared) {

@@ -1,0 +1,273 @@
+//! One search: with the index where it helps, else in the texts that are kept, else in the bodies.
+//!
+//! ```text
+//! the folder's bodies ──few, or a short needle──▶ their texts ──not kept──▶ the bodies themselves
+//!         └─────────────many──▶ index ──candidates──▶ their texts        ▲
+//!                                 └──────────no document yet─────────────┘
+//! ```
+//! Whichever way a body goes, it is the same comparison of the same texts.
+
+use super::extract::Extract;
+use super::query::Matcher;
+use super::{Query, Wanted, sqlite};
+use crate::database::Readers;
+use crate::{Id, Store, StoreError};
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+/// Documents that are listed in one read.
+const LISTED: usize = 50_000;
+/// How often a search with the index begins again because documents were removed meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// What decides about the way, never about the answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Bodies whose texts are all read rather than asking the index, which first has to say which documents there are.
+    pub(super) few: usize,
+    /// How long one read may take. The progress is told after each.
+    pub(super) page: Duration,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { few: 1_000, page: Duration::from_millis(200) }
+    }
+}
+
+impl Store {
+    /// Those of an account's `bodies` (with their sizes) that have what is looked for, in order of their ids: exactly those in whose
+    /// decoded, folded text the needle is found, whether they were indexed yet or not. Blocks while it reads.
+    ///
+    /// `progress` is told, several times a second, how many of the bodies are done; when it breaks, the answer is `None`.
+    ///
+    /// # Errors
+    /// What reading a body gives. Trouble with `search.db` is no error: then the bodies are read.
+    pub fn search(
+        &self,
+        account: Id,
+        query: &Query,
+        bodies: &[(Id, u64)],
+        progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<Id>>, StoreError> {
+        find(self, account, query, bodies, Bounds::default(), progress)
+    }
+}
+
+pub(super) fn find(
+    store: &Store,
+    account: Id,
+    query: &Query,
+    bodies: &[(Id, u64)],
+    bounds: Bounds,
+    progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<Option<Vec<Id>>, StoreError> {
+    let mut bodies = bodies.to_vec();
+    bodies.sort_unstable();
+    bodies.dedup_by_key(|(id, _)| *id);
+    let (matcher, total) = (Matcher::new(query), bodies.len() as u64);
+    let mut task = Task { store, account, matcher, bounds, found: Vec::new(), done: 0, total, progress };
+    match task.run(&bodies) {
+        Ok(()) => {
+            task.found.sort_unstable();
+            Ok(Some(task.found))
+        }
+        Err(Stop::Cancelled) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+enum Stop {
+    Cancelled,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Task<'a, P> {
+    store: &'a Store,
+    account: Id,
+    matcher: Matcher,
+    bounds: Bounds,
+    found: Vec<Id>,
+    done: u64,
+    total: u64,
+    progress: P,
+}
+
+impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
+    fn run(&mut self, bodies: &[(Id, u64)]) -> Result<(), Stop> {
+        let search = &self.store.inner.search;
+        let kept = search.readers().map(|readers| self.kept(&readers, bodies));
+        let unread = match kept {
+            Some(Err(Stop::Failed(error))) => {
+                search.failed(&error);
+                self.found.clear();
+                bodies.to_vec()
+            }
+            Some(other) => other?,
+            None => bodies.to_vec(),
+        };
+        self.naive(&unread)
+    }
+
+    /// Looks at what `search.db` has, and returns the bodies that it does not have.
+    fn kept(&mut self, readers: &Readers, bodies: &[(Id, u64)]) -> Result<Vec<(Id, u64)>, Stop> {
+        if bodies.len() <= self.bounds.few {
+            return self.texts(readers, bodies);
+        }
+        let Some(expression) = self.matcher.expression() else { return self.texts(readers, bodies) };
+        let removals = &self.store.inner.search.shared.removals;
+        for _ in 0..ATTEMPTS {
+            let before = removals.load(Ordering::SeqCst);
+            let unread = self.indexed(readers, bodies, &expression)?;
+            if removals.load(Ordering::SeqCst) == before {
+                return Ok(unread);
+            }
+            self.found.clear();
+        }
+        self.texts(readers, bodies)
+    }
+
+    /// Reads the texts of all bodies.
+    fn texts(&mut self, readers: &Readers, bodies: &[(Id, u64)]) -> Result<Vec<(Id, u64)>, Stop> {
+        let (mut unread, mut rest) = (Vec::new(), bodies);
+        while !rest.is_empty() {
+            let (read, missing) = readers.with(|db| {
+                let (until, mut missing) = (Instant::now() + self.bounds.page, Vec::new());
+                for (read, body) in rest.iter().enumerate() {
+                    match compare(&self.matcher, db, body.0)? {
+                        Some(true) => self.found.push(body.0),
+                        Some(false) => {}
+                        None => missing.push(*body),
+                    }
+                    if Instant::now() > until {
+                        return Ok((read + 1, missing));
+                    }
+                }
+                Ok((rest.len(), missing))
+            })?;
+            rest = rest.get(read..).unwrap_or_default();
+            self.tick((read - missing.len()) as u64)?;
+            unread.extend(missing);
+        }
+        Ok(unread)
+    }
+
+    /// Asks the index, and reads the texts of what it names. The documents are listed first: what has one then is found by the
+    /// index later, or not at all, unless documents were removed in between.
+    fn indexed(
+        &mut self,
+        readers: &Readers,
+        bodies: &[(Id, u64)],
+        expression: &str,
+    ) -> Result<Vec<(Id, u64)>, Stop> {
+        let Some(mut range) = readers.with(|db| sqlite::range(db, self.account))? else {
+            return Ok(bodies.to_vec());
+        };
+        let listed = list(readers, range.clone())?;
+        let place = |body: Id| bodies.binary_search_by_key(&body, |(id, _)| *id).ok();
+        let wanted = |body: Id| place(body).is_some();
+        let known: HashSet<Id> = listed.iter().map(|(_, body)| *body).collect();
+        let (mut unread, here): (Vec<_>, Vec<_>) = bodies.iter().partition(|(id, _)| !known.contains(id));
+        // Documents made from here on belong to bodies that are read themselves.
+        range.end = listed.last().map_or(range.start, |(id, _)| id + 1);
+        while !range.is_empty() {
+            let (next, missing) = readers.with(|db| self.page(db, expression, range.clone(), wanted))?;
+            let part = u128::from(here.len() as u64) * listed.partition_point(|(id, _)| *id < next) as u128;
+            let done = (part / listed.len().max(1) as u128) as u64;
+            self.tick(done.saturating_sub(self.done))?;
+            unread.extend(missing.into_iter().filter_map(|body| bodies.get(place(body)?).copied()));
+            range.start = next;
+        }
+        Ok(unread)
+    }
+
+    /// Compares candidates as long as a read may last; says where the next page begins, and whose text is not kept.
+    fn page(
+        &mut self,
+        db: &Connection,
+        expression: &str,
+        range: Range<i64>,
+        wanted: impl Fn(Id) -> bool,
+    ) -> Result<(i64, Vec<Id>), StoreError> {
+        let (until, mut next, mut missing) = (Instant::now() + self.bounds.page, range.end, Vec::new());
+        sqlite::candidates(db, expression, range, |document, body| {
+            if wanted(body) {
+                match compare(&self.matcher, db, body)? {
+                    Some(true) => self.found.push(body),
+                    Some(false) => {}
+                    None => missing.push(body),
+                }
+            }
+            let goes_on = Instant::now() <= until;
+            if !goes_on {
+                next = document + 1;
+            }
+            Ok(goes_on)
+        })?;
+        Ok((next, missing))
+    }
+
+    /// Reads the bodies, and has them indexed.
+    fn naive(&mut self, bodies: &[(Id, u64)]) -> Result<(), Stop> {
+        let wanted = |(id, size): &(Id, u64)| Wanted::Document(self.account, *id, *size);
+        self.store.inner.search.want(bodies.iter().map(wanted));
+        for (id, size) in bodies {
+            let Some(extract) = self.read(*id, *size)? else { continue };
+            if self.matcher.matches(extract.header.as_bytes(), extract.content.as_bytes()) {
+                self.found.push(*id);
+            }
+            self.tick(1)?;
+        }
+        Ok(())
+    }
+
+    /// Nothing of a body that went since it was listed.
+    fn read(&self, body: Id, size: u64) -> Result<Option<Extract>, StoreError> {
+        match self.store.body(body, size).and_then(|body| Extract::of(&body)) {
+            Err(error) if self.store.inner.main.with(|db| sqlite::main::has(db, self.account, body))? => {
+                Err(error)
+            }
+            other => Ok(other.ok()),
+        }
+    }
+
+    fn tick(&mut self, more: u64) -> Result<(), Stop> {
+        self.done = (self.done + more).min(self.total);
+        match (self.progress)(self.done, self.total) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Stop::Cancelled),
+        }
+    }
+}
+
+/// Whether the texts that are kept of a body match.
+fn compare(matcher: &Matcher, db: &Connection, body: Id) -> Result<Option<bool>, StoreError> {
+    if matcher.is_of_header() {
+        return sqlite::with_header(db, body, |header| matcher.matches(header, b""));
+    }
+    sqlite::with_text(db, body, |header, content| matcher.matches(header, content))
+}
+
+/// All documents in a range of ids.
+fn list(readers: &Readers, mut range: Range<i64>) -> Result<Vec<(i64, Id)>, StoreError> {
+    let mut all = Vec::new();
+    loop {
+        let page = readers.with(|db| sqlite::documents(db, range.clone(), LISTED))?;
+        let Some((last, _)) = page.last() else { return Ok(all) };
+        range.start = last + 1;
+        let ended = page.len() < LISTED;
+        all.extend(page);
+        if ended {
+            return Ok(all);
+        }
+    }
+}

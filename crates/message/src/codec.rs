@@ -1,6 +1,7 @@
 //! Content transfer encodings (RFC 2045 §6): what a field says, and the bytes themselves.
 
 use crate::header::Header;
+use crate::transfer::Decoder;
 
 /// Longest encoded line without its CRLF (RFC 2045 §6.7, §6.8).
 const ENCODED_LINE: usize = 76;
@@ -18,24 +19,30 @@ pub(crate) enum Encoding {
 
 impl Encoding {
     pub(crate) fn of(header: &Header<'_>) -> Self {
-        let Some(field) = header.get("Content-Transfer-Encoding") else { return Self::Identity };
-        let value = field.value();
-        let token = value.split([';', '(', ' ', '\t']).find(|token| !token.is_empty()).unwrap_or_default();
-        match token.to_ascii_lowercase().as_str() {
-            "" | "7bit" | "8bit" | "binary" => Self::Identity,
-            "quoted-printable" => Self::QuotedPrintable,
-            "base64" => Self::Base64,
+        Self::named(
+            header.get("Content-Transfer-Encoding").map(|field| field.raw_value()).unwrap_or_default(),
+        )
+    }
+
+    /// The encoding that a value of the field names.
+    pub(crate) fn named(value: &[u8]) -> Self {
+        let mut tokens = value.split(|octet| b";( \t\r\n".contains(octet));
+        let token = tokens.find(|token| !token.is_empty()).unwrap_or_default();
+        match token.to_ascii_lowercase().as_slice() {
+            b"" | b"7bit" | b"8bit" | b"binary" => Self::Identity,
+            b"quoted-printable" => Self::QuotedPrintable,
+            b"base64" => Self::Base64,
             _ => Self::Unknown,
         }
     }
 
     /// The content of an encoded body. Damage is skipped, as RFC 2045 §6.7 and §6.8 ask.
     pub(crate) fn decode(self, body: &[u8]) -> Vec<u8> {
-        match self {
-            Self::Identity | Self::Unknown => body.to_vec(),
-            Self::QuotedPrintable => decode_quoted_printable(body),
-            Self::Base64 => decode_base64(body),
-        }
+        let Some(mut decoder) = Decoder::of(self) else { return body.to_vec() };
+        let mut out = Vec::with_capacity(body.len());
+        decoder.feed(body, &mut out);
+        decoder.finish(&mut out);
+        out
     }
 }
 
@@ -83,61 +90,6 @@ pub(crate) fn base64(content: &[u8], out: &mut Vec<u8>) {
 
 fn hex(nibble: u8) -> u8 {
     b"0123456789ABCDEF"[usize::from(nibble & 15)]
-}
-
-fn decode_quoted_printable(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len());
-    for line in body.split_inclusive(|&b| b == b'\n') {
-        let end =
-            line.strip_suffix(b"\r\n").or_else(|| line.strip_suffix(b"\n")).map_or(line.len(), <[u8]>::len);
-        // White space at the end was added on the way.
-        let text = if end < line.len() { line[..end].trim_ascii_end() } else { line };
-        let mut rest = text;
-        let mut soft = false;
-        while let Some((&byte, after)) = rest.split_first() {
-            rest = after;
-            match (byte, after) {
-                (b'=', []) => soft = true,
-                (b'=', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                    let digit = |b: u8| (b as char).to_digit(16).unwrap_or_default() as u8;
-                    out.push(digit(*high) << 4 | digit(*low));
-                    rest = after;
-                }
-                _ => out.push(byte),
-            }
-        }
-        if !soft {
-            out.extend_from_slice(&line[end..]);
-        }
-    }
-    out
-}
-
-fn decode_base64(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() / 4 * 3);
-    let (mut bits, mut count) = (0u32, 0);
-    for &byte in body {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            // The end of one encoded piece; some programs concatenate several.
-            b'=' => {
-                (bits, count) = (0, 0);
-                continue;
-            }
-            _ => continue,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

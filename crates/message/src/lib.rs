@@ -55,8 +55,10 @@ mod mime;
 mod report;
 mod sendmail;
 pub mod structure;
+pub mod text;
 mod thread;
 mod trace;
+pub mod transfer;
 mod view;
 mod words;
 
@@ -73,6 +75,7 @@ pub use report::{
     Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Report, Return, Status,
 };
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
+pub use text::preview;
 pub use thread::{base_subject, message_ids};
 pub use trace::{Client, Greeting, Protocol, Received, Tls, delivered_to, return_path};
 pub use view::{Attachment, MAX_SHOWN, View, content, file_name};

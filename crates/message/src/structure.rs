@@ -26,6 +26,7 @@ mod scan;
 
 pub use envelope::{Address, Envelope};
 pub use scan::{MAX_HEADER_KEPT, MAX_KEPT, Scanner};
+pub(crate) use scan::{Sink, Walker};
 
 use crate::header::{Field, Header};
 pub use crate::mime::{MAX_DEPTH, MAX_PARTS};

@@ -3,6 +3,7 @@
 use crate::codec::Encoding;
 use crate::field::{FOLD_AT, Folder, MALFORMED, MAX_LINE, NewField};
 use crate::header::Field;
+use mail_parser::decoders::charsets::map::charset_decoder;
 
 /// Octets of text in one encoded word: in base64 with its frame it stays below the 75 of RFC 2047 §2.
 const WORD: usize = 42;
@@ -93,11 +94,15 @@ impl<'a> Decoded<'a> {
 
 /// Text in a charset (RFC 2046 §4.1.2), read as UTF-8 when the charset is unknown or not said.
 pub(crate) fn decode_charset(label: Option<&str>, bytes: &[u8]) -> String {
-    let known = label.and_then(|label| encoding_rs::Encoding::for_label(label.trim().as_bytes()));
     // US-ASCII is often said where the bytes are not; UTF-8 is then the better guess than windows-1252.
-    let guess = label.is_none_or(|label| label.eq_ignore_ascii_case("us-ascii"));
-    let encoding = known.filter(|_| !guess).unwrap_or(encoding_rs::UTF_8);
-    encoding.decode_without_bom_handling(bytes).0.into_owned()
+    let label =
+        label.map(str::trim).filter(|label| !label.eq_ignore_ascii_case("us-ascii")).unwrap_or("utf-8");
+    let known = encoding_rs::Encoding::for_label(label.as_bytes()).filter(|&e| e != encoding_rs::REPLACEMENT);
+    // What browsers do not know, mail may still have: UTF-7.
+    match (known, charset_decoder(label.as_bytes())) {
+        (None, Some(decode)) => decode(bytes),
+        (known, _) => known.unwrap_or(encoding_rs::UTF_8).decode_without_bom_handling(bytes).0.into_owned(),
+    }
 }
 
 /// An unstructured field such as `Subject`: plain if it is ASCII, else in encoded words.

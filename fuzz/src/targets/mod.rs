@@ -18,12 +18,13 @@ pub mod smtp_command;
 pub mod smtp_parameters;
 pub mod smtp_reply;
 pub mod smtp_server;
+pub mod structure;
 
 /// Its name, which is that of its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
@@ -39,6 +40,7 @@ pub const TARGETS: [Target; 15] = [
     ("smtp_parameters", smtp_parameters::run),
     ("smtp_reply", smtp_reply::run),
     ("smtp_server", smtp_server::run),
+    ("structure", structure::run),
 ];
 
 /// The settings, and the rest cut into reads of 1 to 256 octets.

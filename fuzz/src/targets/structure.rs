@@ -1,0 +1,91 @@
+//! What IMAP shows of a message: structure and text in one pass, however it is cut, and what is kept of it.
+
+use message::structure::{Kind, Parsed, Part, Scanner, header_fields};
+use message::text::{Extractor, fold};
+use message::transfer::Decoder;
+use message::{base_subject, message_ids, preview};
+use std::ops::Range;
+
+pub fn run(data: &[u8]) {
+    let [cut, message @ ..] = data else { return };
+    let parsed = scan(message, usize::from(*cut) + 1);
+    assert_eq!(parsed, scan(message, usize::MAX), "it matters how it is cut");
+    assert_eq!((parsed.root.header.start, parsed.root.body.end), (0, message.len() as u64));
+    part(&parsed.root, message);
+    assert_eq!(Parsed::from_bytes(&parsed.to_bytes()).as_ref(), Some(&parsed), "it is not what was kept");
+    // What is kept may be damaged, or be anything.
+    let _ = Parsed::from_bytes(message);
+    let mut kept = parsed.to_bytes();
+    for (octet, damage) in kept.iter_mut().skip(usize::from(*cut)).zip(message) {
+        *octet ^= damage;
+    }
+    let _ = Parsed::from_bytes(&kept);
+    for names in [&["Subject"][..], &["to", "FROM"]] {
+        if let Some(fields) = parsed.fields(names) {
+            assert_eq!(fields, header_fields(message, names, false), "other fields were kept");
+        }
+    }
+    for path in [&[1][..], &[1, 1], &[2, 1], &[u32::MAX], &[0]] {
+        if let Some(found) = parsed.section(path) {
+            assert!(found.body.end <= parsed.root.body.end);
+        }
+    }
+    words(message, usize::from(*cut) + 1, &parsed);
+}
+
+fn scan(message: &[u8], cut: usize) -> Parsed {
+    let mut scanner = Scanner::new();
+    message.chunks(cut).for_each(|piece| scanner.feed(piece));
+    scanner.finish()
+}
+
+/// Ranges lie in one another and in order, and what the part is called is what it is.
+fn part(part: &Part, message: &[u8]) {
+    assert!(part.header.start <= part.header.end && part.header.end == part.body.start);
+    assert!(part.body.start <= part.body.end && part.body.end <= message.len() as u64);
+    let inner: Vec<&Part> = match &part.kind {
+        Kind::Leaf => Vec::new(),
+        Kind::Multipart(parts) => parts.iter().collect(),
+        Kind::Message(_, inner) => vec![&**inner],
+    };
+    assert_eq!(part.media_type == "multipart", matches!(part.kind, Kind::Multipart(_)));
+    let mut next = part.body.start;
+    for child in inner {
+        assert!(next <= child.header.start && child.body.end <= part.body.end, "parts overlap");
+        next = child.body.end;
+        self::part(child, message);
+    }
+    decode(part, &message[range(&part.body)]);
+}
+
+fn range(range: &Range<u64>) -> Range<usize> {
+    range.start as usize..range.end as usize
+}
+
+fn decode(part: &Part, body: &[u8]) {
+    let decoded = |cut| {
+        let mut decoder = Decoder::new(&part.encoding)?;
+        let mut out = Vec::new();
+        body.chunks(cut).for_each(|piece| decoder.feed(piece, &mut out));
+        decoder.finish(&mut out);
+        Some(out)
+    };
+    assert_eq!(decoded(3), decoded(usize::MAX), "it matters how a body is cut");
+}
+
+fn words(message: &[u8], cut: usize, parsed: &Parsed) {
+    let extract = |cut| {
+        let mut extractor = Extractor::new();
+        message.chunks(cut).for_each(|piece| extractor.feed(piece));
+        extractor.finish()
+    };
+    let (same, text) = extract(cut);
+    assert_eq!((&same, &text), (parsed, &extract(usize::MAX).1), "the text depends on how it is cut");
+    assert!(preview(&text).chars().count() <= message::text::MAX_PREVIEW);
+    for words in [&text.header, &text.body] {
+        assert_eq!(fold(&fold(words)), fold(words), "folded twice it is another");
+        let _ = message_ids(words);
+        let (base, _) = base_subject(words);
+        assert!(!base.starts_with(' ') && !base.ends_with(' '));
+    }
+}

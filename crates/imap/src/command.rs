@@ -2,7 +2,7 @@
 
 use crate::fetch::{FetchItem, FetchModifiers};
 use crate::search::{Search, Sort, Thread};
-use crate::{Flag, MailboxName, SequenceSet};
+use crate::{Flag, MailboxName, SeqNumber, SequenceSet};
 use address::Secret;
 use jiff::Timestamp;
 
@@ -129,7 +129,7 @@ pub enum Command {
     /// RFC 8508, after its message.
     Replace {
         uid: bool,
-        number: u32,
+        number: SeqNumber,
         to: MailboxName,
     },
 }
@@ -324,5 +324,5 @@ pub enum NotifyEvent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AppendTarget {
     Append(MailboxName),
-    Replace { uid: bool, number: u32, to: MailboxName },
+    Replace { uid: bool, number: SeqNumber, to: MailboxName },
 }

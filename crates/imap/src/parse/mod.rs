@@ -1,0 +1,167 @@
+//! From a framed command to what it asks for. A file a family of verbs; above each function stands the grammar that it
+//! reads. Upper and lower case are the same everywhere.
+
+mod acl;
+mod any;
+pub(crate) mod append;
+mod auth;
+mod cursor;
+mod fetch;
+mod list;
+mod mailbox;
+mod metadata;
+mod notify;
+mod quota;
+mod refused;
+mod search;
+mod sort;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use crate::command::{Command, Tag};
+use crate::framing::Line;
+use cursor::{Cursor, Parsed};
+pub use refused::{Problem, Refused};
+
+/// What the meaning of a command depends on besides itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Context {
+    /// The client has enabled IMAP4rev2 or UTF8=ACCEPT: names of mailboxes are UTF-8, not modified UTF-7.
+    pub utf8: bool,
+}
+
+/// `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF`
+///
+/// Every verb is read in every state; which one it may be used in is the session's to know.
+pub fn parse(line: &Line, context: &Context) -> Result<(Tag, Command), Refused> {
+    let octets = line.octets();
+    if octets.is_empty() {
+        return Err(Refused { tag: None, verb: String::new(), problem: Problem::Empty });
+    }
+    let mut cursor = Cursor::new(octets, context.utf8);
+    let tag = cursor.tag().map_err(|problem| Refused { tag: None, verb: String::new(), problem })?;
+    let verb = verb(&mut cursor);
+    let refused = |problem| Refused { tag: Some(tag.clone()), verb: verb.clone(), problem };
+    let command = command(&verb, &mut cursor).map_err(refused)?;
+    cursor.end().map_err(refused)?;
+    Ok((tag, command))
+}
+
+/// The command's word; both words of `uid = "UID" SP (copy / move / fetch / …)`.
+fn verb(cursor: &mut Cursor<'_>) -> String {
+    let mut verb = cursor.word();
+    if verb == "UID" && cursor.take(b' ') {
+        verb = format!("UID {}", cursor.word());
+    }
+    verb.truncate(MAX_VERB);
+    verb
+}
+
+/// `UNAUTHENTICATE` has 14 letters; of what is none, no more is repeated.
+const MAX_VERB: usize = 32;
+
+fn command(verb: &str, cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let (uid, name) = verb.strip_prefix("UID ").map_or((false, verb), |name| (true, name));
+    if let Some(command) = bare(verb) {
+        return Ok(command);
+    }
+    let arguments = match name {
+        "COPY" | "MOVE" => store::copy_or_move,
+        "FETCH" => fetch::fetch,
+        "SEARCH" => search::search,
+        "SORT" => sort::sort,
+        "STORE" => store::store,
+        "THREAD" => sort::thread,
+        "EXPUNGE" if uid => store::uid_expunge,
+        "APPEND" | "REPLACE" => no_message,
+        _ if uid => return Err(Problem::Unknown(verb.to_owned())),
+        _ => return named(verb, cursor),
+    };
+    cursor.space()?;
+    arguments(cursor, uid, name)
+}
+
+/// Commands of a word alone.
+fn bare(verb: &str) -> Option<Command> {
+    Some(match verb {
+        "CAPABILITY" => Command::Capability,
+        "CHECK" => Command::Check,
+        "CLOSE" => Command::Close,
+        "EXPUNGE" => Command::Expunge(None),
+        "IDLE" => Command::Idle,
+        "LOGOUT" => Command::Logout,
+        "NAMESPACE" => Command::Namespace,
+        "NOOP" => Command::Noop,
+        "STARTTLS" => Command::StartTls,
+        "UNAUTHENTICATE" => Command::Unauthenticate,
+        "UNSELECT" => Command::Unselect,
+        _ => return None,
+    })
+}
+
+/// Commands with arguments that have no UID form.
+fn named(verb: &str, cursor: &mut Cursor<'_>) -> Parsed<Command> {
+    let arguments = match verb {
+        "AUTHENTICATE" => auth::authenticate,
+        "COMPRESS" => any::compress,
+        "CREATE" => mailbox::create,
+        "DELETE" => mailbox::delete,
+        "DELETEACL" => acl::delete_acl,
+        "ENABLE" => any::enable,
+        "EXAMINE" => mailbox::examine,
+        "GETACL" => acl::get_acl,
+        "GETMETADATA" => metadata::get_metadata,
+        "GETQUOTA" => quota::get_quota,
+        "GETQUOTAROOT" => quota::get_quota_root,
+        "ID" => any::id,
+        "LIST" => list::list,
+        "LISTRIGHTS" => acl::list_rights,
+        "LOGIN" => auth::login,
+        "LSUB" => list::lsub,
+        "MYRIGHTS" => acl::my_rights,
+        "NOTIFY" => notify::notify,
+        "RENAME" => mailbox::rename,
+        "SELECT" => mailbox::select,
+        "SETACL" => acl::set_acl,
+        "SETMETADATA" => metadata::set_metadata,
+        "SETQUOTA" => quota::set_quota,
+        "STATUS" => mailbox::status,
+        "SUBSCRIBE" => mailbox::subscribe,
+        "UNSUBSCRIBE" => mailbox::unsubscribe,
+        "" => return Err(cursor.expected("a command")),
+        _ => return Err(Problem::Unknown(verb.to_owned())),
+    };
+    cursor.space()?;
+    arguments(cursor)
+}
+
+/// An APPEND or REPLACE with a message never comes here as a line.
+fn no_message(cursor: &mut Cursor<'_>, uid: bool, name: &str) -> Parsed<Command> {
+    if uid && name == "APPEND" {
+        return Err(Problem::Unknown("UID APPEND".to_owned()));
+    }
+    if name == "REPLACE" {
+        cursor.seq_number()?;
+        cursor.space()?;
+    }
+    cursor.mailbox()?;
+    Err(Problem::Senseless("there is no message: its literal ends the line"))
+}
+
+/// Whether a literal can follow `text`, the beginning of a command.
+pub(crate) fn may_have_literal(text: &[u8], binary: bool) -> bool {
+    let mut cursor = Cursor::new(text, false);
+    let behind_gap = text.ends_with(b" ") || text.ends_with(b"(");
+    if !behind_gap || cursor.tag().is_err() {
+        return false;
+    }
+    let verb = verb(&mut cursor);
+    match verb.as_str() {
+        "SETMETADATA" => true,
+        _ if binary || bare(&verb).is_some() => false,
+        "AUTHENTICATE" | "COMPRESS" | "ENABLE" | "STORE" | "UID STORE" | "UID EXPUNGE" => false,
+        "APPEND" | "REPLACE" | "UID REPLACE" => true,
+        _ => !matches!(command(&verb, &mut Cursor::new(b"", false)), Err(Problem::Unknown(_))),
+    }
+}

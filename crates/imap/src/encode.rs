@@ -26,7 +26,6 @@ mod structure;
 #[cfg(test)]
 mod tests;
 mod text;
-mod utf7;
 
 use crate::command::Tag;
 use crate::response::{Data, Status, StatusKind};

@@ -1,7 +1,8 @@
 //! The words that responses are made of: numbers, atoms, strings, dates.
 
-use super::{Encoder, utf7};
+use super::Encoder;
 use crate::MailboxName;
+use crate::name::encode_utf7;
 use crate::set::Runs;
 use jiff::Zoned;
 
@@ -149,17 +150,17 @@ impl Encoder<'_> {
 
     /// The same for a name that is none of a mailbox's, as the answer to `LIST "" ""`.
     pub(super) fn mailbox_text(&mut self, name: &str) {
-        match self.enabled.unicode() || utf7::is_itself(name) {
+        match self.enabled.unicode() {
             true => self.astring(name),
-            false => self.astring(&utf7::encode(name)),
+            false => self.astring(&encode_utf7(name)),
         }
     }
 
     /// As a string, where the grammar has no atom.
     pub(super) fn mailbox_string(&mut self, name: &str) {
-        match self.enabled.unicode() || utf7::is_itself(name) {
+        match self.enabled.unicode() {
             true => self.string(name.as_bytes()),
-            false => self.string(utf7::encode(name).as_bytes()),
+            false => self.string(encode_utf7(name).as_bytes()),
         }
     }
 

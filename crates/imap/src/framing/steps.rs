@@ -7,6 +7,11 @@ use crate::parse::{Problem, Refused};
 use bytes::Buf;
 use memchr::memchr;
 
+// Why we are lost.
+const TOO_MUCH: &str = "too much follows a refused command";
+const BARE_LF: &str = "a literal's size stands before an LF without CR";
+const NO_NUMBER: &str = "a literal's size is not a number that we can count to";
+
 /// Whether there is more to do with what is in the buffer.
 pub(super) enum Step {
     Again,
@@ -50,11 +55,7 @@ impl Framer {
             let refused = self.refused(Problem::BareLf);
             self.buffer.advance(text.end);
             self.reset();
-            return if lost {
-                self.lose("a literal's size stands before an LF without CR")
-            } else {
-                Step::Out(refused)
-            };
+            return if lost { self.lose(BARE_LF) } else { Step::Out(refused) };
         }
         match Head::at_end(&line[..line.len() - 1]) {
             Some(head) => self.begin_literal(&text, &head),
@@ -159,7 +160,7 @@ impl Framer {
         match (head.synchronizing, head.size) {
             (true, _) => self.refuse(refused, None),
             (false, Some(size)) => self.refuse(refused, Some(size)),
-            (false, None) => return self.lose("a literal's size is not a number that we can count to"),
+            (false, None) => return self.lose(NO_NUMBER),
         }
         Step::Again
     }
@@ -184,7 +185,7 @@ impl Framer {
         let limit = self.limits.skipped;
         let State::Skip { literal, skipped, done, .. } = &mut self.state else { return Step::Wait };
         if *skipped > limit {
-            return self.lose("too much follows a refused command");
+            return self.lose(TOO_MUCH);
         }
         if *literal > 0 {
             let take = usize::try_from(*literal).unwrap_or(usize::MAX).min(self.buffer.len());
@@ -195,28 +196,31 @@ impl Framer {
             }
         }
         if !*done {
-            let Some(at) = memchr(b'\n', &self.buffer) else {
+            let found = memchr(b'\n', &self.buffer);
+            let end = found.map_or(self.buffer.len(), |at| at + 1);
+            if *skipped + end as u64 > limit {
+                return self.lose(TOO_MUCH);
+            }
+            let Some(at) = found else {
                 // The head of a literal may have begun.
                 let gone = self.buffer.len().saturating_sub(WINDOW + 1);
                 self.buffer.advance(gone);
                 *skipped += gone as u64;
-                return if *skipped > limit { Step::Again } else { Step::Wait };
+                return Step::Wait;
             };
             let line = &self.buffer[..at];
             let (crlf, head) =
                 (line.ends_with(b"\r"), Head::at_end(line.strip_suffix(b"\r").unwrap_or(line)));
-            *skipped += at as u64 + 1;
-            self.buffer.advance(at + 1);
+            *skipped += end as u64;
+            self.buffer.advance(end);
             match head {
-                Some(Head { synchronizing: false, size, .. }) => {
-                    let Some(size) = size.filter(|_| crlf) else {
-                        return self.lose("a literal's size cannot be read");
-                    };
+                Some(_) if !crlf => return self.lose(BARE_LF),
+                Some(Head { synchronizing: false, size: Some(size), .. }) => {
                     *literal = size;
                     *skipped = skipped.saturating_add(size);
                     return Step::Again;
                 }
-                Some(_) if !crlf => return self.lose("a literal's size stands before an LF without CR"),
+                Some(Head { synchronizing: false, size: None, .. }) => return self.lose(NO_NUMBER),
                 _ => {}
             }
         }

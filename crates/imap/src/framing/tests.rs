@@ -24,7 +24,7 @@ fn frames(input: &[u8], limits: Limits, cuts: impl Iterator<Item = usize>) -> Ve
 }
 
 fn show(framer: &mut Framer, frame: Frame, out: &mut Vec<String>) {
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).escape_debug().to_string();
+    let text = |octets: &[u8]| octets.escape_ascii().to_string();
     let shown = match frame {
         Frame::Line(line) => format!("line {}", text(line.octets())),
         Frame::Continue => "+".to_owned(),
@@ -97,7 +97,7 @@ fn literals_are_part_of_the_line() {
     );
     check(
         "a SETMETADATA \"\" (/private/a ~{1+}\r\n\0)\r\n",
-        &["line a SETMETADATA \\\"\\\" (/private/a ~{1+}\\r\\n\\0)"],
+        &["line a SETMETADATA \\\"\\\" (/private/a ~{1+}\\r\\n\\x00)"],
     );
 }
 
@@ -181,7 +181,7 @@ fn messages_pass_by() {
     );
     check(
         "a APPEND {5+}\r\ninbox \"17-Jul-1996 02:44:25 -0700\" ~{2+}\r\n\0\n\r\n",
-        &["message a INBOX 1996-07-17T09:44:25Z 2 ~", "data \\0\\n", "end", "appended a"],
+        &["message a INBOX 1996-07-17T09:44:25Z 2 ~", "data \\x00\\n", "end", "appended a"],
     );
     check(
         "a APPEND x (\\Seen $A \\Recent) \" 1-Jan-2020 00:00:00 +0000\" UTF8 (~{1}\r\nx)\r\n",

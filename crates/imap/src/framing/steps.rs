@@ -55,6 +55,7 @@ impl Framer {
             let refused = self.refused(Problem::BareLf);
             self.buffer.advance(text.end);
             self.reset();
+            self.appending = None;
             return if lost { self.lose(BARE_LF) } else { Step::Out(refused) };
         }
         match Head::at_end(&line[..line.len() - 1]) {

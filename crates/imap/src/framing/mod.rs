@@ -190,6 +190,12 @@ impl Framer {
         self.buffer.len()
     }
 
+    /// Octets of memory held for them.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.buffer.is_empty()
     }

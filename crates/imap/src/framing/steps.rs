@@ -225,6 +225,7 @@ impl Framer {
                 _ => {}
             }
         }
+        self.reset();
         match std::mem::replace(&mut self.state, State::Text) {
             State::Skip { then, .. } => Step::Out(*then),
             _ => Step::Again,

@@ -89,6 +89,12 @@ impl Context {
         event
     }
 
+    /// Octets of memory, and places for events.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.output.capacity() + self.events.capacity()
+    }
+
     pub(super) fn tell(&mut self, event: Event) {
         self.events.push_back(event);
     }

@@ -7,6 +7,7 @@ pub mod address_path;
 pub mod body_decoder;
 pub mod dkim;
 pub mod dsn;
+pub mod imap_server;
 pub mod message;
 pub mod mime_edit;
 pub mod pop3_client;
@@ -29,6 +30,7 @@ pub const TARGETS: [Target; 16] = [
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
     ("dsn", dsn::run),
+    ("imap_server", imap_server::run),
     ("message", message::run),
     ("mime_edit", mime_edit::run),
     ("pop3_client", pop3_client::run),

@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 9] = [
     &["directory", "store"],
     &["net", "dns"],
     &["smtp", "sasl", "imap", "pop3", "managesieve", "sieve", "mailauth"],
-    &["message", "address"],
+    &["message", "address", "mailfile"],
 ];
 
 /// Within a layer, what DESIGN.md marks with ▸. (That the queue hands over to `delivery` for mailboxes here is

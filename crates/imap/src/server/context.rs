@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use bytes::{Bytes, BytesMut};
 
 use super::event::{Event, Reason};
+use super::fetch::Writing;
 use super::state::{Level, State};
 use super::{Config, MAX_COMMANDS_BEFORE_LOGIN, MAX_ERRORS, MAX_LOGIN_FAILURES, OUTPUT_LIMIT, Refusal};
 use crate::command::Tag;
-use crate::encode::OpenFetch;
 use crate::response::{Code, Data, Status, StatusKind};
 use crate::{Enabled, Encoder};
 
@@ -25,15 +25,6 @@ pub(super) struct Context {
     commands: u32,
     errors: u32,
     login_failures: u32,
-}
-
-/// How far the driver is in a FETCH that it writes by pieces.
-#[derive(Debug)]
-pub(super) enum Writing {
-    Nothing,
-    Items(OpenFetch),
-    /// So many octets are still owed.
-    Literal(OpenFetch, u64),
 }
 
 impl Context {

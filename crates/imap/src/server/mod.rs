@@ -27,9 +27,12 @@ mod config;
 mod context;
 mod enable;
 mod event;
+mod fetch;
 mod login;
 mod session;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::context::{Context, Writing};
+use super::context::Context;
 use super::event::{Decision, Event, Reason};
+use super::fetch::Writing;
 use super::state::{Level, Selected, State};
 use super::{
     Config, IDLE_TIMEOUT, INPUT_HARD_LIMIT, INPUT_LIMIT, LOGIN_TIMEOUT, MAX_LINE_BEFORE_LOGIN,
@@ -14,7 +15,7 @@ use super::{
 use crate::Enabled;
 use crate::command::Tag;
 use crate::framing::{Frame, Framer, Limits, Line};
-use crate::response::{Code, ContentName, Data, FetchData, Status, StatusKind};
+use crate::response::{Code, Data, Status, StatusKind};
 
 /// One IMAP connection, seen by the server. See the [crate's run loop](crate).
 ///
@@ -30,8 +31,8 @@ use crate::response::{Code, ContentName, Data, FetchData, Status, StatusKind};
 #[derive(Debug)]
 pub struct Session {
     state: State,
-    context: Context,
-    framer: Framer,
+    pub(super) context: Context,
+    pub(super) framer: Framer,
     /// When the client last gave a sign of life, or the driver an answer.
     heard: Instant,
     /// The client will send nothing more.
@@ -110,62 +111,6 @@ impl Session {
         let tag = self.tag().map(|tag| tag.as_str().to_owned());
         let code = Code::InProgress { tag, done, total };
         self.data(&Data::Status(Status::ok("still at it").with(code)));
-    }
-
-    /// Begins a FETCH response some of whose sections are not in memory: then [`Self::fetch_item`] and
-    /// [`Self::fetch_literal`] in any order, at least one, and [`Self::end_fetch`].
-    pub fn begin_fetch(&mut self, number: u32) {
-        if self.may_write() {
-            let fetch = self.context.encoder().begin_fetch(number);
-            self.context.writing = Writing::Items(fetch);
-        }
-    }
-
-    pub fn fetch_item(&mut self, item: &FetchData) {
-        match self.take_writing() {
-            Writing::Items(mut fetch) => {
-                self.context.encoder().fetch_item(&mut fetch, item);
-                self.context.writing = Writing::Items(fetch);
-            }
-            other => self.misuse(other),
-        }
-    }
-
-    /// A section of exactly `size` octets, which [`Self::fetch_octets`] gives. `binary`: they may hold NUL.
-    pub fn fetch_literal(&mut self, name: &ContentName, size: u64, binary: bool) {
-        match self.take_writing() {
-            Writing::Items(mut fetch) => {
-                self.context.encoder().fetch_literal(&mut fetch, name, size, binary);
-                self.context.writing = match size {
-                    0 => Writing::Items(fetch),
-                    _ => Writing::Literal(fetch, size),
-                };
-            }
-            other => self.misuse(other),
-        }
-    }
-
-    /// The literal's next octets: some 64 KiB at most at once, as they are buffered, and not while
-    /// [`Self::is_output_full`].
-    pub fn fetch_octets(&mut self, octets: &[u8]) {
-        match self.take_writing() {
-            Writing::Literal(fetch, left) if octets.len() as u64 <= left => {
-                self.context.encoder().octets(octets);
-                self.context.writing = match left - octets.len() as u64 {
-                    0 => Writing::Items(fetch),
-                    left => Writing::Literal(fetch, left),
-                };
-            }
-            other if octets.is_empty() => self.context.writing = other,
-            other => self.misuse(other),
-        }
-    }
-
-    pub fn end_fetch(&mut self) {
-        match self.take_writing() {
-            Writing::Items(fetch) => self.context.encoder().end_fetch(fetch),
-            other => self.misuse(other),
-        }
     }
 
     /// What has begun to be sent cannot be had to its end. There is no way to say so inside a response, so the
@@ -396,7 +341,7 @@ impl Session {
     }
 
     /// Whether an untagged response may begin here; a driver that tries when not has a fault, which ends the session.
-    fn may_write(&mut self) -> bool {
+    pub(super) fn may_write(&mut self) -> bool {
         if self.state.is_over() {
             return false;
         }
@@ -408,21 +353,12 @@ impl Session {
         true
     }
 
-    fn misuse(&mut self, writing: Writing) {
-        self.context.writing = writing;
-        self.close(Reason::WrongAnswer);
-    }
-
-    fn take_writing(&mut self) -> Writing {
-        std::mem::replace(&mut self.context.writing, Writing::Nothing)
-    }
-
     fn take_state(&mut self) -> State {
         std::mem::replace(&mut self.state, State::Closed)
     }
 
     /// Ends the session from any state. In the middle of a handshake nobody would understand a last word.
-    fn close(&mut self, reason: Reason) {
+    pub(super) fn close(&mut self, reason: Reason) {
         if self.state.is_over() {
             return;
         }
@@ -442,53 +378,4 @@ fn idle_line(tag: Tag, frame: &Frame, context: &mut Context) -> State {
         _ => Some(Box::new(Status::bad("only DONE may follow IDLE"))),
     };
     context.ask(Event::IdleEnd, State::IdleEnding(tag, fault))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// 10,000 of them wait in IDLE.
-    #[test]
-    fn a_session_that_waits_holds_no_buffers() {
-        let now = Instant::now();
-        let config = Config { require_tls: false, ..Config::new("mx.example") };
-        let mut session = Session::new(config, now);
-        for input in [
-            &format!("a LOGIN {{5000+}}\r\n{}\r\n", "x".repeat(5_000)),
-            "a FROBNICATE {9+}\r\n123456789\r\n",
-            "a LOGIN {1+}\r\nm s\r\n",
-            "a NOOP\r\nb NOOP\r\n",
-            "a APPEND INBOX {3+}\r\nabc\r\n",
-            "a APPEND INBOX {3}\r\n",
-            "abc\r\n",
-            "a APPEND INBOX {3+}\r\na\0c\r\n",
-            "a SELECT {5}\r\n",
-            "INBOX\r\n",
-            "a IDLE\r\n",
-        ] {
-            session.handle_input(now, input.as_bytes());
-            drive(&mut session, now);
-            let midway = input.ends_with("{5}\r\n");
-            assert!(midway || session.framer.capacity() == 0, "{input:?} leaves input");
-            assert_eq!(session.context.held(), 0, "{input:?} leaves output or events");
-        }
-        assert!(session.is_idling());
-        session.data(&Data::Exists(3));
-        drive(&mut session, now);
-        assert_eq!(session.context.held(), 0);
-    }
-
-    fn drive(session: &mut Session, now: Instant) {
-        loop {
-            while session.poll_transmit().is_some() {}
-            match session.poll_event() {
-                None => return,
-                Some(Event::Login { .. }) => session.answer(now, Decision::LoggedIn),
-                Some(Event::Message { .. }) => session.answer(now, Decision::Take),
-                Some(Event::Command(_)) => session.finish(now, Status::ok("done")),
-                Some(_) => {}
-            }
-        }
-    }
 }

@@ -22,7 +22,9 @@ pub(super) fn examine(cursor: &mut Cursor<'_>) -> Parsed<Command> {
 /// `select-params = SP "(" select-param *(SP select-param) ")"` (RFC 4466)
 /// `select-param =/ "CONDSTORE" / "QRESYNC" SP "(" … ")"` (RFC 7162 §7)
 fn open(cursor: &mut Cursor<'_>, read_only: bool) -> Parsed<Command> {
-    let mut select = Select { mailbox: cursor.mailbox()?, read_only, condstore: false, qresync: None };
+    // `SELECT ""` closes a mailbox for clients that know no UNSELECT: it is refused, not misunderstood.
+    let mailbox = MailboxName::new(&cursor.mailbox_or_empty()?);
+    let mut select = Select { mailbox, read_only, condstore: false, qresync: None };
     if cursor.take(b' ') && !cursor.is_end() {
         cursor.list("parameters", MAX_OPTIONS, |cursor| {
             let at = cursor.mark();

@@ -16,8 +16,6 @@ mod refused;
 mod search;
 mod sort;
 mod store;
-#[cfg(test)]
-mod tests;
 
 use crate::command::{Command, Tag};
 use crate::framing::Line;

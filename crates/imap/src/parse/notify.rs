@@ -52,11 +52,24 @@ fn group(cursor: &mut Cursor<'_>) -> Parsed<EventGroup> {
             cursor.word();
             Vec::new()
         }
-        _ => cursor.list("events", MAX_EVENTS, event)?,
+        "" => cursor.list("events", MAX_EVENTS, event)?,
+        _ => bare_events(cursor)?,
     };
     cursor.expect(b')', "`)`")?;
     check(&mailboxes, &events)?;
     Ok(EventGroup { mailboxes, events })
+}
+
+/// `event *(SP event)` up to the group's end: how RFC 5465's own examples write them.
+fn bare_events(cursor: &mut Cursor<'_>) -> Parsed<Vec<NotifyEvent>> {
+    let mut events = vec![event(cursor)?];
+    while cursor.take(b' ') {
+        if events.len() == MAX_EVENTS {
+            return Err(Problem::TooMany { what: "events", limit: MAX_EVENTS });
+        }
+        events.push(event(cursor)?);
+    }
+    Ok(events)
 }
 
 /// What of RFC 5465 §5 and §8 the grammar does not say.
@@ -97,7 +110,7 @@ fn filter(cursor: &mut Cursor<'_>) -> Parsed<MailboxFilter> {
         "SUBSCRIBED" => MailboxFilter::Subscribed,
         "SUBTREE" => MailboxFilter::Subtree(mailboxes(cursor)?),
         "MAILBOXES" => MailboxFilter::Mailboxes(mailboxes(cursor)?),
-        _ => return Err(cursor.expected_at(at, "which mailboxes: SELECTED, PERSONAL, SUBTREE …")),
+        _ => return Err(cursor.expected_at(at, "which mailboxes: SELECTED, PERSONAL, SUBTREE or others")),
     })
 }
 

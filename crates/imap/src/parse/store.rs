@@ -21,16 +21,14 @@ pub(super) fn store(cursor: &mut Cursor<'_>, uid: bool, _: &str) -> Parsed<Comma
         cursor.space()?;
     }
     let at = cursor.mark();
-    let change = match cursor.peek() {
-        Some(b'+') => FlagChange::Add,
-        Some(b'-') => FlagChange::Remove,
-        _ => FlagChange::Replace,
+    let change = if cursor.take(b'+') {
+        FlagChange::Add
+    } else if cursor.take(b'-') {
+        FlagChange::Remove
+    } else {
+        FlagChange::Replace
     };
-    if change == FlagChange::Add {
-        cursor.take(b'+');
-    }
-    let word = cursor.word();
-    let silent = match word.strip_prefix('-').unwrap_or(&word) {
+    let silent = match cursor.word().as_str() {
         "FLAGS" => false,
         "FLAGS.SILENT" => true,
         _ => return Err(cursor.expected_at(at, "FLAGS, +FLAGS or -FLAGS")),

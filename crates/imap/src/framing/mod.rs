@@ -113,7 +113,6 @@ pub struct Message {
 }
 
 /// Octets that wait to become frames.
-#[derive(Debug)]
 pub struct Framer {
     buffer: BytesMut,
     limits: Limits,
@@ -128,6 +127,16 @@ pub struct Framer {
     literal_octets: usize,
     /// Messages have passed by: the text that is being read comes after the last of them.
     appending: Option<Appending>,
+}
+
+/// Passwords may wait in it.
+impl fmt::Debug for Framer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Framer")
+            .field("state", &self.state)
+            .field("octets", &self.buffer.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]

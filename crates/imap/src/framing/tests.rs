@@ -243,6 +243,16 @@ fn messages_are_refused() {
         &["message a false Number(1) x 1", "data y", "end", "a REPLACE: one message replaces another"],
     );
     check("a APPEND x\r\n", &["line a APPEND x"]);
+    check(
+        "a APPEND x {1+}\r\ny\nb NOOP\r\n",
+        &[
+            "message a x 1",
+            "data y",
+            "end",
+            "a APPEND: a line ends with CR and LF, this one with LF alone",
+            "line b NOOP",
+        ],
+    );
 }
 
 #[test]

@@ -32,6 +32,7 @@ use crate::response::{Data, Status, StatusKind};
 use bytes::BytesMut;
 use data_encoding::BASE64;
 
+pub(crate) use code::from_word as code_from_word;
 pub use fetch::OpenFetch;
 
 /// What the client has said that it understands.

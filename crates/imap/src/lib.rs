@@ -49,6 +49,7 @@
 //! assert!(sent.ends_with(b"* 3 EXISTS\r\nb OK EXAMINE completed\r\n"));
 //! ```
 
+pub mod client;
 pub mod command;
 pub mod encode;
 pub mod fetch;

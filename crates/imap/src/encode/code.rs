@@ -95,6 +95,11 @@ fn word(code: &Code) -> Option<&'static str> {
     WORDS.iter().find(|(of, _)| of == code).map(|(_, word)| *word)
 }
 
+/// And back, for the client.
+pub(crate) fn from_word(word: &str) -> Option<Code> {
+    WORDS.iter().find(|(_, known)| known.eq_ignore_ascii_case(word)).map(|(code, _)| code.clone())
+}
+
 static WORDS: [(Code, &str); 33] = [
     (Code::Alert, "ALERT"),
     (Code::AlreadyExists, "ALREADYEXISTS"),

@@ -128,7 +128,7 @@ impl Encoder<'_> {
         self.raw(b" ");
     }
 
-    fn section(&mut self, section: &Section) {
+    pub(crate) fn section(&mut self, section: &Section) {
         self.path(&section.path);
         let Some(text) = &section.text else { return };
         if !section.path.is_empty() {

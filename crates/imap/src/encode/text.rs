@@ -181,7 +181,7 @@ impl Encoder<'_> {
     }
 
     /// `"17-Jul-1996 02:44:25 -0700"`. Seconds of a zone, which the form has no place for, go into the time.
-    pub(super) fn date_time(&mut self, at: &Zoned) {
+    pub(crate) fn date_time(&mut self, at: &Zoned) {
         const MONTHS: [&[u8; 5]; 12] = [
             b"-Jan-", b"-Feb-", b"-Mar-", b"-Apr-", b"-May-", b"-Jun-", b"-Jul-", b"-Aug-", b"-Sep-",
             b"-Oct-", b"-Nov-", b"-Dec-",

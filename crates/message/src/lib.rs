@@ -15,7 +15,8 @@
 //! - [`Report`] is a delivery status notification.
 //! - [`Draft`] is a new message. [`MessageId`] names one.
 //!
-//! What people see: [`View`].
+//! What people see: [`View`]. What their programs are shown and what is searched, of messages that come in pieces:
+//! [`structure`], [`text`], [`transfer`]; [`base_subject`] and [`message_ids`] are what threads are made of.
 //!
 //! ```
 //! use message::{Client, Edit, Greeting, Header, NewField, Protocol, Received};

@@ -209,14 +209,24 @@ fn first_words<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 /// assert_eq!(message::text::fold("Gr\u{fc}\u{df}e"), message::text::fold("GRU\u{308}\u{df}E"));
 /// ```
 pub fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_uppercase();
-    }
     let upper = |c: char| {
         let mut upper = c.to_uppercase();
         upper.next().filter(|_| upper.next().is_none()).unwrap_or(c)
     };
-    text.nfkd().map(upper).collect()
+    let (mut out, mut rest) = (String::with_capacity(text.len()), text);
+    while !rest.is_empty() {
+        // ASCII is decomposed already, and no mark passes it when marks are put in order.
+        let ascii = rest.bytes().position(|octet| !octet.is_ascii()).unwrap_or(rest.len());
+        out.push_str(&rest[..ascii]);
+        let from = out.len() - ascii;
+        out[from..].make_ascii_uppercase();
+        let (other, after) = rest[ascii..].split_at(
+            rest.bytes().skip(ascii).position(|octet| octet.is_ascii()).unwrap_or(rest.len() - ascii),
+        );
+        out.extend(other.nfkd().map(upper));
+        rest = after;
+    }
+    out
 }
 
 #[cfg(test)]

@@ -107,6 +107,13 @@ proptest! {
     }
 
     #[test]
+    fn folding_by_runs_is_folding_the_whole(text in "([a-z]|\u{308}|\u{327}|\u{345}|é|ﬁ|한|ß){0,20}") {
+        let one = |c: char| c.to_uppercase().collect::<String>().chars().count() == 1;
+        let whole: String = text.nfkd().flat_map(|c| if one(c) { c.to_uppercase().collect() } else { vec![c] }).collect();
+        prop_assert_eq!(fold(&text), whole);
+    }
+
+    #[test]
     fn folding_twice_changes_nothing(text in any::<String>()) {
         prop_assert_eq!(fold(&fold(&text)), fold(&text));
     }

@@ -95,14 +95,10 @@ impl Operation for Add {
             None => None,
         };
         let record = AccountRecord {
-            id: Id::generate(),
-            address: self.address,
             name: self.name,
             language: self.language,
             quota: self.quota,
-            disabled: false,
-            used_bytes: 0,
-            used_messages: 0,
+            ..AccountRecord::new(self.address)
         };
         operations.store.add_account(record.clone(), verifier).await?;
         Ok(record.into())

@@ -24,14 +24,9 @@ impl World {
             [("me", None, false), ("full", Some(10), false), ("gone", None, true)]
         {
             let account = AccountRecord {
-                id: Id::generate(),
-                address: at(&format!("{address}@example.org")),
-                name: None,
-                language: None,
                 quota,
                 disabled,
-                used_bytes: 0,
-                used_messages: 0,
+                ..AccountRecord::new(at(&format!("{address}@example.org")))
             };
             store.add_account(account, None).await.unwrap();
         }

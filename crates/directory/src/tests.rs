@@ -33,17 +33,8 @@ impl World {
     }
 
     async fn account(&self, text: &str, password: &str, disabled: bool) -> Id {
-        let id = Id::generate();
-        let record = AccountRecord {
-            id,
-            address: address(text),
-            name: None,
-            language: None,
-            quota: Some(1000),
-            disabled,
-            used_bytes: 0,
-            used_messages: 0,
-        };
+        let record = AccountRecord { quota: Some(1000), disabled, ..AccountRecord::new(address(text)) };
+        let id = record.id;
         let verifier = Verifier::of_password(&Secret::new(password.into()), false).unwrap();
         self.directory.store().add_account(record, Some(verifier.to_storage())).await.unwrap();
         id

@@ -81,7 +81,8 @@ mod tests {
     #[tokio::test]
     async fn bodies_in_memory_keep_more_mail_out() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), &Options { body_budget: 100_000 }).unwrap();
+        let store =
+            Store::open(folder.path(), &Options { body_budget: 100_000, ..Options::default() }).unwrap();
         let room = Room::new();
         let refused = |size| room.refuse(&store, 1000, size).map(|(reply, _)| reply.code());
         let mut bodies = Vec::new();

@@ -1,6 +1,7 @@
 //! What others hear of durable changes: the queue of new work, everybody else of mailboxes.
 
 use crate::Id;
+use crate::mailbox::UidRuns;
 use crate::queue::Fresh;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
@@ -13,17 +14,31 @@ const MAX_BEHIND: usize = 1_024;
 pub enum Change {
     /// A message with recipients for the queue.
     Queued(Arc<Fresh>),
-    Delivered {
+    /// Messages of a folder.
+    Mailbox {
         account: Id,
         mailbox: Id,
-        uid: u32,
+        /// What the folder has now, and the messages that changed.
+        modseq: u64,
+        kind: MailboxChange,
     },
-    Removed {
-        account: Id,
-        mailbox: Id,
-    },
+    /// Folders of an account were made, renamed or removed, or their subscriptions, access lists or annotations changed.
+    Folders { account: Id },
     /// Which domains are ours, or what is done with their mail.
     Domains,
+}
+
+/// What happened to a folder's messages. Each change of one folder is told in the order in which they became durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailboxChange {
+    /// Messages with these UIDs, both ends included, are new.
+    Delivered { first: u32, last: u32 },
+    /// Messages have other flags or keywords, to be read again.
+    Flags { uids: Arc<UidRuns> },
+    /// Messages have gone.
+    Expunged { uids: Arc<UidRuns> },
+    /// The folder itself has gone.
+    Gone,
 }
 
 /// Every message that became durable with recipients to serve, in order. There is one.

@@ -1,5 +1,6 @@
 //! What can go wrong with the data, sorted by who can do something about it.
 
+use crate::Id;
 use crate::queue::Full;
 use std::path::PathBuf;
 
@@ -26,6 +27,12 @@ pub enum StoreError {
     /// Copies that their mailboxes have no room for, by quota. Nothing was written, for the others neither.
     #[error("no room for {}", names(.0))]
     NoRoom(Vec<Full>),
+    /// What a user asked for does not fit into the account's quota, or its domain's. Nothing of it was written.
+    #[error("no room for account {0}")]
+    OverQuota(Id),
+    /// There are bounds to what is kept, and this would be past one.
+    #[error("{0}")]
+    Limit(String),
     #[error("cannot use {path}: {reason}")]
     File { path: PathBuf, reason: String },
     /// A statement that should always work did not: a bug in Waypost.

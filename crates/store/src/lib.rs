@@ -33,7 +33,7 @@ pub mod search;
 pub mod trail;
 
 pub use body::{Body, BodyReader, Budget, Spool};
-pub use change::{Change, Changes, QueueFeed};
+pub use change::{Change, Changes, MailboxChange, QueueFeed};
 pub use error::StoreError;
 pub use id::{Id, IdError};
 pub use open::{Options, Store, make_folder};

@@ -11,19 +11,26 @@ use crate::search::Search;
 use crate::{Id, StoreError, trail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Bodies in memory, of all sessions and the queue together (DESIGN.md, The way of a message).
 const DEFAULT_BODY_BUDGET: usize = 256 << 20;
+
+/// How long removed messages can be brought back.
+const DEFAULT_UNDELETE: Duration = Duration::from_secs(14 * 24 * 3600);
 
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Octets of bodies that may be in memory at once; past it they go to disk while they are received.
     pub body_budget: usize,
+    /// How long removed messages can be brought back; zero: not at all.
+    pub undelete: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { body_budget: DEFAULT_BODY_BUDGET }
+        Self { body_budget: DEFAULT_BODY_BUDGET, undelete: DEFAULT_UNDELETE }
     }
 }
 
@@ -50,6 +57,8 @@ pub(crate) struct Inner {
     pub(crate) files: Files,
     budget: Arc<Budget>,
     pub(crate) domains: Arc<KnownDomains>,
+    pub(crate) undelete: Duration,
+    pub(crate) purge_wanted: Notify,
     announcer: Arc<Announcer>,
     folder: PathBuf,
     _lock: Lock,
@@ -83,6 +92,8 @@ impl Store {
             files,
             budget: Budget::new(options.body_budget),
             domains,
+            undelete: options.undelete,
+            purge_wanted: Notify::new(),
             announcer,
             folder: folder.to_owned(),
             _lock: lock,

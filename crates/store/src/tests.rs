@@ -1,40 +1,35 @@
 //! The store as its users see it: what is durable, what is removed, what is told to whom.
 
 use crate::directory::{AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord};
-use crate::mailbox::{INBOX, flag};
+use crate::mailbox::{FlagChange, INBOX, flag};
 use crate::queue::{Fate, Full, LocalCopy, NewMessage, NewRecipient, RecipientChange};
 use crate::trail::{Entry, Event, Origin};
-use crate::{Body, Change, Id, Options, Store, StoreError};
+use crate::{Body, Change, Id, MailboxChange, Options, Store, StoreError};
 use address::{Address, ReversePath, Secret};
 use bytes::Bytes;
 use std::path::Path;
+use std::time::Duration;
 
-fn open(folder: &Path) -> Store {
+pub(crate) fn open(folder: &Path) -> Store {
     Store::open(folder, &Options::default()).unwrap()
 }
 
 /// A store with the account `me@example.org`.
-async fn with_account(folder: &Path) -> (Store, Id) {
-    let store = open(folder);
+pub(crate) async fn with_account(folder: &Path) -> (Store, Id) {
+    with_account_in(open(folder)).await
+}
+
+pub(crate) async fn with_account_in(store: Store) -> (Store, Id) {
     let name = "example.org".parse().unwrap();
     let domain = DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
     store.add_domain(domain, Vec::new()).await.unwrap();
-    let account = AccountRecord {
-        id: Id::generate(),
-        address: "me@example.org".parse().unwrap(),
-        name: None,
-        language: None,
-        quota: None,
-        disabled: false,
-        used_bytes: 0,
-        used_messages: 0,
-    };
+    let account = AccountRecord::new("me@example.org".parse().unwrap());
     let id = account.id;
     store.add_account(account, None).await.unwrap();
     (store, id)
 }
 
-fn message(body: Body) -> NewMessage {
+pub(crate) fn message(body: Body) -> NewMessage {
     NewMessage {
         id: Id::generate(),
         reverse_path: "sender@example.net".parse().unwrap(),
@@ -47,7 +42,7 @@ fn message(body: Body) -> NewMessage {
     }
 }
 
-fn copy(account: Id) -> LocalCopy {
+pub(crate) fn copy(account: Id) -> LocalCopy {
     let recipient = "me@example.org".parse().unwrap();
     LocalCopy {
         recipient,
@@ -62,7 +57,7 @@ fn recipient(address: &str) -> NewRecipient {
     NewRecipient { address: address.parse().unwrap(), parameters: "NOTIFY=NEVER".into(), due: 5, held: false }
 }
 
-async fn read(body: &Body) -> Bytes {
+pub(crate) async fn read(body: &Body) -> Bytes {
     body.read(usize::MAX).await.unwrap()
 }
 
@@ -74,7 +69,9 @@ async fn an_accepted_message_is_in_its_mailbox_after_a_restart() {
     let new =
         NewMessage { local: vec![copy(account)], ..message(Body::from_bytes("Subject: x\r\n\r\nhello\r\n")) };
     store.accept(new.clone()).await.unwrap();
-    assert!(matches!(changes.recv().await.unwrap(), Change::Delivered { uid: 1, .. }));
+    let told = changes.recv().await.unwrap();
+    let kind = MailboxChange::Delivered { first: 1, last: 1 };
+    assert!(matches!(told, Change::Mailbox { kind: told, .. } if told == kind));
     drop(store);
 
     let store = open(folder.path());
@@ -92,7 +89,8 @@ async fn an_accepted_message_is_in_its_mailbox_after_a_restart() {
 #[tokio::test]
 async fn large_bodies_are_files_and_go_with_their_last_message() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, account) = with_account(folder.path()).await;
+    let options = Options { undelete: Duration::ZERO, ..Options::default() };
+    let (store, account) = with_account_in(Store::open(folder.path(), &options).unwrap()).await;
     let mut spool = store.spool();
     let piece = Bytes::from(vec![b'x'; 100_000]);
     for _ in 0..30 {
@@ -111,7 +109,7 @@ async fn large_bodies_are_files_and_go_with_their_last_message() {
     assert!(path.exists());
     assert_eq!(store.remove_messages(inbox.id, vec![1, 2]).await.unwrap(), 1);
     // The next transaction takes it along; any write will do.
-    store.create_mailbox(account, "Other".into()).await.unwrap();
+    store.subscribe(account, "Other", true).await.unwrap();
     assert!(!path.exists());
     assert_eq!(store.account_by_id(account).unwrap().unwrap().used_bytes, 0);
 }
@@ -130,7 +128,7 @@ async fn a_dropped_spool_leaves_nothing() {
 #[tokio::test]
 async fn past_the_budget_bodies_go_to_disk_and_the_budget_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), &Options { body_budget: 100_000 }).unwrap();
+    let store = Store::open(folder.path(), &Options { body_budget: 100_000, ..Options::default() }).unwrap();
     let mut first = store.spool();
     first.write(vec![b'x'; 90_000].into()).await.unwrap();
     let first = first.finish().await.unwrap();
@@ -334,6 +332,7 @@ async fn an_account_goes_with_all_its_mail_however_much_it_is() {
     store.remove_account(account).await.unwrap();
     assert!(store.account_by_id(account).unwrap().is_none());
     assert!(store.mailboxes(account).unwrap().is_empty());
+    while store.purge(0).await.unwrap() {}
     assert!(store.messages(inbox.id, 0, 10).unwrap().is_empty());
     assert_eq!(store.check().unwrap(), Vec::<String>::new());
 }
@@ -390,7 +389,7 @@ async fn a_queued_message_goes_to_a_mailbox_with_its_body_in_one_transaction() {
         let delivered = NewMessage { local: vec![copy(account)], remote: Vec::new(), ..new };
         store.record(vec![closed], vec![delivered]).await.unwrap();
         // The next transaction removes what the last one left without a name.
-        store.create_mailbox(account, "Other".into()).await.unwrap();
+        store.subscribe(account, "Other", true).await.unwrap();
 
         assert_eq!(store.queue_count().unwrap().messages, 0);
         let inbox = store.inbox(account).unwrap();
@@ -418,9 +417,9 @@ async fn a_mailbox_is_read_from_its_newest_message_and_remembers_what_was_seen()
     assert_eq!(store.uid_of(inbox, ids[1]).unwrap(), Some(2));
     assert_eq!(store.uid_of(inbox, Id::generate()).unwrap(), None);
     for _ in 0..2 {
-        store.add_flags(inbox, 2, flag::SEEN).await.unwrap();
+        store.set_flags(inbox, 2, FlagChange::add(flag::SEEN), None).await.unwrap();
     }
-    store.add_flags(inbox, 9, flag::SEEN).await.unwrap();
+    store.set_flags(inbox, 9, FlagChange::add(flag::SEEN), None).await.unwrap();
     let flags: Vec<u32> = store.messages(inbox, 0, 9).unwrap().iter().map(|summary| summary.flags).collect();
     assert_eq!((flags, store.inbox(account).unwrap().unseen), (vec![0, flag::SEEN, 0], 2));
 }

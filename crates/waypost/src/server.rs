@@ -10,6 +10,7 @@ mod capture;
 pub(crate) mod certificate;
 mod control;
 mod listeners;
+mod purge;
 mod reload;
 mod settings;
 mod signals;
@@ -122,7 +123,7 @@ async fn start(
     bound: Vec<Bound>,
 ) -> Result<(Running, JoinSet<()>), Failure> {
     let config = &setup.config;
-    let options = Options { body_budget: settings::body_budget(config) };
+    let options = Options { body_budget: settings::body_budget(config), ..Options::default() };
     let folder = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
     let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
@@ -177,6 +178,7 @@ async fn start(
         tls,
     };
     let mut tasks = JoinSet::new();
+    tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }

@@ -47,17 +47,8 @@ async fn account(store: &Store) -> Result<Id> {
     let name = "localhost".parse()?;
     let domain = DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
     store.add_domain(domain, Vec::new()).await?;
-    let id = Id::generate();
-    let account = AccountRecord {
-        id,
-        address: "dev@localhost".parse()?,
-        name: None,
-        language: None,
-        quota: None,
-        disabled: false,
-        used_bytes: 0,
-        used_messages: 0,
-    };
+    let account = AccountRecord::new("dev@localhost".parse()?);
+    let id = account.id;
     store.add_account(account, None).await?;
     Ok(id)
 }

@@ -4,7 +4,7 @@ use crate::error::WebError;
 use crate::shown::Row;
 use std::str::FromStr;
 use std::sync::Arc;
-use store::mailbox::{Mailbox, Message, flag};
+use store::mailbox::{FlagChange, Mailbox, Message, UidRuns, flag};
 use store::{Changes, Id, Store, StoreError};
 use tokio::sync::Semaphore;
 
@@ -131,7 +131,9 @@ impl Captured {
     }
 
     pub(crate) async fn mark_seen(&self, uid: u32) -> Result<(), WebError> {
-        Ok(self.store.add_flags(self.inbox().await?.id, uid, flag::SEEN).await?)
+        let change = FlagChange::add(flag::SEEN);
+        self.store.set_flags(self.inbox().await?.id, uid, change, None).await?;
+        Ok(())
     }
 
     pub(crate) async fn delete(&self, key: Key) -> Result<(), WebError> {
@@ -151,7 +153,7 @@ impl Captured {
             if batch.is_empty() {
                 return Ok(removed);
             }
-            let uids = batch.iter().map(|summary| summary.uid).collect();
+            let uids: UidRuns = batch.iter().map(|summary| summary.uid).collect();
             removed += self.store.remove_messages(inbox.id, uids).await?;
         }
     }

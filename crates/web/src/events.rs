@@ -5,7 +5,7 @@ use crate::server::Site;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{self, Stream};
-use store::{Change, Changes, Id};
+use store::{Change, Changes, Id, MailboxChange};
 use tokio::sync::broadcast::error::RecvError;
 
 struct Watch {
@@ -37,18 +37,24 @@ impl Watch {
                 change = self.changes.recv() => change,
             };
             match change {
-                Ok(Change::Delivered { mailbox, uid, .. }) if mailbox == self.mailbox => {
-                    if let Some(event) = self.delivered(uid).await.transpose() {
+                Ok(Change::Mailbox { mailbox, kind, .. }) if mailbox == self.mailbox => {
+                    if let Some(event) = self.changed(kind).await.transpose() {
                         return Some(event);
                     }
                 }
-                Ok(Change::Removed { mailbox, .. }) if mailbox == self.mailbox => {
-                    return Some(Ok(Event::default().event("removed").data("{}")));
-                }
                 Ok(_) => {}
-                Err(RecvError::Lagged(_)) => return Some(Ok(Event::default().event("changed").data("{}"))),
+                Err(RecvError::Lagged(_)) => return Some(Ok(bare("changed"))),
                 Err(RecvError::Closed) => return None,
             }
+        }
+    }
+
+    async fn changed(&self, kind: MailboxChange) -> Result<Option<Event>, WebError> {
+        match kind {
+            MailboxChange::Delivered { first, last } if first == last => self.delivered(first).await,
+            MailboxChange::Delivered { .. } => Ok(Some(bare("changed"))),
+            MailboxChange::Expunged { .. } => Ok(Some(bare("removed"))),
+            MailboxChange::Flags { .. } | MailboxChange::Gone => Ok(None),
         }
     }
 
@@ -57,4 +63,8 @@ impl Watch {
         let event = Event::default().event("message").json_data(row);
         event.map(Some).map_err(|error| WebError::Bug(error.to_string()))
     }
+}
+
+fn bare(name: &str) -> Event {
+    Event::default().event(name).data("{}")
 }

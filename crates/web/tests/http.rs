@@ -55,16 +55,7 @@ impl Served {
         let domain =
             DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
         store.add_domain(domain, Vec::new()).await.unwrap();
-        let account = AccountRecord {
-            id: Id::generate(),
-            address: "dev@localhost".parse().unwrap(),
-            name: None,
-            language: None,
-            quota: None,
-            disabled: false,
-            used_bytes: 0,
-            used_messages: 0,
-        };
+        let account = AccountRecord::new("dev@localhost".parse().unwrap());
         let id = account.id;
         store.add_account(account, None).await.unwrap();
         let listener = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();

@@ -51,16 +51,7 @@ impl World {
         let domain =
             DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
         store.add_domain(domain, Vec::new()).await.unwrap();
-        let account = AccountRecord {
-            id: Id::generate(),
-            address: "me@example.org".parse().unwrap(),
-            name: None,
-            language: None,
-            quota: None,
-            disabled: false,
-            used_bytes: 0,
-            used_messages: 0,
-        };
+        let account = AccountRecord::new("me@example.org".parse().unwrap());
         let id = account.id;
         let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap();
         store.add_account(account, Some(verifier.to_storage())).await.unwrap();

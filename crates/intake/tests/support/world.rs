@@ -117,7 +117,9 @@ impl World {
     /// me@ and an address elsewhere; `relay.example` with the recipient known@; `verify.example`, whose next host is asked.
     pub(crate) async fn new(options: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), &Options { body_budget: options.budget }).unwrap();
+        let store =
+            Store::open(folder.path(), &Options { body_budget: options.budget, ..Options::default() })
+                .unwrap();
         let (free, total) = store.disk_space().unwrap();
         assert!(
             free > total / 50,
@@ -321,16 +323,7 @@ async fn people(store: &Store, cram_md5: bool) {
 }
 
 async fn account(store: &Store, text: &str, quota: Option<u64>, disabled: bool) {
-    let record = AccountRecord {
-        id: Id::generate(),
-        address: address(text),
-        name: None,
-        language: None,
-        quota,
-        disabled,
-        used_bytes: 0,
-        used_messages: 0,
-    };
+    let record = AccountRecord { quota, disabled, ..AccountRecord::new(address(text)) };
     let verifier = Verifier::of_password(&Secret::new("secret".into()), false).unwrap();
     store.add_account(record, Some(verifier.to_storage())).await.unwrap();
 }

@@ -133,14 +133,9 @@ impl World {
             [("boss", None, None), ("me", Some("de"), None), ("full", None, Some(1))]
         {
             let account = AccountRecord {
-                id: Id::generate(),
-                address: at(&format!("{local}@example.org")),
-                name: None,
                 language: language.map(str::to_owned),
                 quota,
-                disabled: false,
-                used_bytes: 0,
-                used_messages: 0,
+                ..AccountRecord::new(at(&format!("{local}@example.org")))
             };
             store.add_account(account, None).await.unwrap();
         }

@@ -69,7 +69,8 @@ pub(crate) fn drop_reference(writer: &Writer<'_>, body: Id) -> Result<(), StoreE
 }
 
 fn is_named(db: &Connection, body: Id) -> Result<bool, StoreError> {
-    let sql = "SELECT EXISTS(SELECT 1 FROM message WHERE body = ?1) OR EXISTS(SELECT 1 FROM queued WHERE body = ?1)";
+    let sql = "SELECT EXISTS(SELECT 1 FROM message WHERE body = ?1) OR EXISTS(SELECT 1 FROM queued WHERE body = ?1) \
+               OR EXISTS(SELECT 1 FROM expunged WHERE body = ?1)";
     Ok(db.prepare_cached(sql)?.query_row([body], |row| row.get(0))?)
 }
 
@@ -138,7 +139,8 @@ pub(crate) fn sweep(
 
 /// Every body that a message names, with its size, for a check of the whole store.
 pub(crate) fn named(db: &Connection) -> Result<Vec<(Id, u64)>, StoreError> {
-    let sql = "SELECT body, body_size FROM message UNION SELECT body, body_size FROM queued";
+    let sql = "SELECT body, body_size FROM message UNION SELECT body, body_size FROM queued \
+               UNION SELECT body, body_size FROM expunged";
     let mut statement = db.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?;
     Ok(rows.collect::<Result<_, _>>()?)

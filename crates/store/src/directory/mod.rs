@@ -67,6 +67,22 @@ pub struct AccountRecord {
     pub used_messages: u64,
 }
 
+impl AccountRecord {
+    /// A new account that is enabled, without name, language or quota.
+    pub fn new(address: Address) -> Self {
+        Self {
+            id: Id::generate(),
+            address,
+            name: None,
+            language: None,
+            quota: None,
+            disabled: false,
+            used_bytes: 0,
+            used_messages: 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct CredentialRecord {
     pub id: Id,
@@ -102,9 +118,6 @@ pub struct SigningKeyRecord {
 }
 
 /// Reading. Each call sees what was durable when it began.
-/// Messages removed in one job: the committer's bound (DESIGN.md, Store).
-const SLICE: usize = 1_000;
-
 impl Store {
     pub fn domain(&self, name: &Domain) -> Result<Option<DomainRecord>, StoreError> {
         self.inner.domains.get(name, || self.inner.main.with(|db| sqlite::domain(db, name)))
@@ -223,20 +236,12 @@ impl Store {
         self.inner.committer.write(move |w| sqlite::update_account(w.db, &account)).await
     }
 
-    /// Removes the account with its credentials, folders and mail: first what it has now, a slice at a time, so that a
-    /// large mailbox does not hold up others' mail, then the account with what came meanwhile. On an error some mail may be gone.
+    /// Removes the account with its credentials, folders and mail, at once for everybody; the rows of its mail go slice by
+    /// slice, by [`Store::purge`].
     pub async fn remove_account(&self, id: Id) -> Result<(), StoreError> {
-        for mailbox in self.mailboxes(id)? {
-            let mut after = 0;
-            while after + 1 < mailbox.uidnext {
-                let page = self.messages(mailbox.id, after, SLICE)?;
-                let Some(last) = page.last() else { break };
-                after = last.uid;
-                let uids = page.iter().map(|message| message.uid).collect();
-                self.remove_messages(mailbox.id, uids).await?;
-            }
-        }
-        self.inner.committer.write(move |w| sqlite::remove_account(w, id)).await
+        self.inner.committer.write(move |w| sqlite::remove_account(w, id)).await?;
+        self.inner.purge_wanted.notify_one();
+        Ok(())
     }
 
     /// Adds a credential; a password replaces the one before.

@@ -1,14 +1,46 @@
 //! Mailboxes: the folders of an account and the messages in them.
+//!
+//! A folder's row has its counters, so that nothing is counted when it is looked at. A row of [`Summary`] is some
+//! seventy octets; what is above a copy's body is kept apart. Every change gives the folder a new modification sequence
+//! (RFC 7162), which the messages it touched then have.
+//!
+//! What may touch many rows is done in slices, each in a transaction of its own, so that others' mail is not held up:
+//! such a function says what it leaves when one of them fails.
 
+mod acl;
+mod append;
+mod copy;
+mod expunge;
+mod flags;
+mod folder;
+mod keywords;
+mod metadata;
+mod name;
+mod purge;
+mod runs;
 mod sqlite;
+mod undelete;
 
+#[cfg(test)]
+mod tests;
+
+pub use append::{Appended, MAX_APPENDED, NewCopy};
+pub use copy::{Copied, UidPairs};
+pub use flags::{FlagChange, FlagMode, FlagsSet};
+pub use keywords::{Keywords, MAX_KEYWORD, MAX_KEYWORDS};
+pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS};
+pub use name::{MAX_DEPTH, MAX_FOLDERS, MAX_NAME};
+pub use runs::UidRuns;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};
+pub use undelete::Expunged;
 
 use crate::{Body, Id, Store, StoreError};
 use bytes::Bytes;
 
 /// The folder that every account has and POP3 shows.
 pub const INBOX: &str = "INBOX";
+/// Between the names of a folder and of those in it.
+pub const DELIMITER: char = '/';
 /// Bits of [`Summary::flags`] (RFC 9051 §2.3.2).
 pub mod flag {
     pub const SEEN: u32 = 1;
@@ -28,29 +60,55 @@ pub(crate) const DEFAULT_FOLDERS: [(&str, Option<&str>); 6] = [
     ("Archive", Some("\\Archive")),
 ];
 
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+/// Messages that one job of the committer changes (DESIGN.md, Store).
+const SLICE: usize = 500;
+
+/// A folder, with what STATUS tells of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Mailbox {
+    /// Stays when the folder is renamed (MAILBOXID, RFC 8474).
     pub id: Id,
     pub account: Id,
     pub name: String,
+    /// Its special use, for example `\Sent` (RFC 6154).
     pub role: Option<String>,
     pub uidvalidity: u32,
     pub uidnext: u32,
+    /// The modification sequence of its last change (HIGHESTMODSEQ, RFC 7162).
+    pub modseq: u64,
+    pub subscribed: bool,
     pub messages: u64,
+    /// Messages without [`flag::SEEN`].
     pub unseen: u64,
+    /// Messages with [`flag::DELETED`].
+    pub deleted: u64,
+    pub octets: u64,
 }
 
 /// What a listing needs of a message, without its bytes.
-#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     pub uid: u32,
-    /// The message's id in queue and trail.
+    /// The message's id in queue and trail; copies keep it (EMAILID, RFC 8474).
     pub id: Id,
+    pub body: Id,
     /// Octets of this copy: prefix and body.
     pub size: u64,
-    /// Milliseconds since 1970.
+    pub prefix_size: u32,
+    /// Milliseconds since 1970 (INTERNALDATE).
     pub received: i64,
+    /// When it came into this folder, in milliseconds since 1970 (SAVEDATE, RFC 8514).
+    pub saved: i64,
     pub flags: u32,
+    pub keywords: Keywords,
+    pub modseq: u64,
+}
+
+impl Summary {
+    /// Octets of the body alone.
+    pub fn body_size(&self) -> u64 {
+        self.size - u64::from(self.prefix_size)
+    }
 }
 
 /// One copy: its own prefix, then the shared body.
@@ -61,20 +119,60 @@ pub struct Message {
     pub body: Body,
 }
 
+/// Reading. Each call sees what was durable when it began; a folder that has gone is empty.
 impl Store {
+    /// The account's folders, INBOX first, then by name.
     pub fn mailboxes(&self, account: Id) -> Result<Vec<Mailbox>, StoreError> {
-        self.inner.main.with(|db| sqlite::list(db, account))
+        self.inner.main.with(|db| sqlite::folder::list(db, account))
+    }
+
+    pub fn mailbox(&self, id: Id) -> Result<Option<Mailbox>, StoreError> {
+        self.inner.main.with(|db| sqlite::folder::by_id(db, id))
+    }
+
+    pub fn mailbox_named(&self, account: Id, name: &str) -> Result<Option<Mailbox>, StoreError> {
+        self.inner.main.with(|db| sqlite::folder::by_name(db, account, name))
     }
 
     /// The account's INBOX.
     pub fn inbox(&self, account: Id) -> Result<Mailbox, StoreError> {
-        let found = self.mailboxes(account)?.into_iter().find(|m| m.name == INBOX);
+        let found = self.mailbox_named(account, INBOX)?;
         found.ok_or_else(|| StoreError::NotFound(format!("INBOX of account {account}")))
+    }
+
+    /// The account's subscribed names, also those that no folder has (RFC 9051 §6.3.7).
+    pub fn subscriptions(&self, account: Id) -> Result<Vec<String>, StoreError> {
+        self.inner.main.with(|db| sqlite::folder::subscriptions(db, account))
+    }
+
+    /// The keywords that messages of the folder have or had, as they are spelt there.
+    pub fn keywords(&self, mailbox: Id) -> Result<Vec<String>, StoreError> {
+        self.inner.main.with(|db| sqlite::flags::keywords(db, mailbox))
+    }
+
+    /// All UIDs of the folder. Costs little where nothing was ever removed, else a scan of its rows.
+    pub fn uids(&self, mailbox: Id) -> Result<UidRuns, StoreError> {
+        self.inner.main.with(|db| sqlite::uids(db, mailbox))
     }
 
     /// The next `limit` messages above a UID, in order of their UIDs.
     pub fn messages(&self, mailbox: Id, after: u32, limit: usize) -> Result<Vec<Summary>, StoreError> {
-        self.inner.main.with(|db| sqlite::page(db, mailbox, after, limit))
+        self.messages_in(mailbox, &UidRuns::from(0..=u32::MAX), 0, after, limit)
+    }
+
+    /// The next `limit` messages above a UID that are among `uids` and changed after a modification sequence (0: all).
+    pub fn messages_in(
+        &self,
+        mailbox: Id,
+        uids: &UidRuns,
+        changed_since: u64,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<Summary>, StoreError> {
+        self.inner.main.with(|db| {
+            let rows = sqlite::rows(db, mailbox, uids, changed_since, after, limit)?;
+            Ok(rows.into_iter().map(|row| row.summary).collect())
+        })
     }
 
     /// The newest `limit` messages below a UID (`u32::MAX`: of all), newest first.
@@ -87,6 +185,12 @@ impl Store {
         self.inner.main.with(|db| sqlite::page_before(db, mailbox, before, limit))
     }
 
+    /// The UIDs among `known` that left the folder after a modification sequence; when it is not remembered any more
+    /// which these were, all among `known` that are not there (RFC 7162 §3.2.5.2 allows both).
+    pub fn vanished(&self, mailbox: Id, since: u64, known: &UidRuns) -> Result<UidRuns, StoreError> {
+        self.inner.main.with(|db| sqlite::expunge::vanished(db, mailbox, since, known))
+    }
+
     /// The UID of a message by its id; of its newest copy when there are several.
     pub fn uid_of(&self, mailbox: Id, message: Id) -> Result<Option<u32>, StoreError> {
         self.inner.main.with(|db| sqlite::uid_of(db, mailbox, message))
@@ -94,25 +198,10 @@ impl Store {
 
     /// A copy with its body; large bodies stay on disk until read.
     pub fn message(&self, mailbox: Id, uid: u32) -> Result<Option<Message>, StoreError> {
-        let Some((summary, prefix, body)) = self.inner.main.with(|db| sqlite::find(db, mailbox, uid))? else {
+        let Some((summary, prefix)) = self.inner.main.with(|db| sqlite::find(db, mailbox, uid))? else {
             return Ok(None);
         };
-        let body_size = summary.size - prefix.len() as u64;
-        Ok(Some(Message { summary, prefix, body: self.body(body, body_size)? }))
-    }
-
-    /// Removes copies for good; returns how many were still there. All or none.
-    pub async fn remove_messages(&self, mailbox: Id, uids: Vec<u32>) -> Result<usize, StoreError> {
-        self.inner.committer.write(move |writer| sqlite::remove(writer, mailbox, &uids)).await
-    }
-
-    /// Sets the [`flag`]s of a message that it does not have yet; nothing happens when it has gone.
-    pub async fn add_flags(&self, mailbox: Id, uid: u32, flags: u32) -> Result<(), StoreError> {
-        self.inner.committer.write(move |writer| sqlite::add_flags(writer.db, mailbox, uid, flags)).await
-    }
-
-    /// Makes a folder; nothing happens when it is there.
-    pub async fn create_mailbox(&self, account: Id, name: String) -> Result<(), StoreError> {
-        self.inner.committer.write(move |writer| sqlite::create(writer.db, account, &name, None)).await
+        let body = self.body(summary.body, summary.body_size())?;
+        Ok(Some(Message { summary, prefix, body }))
     }
 }

@@ -148,7 +148,7 @@ impl Store {
         self.inner.committer.write(move |writer| accept(writer, &files, quotas, &message)).await
     }
 
-    fn quotas(&self) -> Result<Quotas, StoreError> {
+    pub(crate) fn quotas(&self) -> Result<Quotas, StoreError> {
         self.inner.domains.quotas(|| self.inner.main.with(directory::has_domain_quota))
     }
 

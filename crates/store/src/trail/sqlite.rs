@@ -103,8 +103,10 @@ pub(crate) fn lost(main: &Connection, newest: Id) -> Result<Vec<Entry>, StoreErr
 }
 
 fn lost_deliveries(main: &Connection, newest: Id) -> Result<Vec<Entry>, StoreError> {
+    // Every delivery has trace fields above its body; what a user put into a folder was never accepted and has none.
     let sql = "SELECT message.id, account.local || '@' || account.domain, mailbox.name, body_size FROM message \
-               JOIN mailbox ON mailbox.id = message.mailbox JOIN account ON account.id = mailbox.account WHERE message.id > ?";
+               JOIN mailbox ON mailbox.id = message.mailbox JOIN account ON account.id = mailbox.account \
+               WHERE message.id > ? AND message.prefix_size > 0";
     let mut statement = main.prepare(sql)?;
     let rows = statement.query_map([newest], |row| {
         let (message, account): (Id, String) = (row.get(0)?, row.get(1)?);

@@ -37,17 +37,8 @@ pub(super) async fn account(store: &Store) -> Result<Id, Failure> {
             .await
             .map_err(|e| Failure::no(e.to_string()))?
             .map_err(|e| Failure::no(e.to_string()))?;
-    let id = Id::generate();
-    let record = AccountRecord {
-        id,
-        address,
-        name: None,
-        language: None,
-        quota: None,
-        disabled: false,
-        used_bytes: 0,
-        used_messages: 0,
-    };
+    let record = AccountRecord::new(address);
+    let id = record.id;
     store.add_account(record, Some(verifier.to_storage())).await.map_err(failed)?;
     Ok(id)
 }

@@ -251,16 +251,7 @@ async fn furnish(store: &Store, plan: &Plan) {
     let domain = DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
     store.add_domain(domain, Vec::new()).await.unwrap();
     for local in ACCOUNTS {
-        let account = AccountRecord {
-            id: Id::generate(),
-            address: at(&format!("{local}@example.org")),
-            name: None,
-            language: None,
-            quota: None,
-            disabled: false,
-            used_bytes: 0,
-            used_messages: 0,
-        };
+        let account = AccountRecord::new(at(&format!("{local}@example.org")));
         store.add_account(account, None).await.unwrap();
     }
     if plan.postmaster_elsewhere {

@@ -1,0 +1,62 @@
+//! Removing messages (RFC 9051 §6.4.3, §6.4.9).
+
+use super::{SLICE, UidRuns, flag, folder, sqlite};
+use crate::committer::Writer;
+use crate::{Id, Store, StoreError};
+use std::sync::Arc;
+
+impl Store {
+    /// Removes the messages that have [`flag::DELETED`], or those of `uids` that have it, slice by slice; returns which.
+    /// On an error some may be gone.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such folder.
+    pub async fn expunge(&self, mailbox: Id, uids: Option<UidRuns>) -> Result<UidRuns, StoreError> {
+        let folder = self.mailbox(mailbox)?.ok_or_else(|| folder::not_found(mailbox))?;
+        if folder.deleted == 0 {
+            return Ok(UidRuns::default());
+        }
+        let among = uids.unwrap_or_else(|| UidRuns::from(0..=u32::MAX));
+        // Looked for by a reader: a large folder is not scanned by the committer, which looks at these alone again.
+        let marked =
+            self.inner.main.with(|db| sqlite::expunge::marked(db, mailbox, &among, folder.deleted))?;
+        self.remove_slices(mailbox, marked, flag::DELETED, self.keeps_removed()).await
+    }
+
+    /// Removes messages whatever their flags; returns how many were still there. Up to 500 go together or not at
+    /// all, more in slices: on an error some may be gone.
+    pub async fn remove_messages(&self, mailbox: Id, uids: impl Into<UidRuns>) -> Result<usize, StoreError> {
+        let removed = self.remove_slices(mailbox, uids.into(), 0, self.keeps_removed()).await?;
+        Ok(removed.count() as usize)
+    }
+
+    /// Removes those of `uids` that have all of `flags`. `keep`: so that they can be brought back.
+    pub(super) async fn remove_slices(
+        &self,
+        mailbox: Id,
+        uids: UidRuns,
+        flags: u32,
+        keep: bool,
+    ) -> Result<UidRuns, StoreError> {
+        let (uids, mut removed, mut after) = (Arc::new(uids), UidRuns::default(), 0);
+        loop {
+            let among = Arc::clone(&uids);
+            let work = move |w: &Writer<'_>| {
+                let slice = sqlite::next_uids(w, mailbox, &among, after, SLICE)?;
+                let gone = sqlite::expunge::remove(w, mailbox, &slice, flags, keep)?;
+                Ok((gone, slice.last().filter(|_| slice.count() as usize == SLICE)))
+            };
+            let (gone, next) = self.inner.committer.write(work).await?;
+            removed = removed.union(&gone);
+            match next {
+                Some(last) => after = last,
+                None => return Ok(removed),
+            }
+        }
+    }
+
+    /// Whether removed messages are kept for a while.
+    pub(super) fn keeps_removed(&self) -> bool {
+        !self.inner.undelete.is_zero()
+    }
+}

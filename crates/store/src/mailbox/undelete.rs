@@ -1,0 +1,66 @@
+//! Messages that were removed and can be brought back, for [`crate::Options::undelete`].
+
+use super::{Keywords, SLICE, sqlite};
+use crate::committer::Writer;
+use crate::{Body, Id, Store, StoreError};
+
+/// A removed message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expunged {
+    /// Names it as long as it can be brought back, and says when it was removed.
+    pub id: Id,
+    /// The folder it was in, and what that was called then.
+    pub mailbox: Id,
+    pub folder: String,
+    pub uid: u32,
+    /// The message's id in queue and trail.
+    pub message: Id,
+    pub body: Id,
+    /// Octets of this copy: prefix and body.
+    pub size: u64,
+    pub prefix_size: u32,
+    /// Milliseconds since 1970.
+    pub received: i64,
+    pub flags: u32,
+    pub keywords: Keywords,
+}
+
+impl Expunged {
+    /// When it was removed, in milliseconds since 1970.
+    pub fn removed(&self) -> i64 {
+        self.id.unix_ms()
+    }
+}
+
+impl Store {
+    /// The next `limit` removed messages of an account after one of them, in the order in which they were removed.
+    pub fn expunged(
+        &self,
+        account: Id,
+        after: Option<Id>,
+        limit: usize,
+    ) -> Result<Vec<Expunged>, StoreError> {
+        self.inner.main.with(|db| sqlite::undelete::list(db, account, after, limit))
+    }
+
+    /// The body of a removed message; what was above it is not read.
+    pub fn expunged_body(&self, expunged: &Expunged) -> Result<Body, StoreError> {
+        self.body(expunged.body, expunged.size - u64::from(expunged.prefix_size))
+    }
+
+    /// Brings messages back into the folders they were in, with new UIDs and without [`super::flag::DELETED`], slice by
+    /// slice; a folder that has gone is made again. Returns how many were still there. On an error some may be back.
+    ///
+    /// # Errors
+    /// [`StoreError::OverQuota`]; [`StoreError::Limit`].
+    pub async fn undelete(&self, account: Id, messages: Vec<Id>) -> Result<usize, StoreError> {
+        let quotas = self.quotas()?;
+        let mut back = 0;
+        for slice in messages.chunks(SLICE) {
+            let slice = slice.to_vec();
+            let work = move |w: &Writer<'_>| sqlite::undelete::bring_back(w, quotas, account, &slice);
+            back += self.inner.committer.write(work).await?;
+        }
+        Ok(back)
+    }
+}

@@ -13,7 +13,7 @@ use crate::{Access, Actor, AdminError, Operation, Operations};
 use address::{Address, Domain};
 use serde::{Deserialize, Serialize};
 use store::directory::{AccountRecord, CredentialKind, DomainKind};
-use store::{Id, Store, StoreError};
+use store::{Store, StoreError};
 
 /// An account as people see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

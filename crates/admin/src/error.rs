@@ -38,7 +38,10 @@ impl From<StoreError> for AdminError {
         match error {
             StoreError::NotFound(_) => Self::NotFound(text),
             StoreError::Exists(_) => Self::Exists(text),
-            StoreError::Refused(_) | StoreError::NoRoom(_) => Self::Refused(text),
+            StoreError::Refused(_)
+            | StoreError::NoRoom(_)
+            | StoreError::OverQuota(_)
+            | StoreError::Limit(_) => Self::Refused(text),
             StoreError::Busy(_) | StoreError::Unavailable(_) | StoreError::Locked(_) => Self::Temporary(text),
             StoreError::Damaged(_) | StoreError::Newer(..) | StoreError::File { .. } | StoreError::Bug(_) => {
                 Self::Failed(text)

@@ -84,7 +84,7 @@ impl UidRuns {
     /// How many UIDs are below this one.
     pub fn below(&self, uid: u32) -> u32 {
         let run = self.runs.get(self.runs.partition_point(|run| run.last < uid));
-        run.map_or(self.count(), |run| run.before + uid.saturating_sub(run.first))
+        run.map_or_else(|| self.count(), |run| run.before + uid.saturating_sub(run.first))
     }
 
     /// The UID at a place, from 0.
@@ -207,7 +207,7 @@ mod tests {
         ) {
             let (x, y) = (runs(&a), runs(&b));
             let (s, t) = (set(&a), set(&b));
-            prop_assert_eq!(x.iter().collect::<BTreeSet<_>>(), s.clone());
+            prop_assert_eq!(&x.iter().collect::<BTreeSet<_>>(), &s);
             prop_assert_eq!(x.count() as usize, s.len());
             prop_assert_eq!(x.intersection(&y), s.intersection(&t).copied().collect());
             prop_assert_eq!(x.difference(&y), s.difference(&t).copied().collect());

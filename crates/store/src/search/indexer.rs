@@ -10,7 +10,7 @@ mod sweep;
 use super::{Shared, sqlite};
 use crate::body::files::Files;
 use crate::database::Readers;
-use crate::{Change, Changes, Id, StoreError};
+use crate::{Change, Changes, Id, MailboxChange, StoreError};
 use rusqlite::Connection;
 use std::collections::{HashSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -201,9 +201,12 @@ impl Indexer {
 
     fn note(&mut self, change: &Change) {
         match change {
-            Change::Delivered { mailbox, .. } => self.due.push(*mailbox),
-            Change::Removed { .. } => self.sweep.ask(),
-            Change::Queued(_) | Change::Domains => {}
+            Change::Mailbox { mailbox, kind, .. } => match kind {
+                MailboxChange::Delivered { .. } => self.due.push(*mailbox),
+                MailboxChange::Expunged { .. } | MailboxChange::Gone => self.sweep.ask(),
+                MailboxChange::Flags { .. } => {}
+            },
+            Change::Queued(_) | Change::Domains | Change::Folders { .. } => {}
         }
     }
 

@@ -20,16 +20,7 @@ async fn with_account(folder: &Path) -> (Store, Id) {
     let name = "example.org".parse().unwrap();
     let domain = DomainRecord { name, kind: DomainKind::Local, catch_all: None, language: None, quota: None };
     store.add_domain(domain, Vec::new()).await.unwrap();
-    let account = AccountRecord {
-        id: Id::generate(),
-        address: "me@example.org".parse().unwrap(),
-        name: None,
-        language: None,
-        quota: None,
-        disabled: false,
-        used_bytes: 0,
-        used_messages: 0,
-    };
+    let account = AccountRecord::new("me@example.org".parse().unwrap());
     let id = account.id;
     store.add_account(account, None).await.unwrap();
     (store, id)

@@ -8,7 +8,7 @@ mod removed;
 
 use super::{FlagChange, FlagMode, Keywords, Mailbox, NewCopy, Summary, UidRuns, flag};
 use crate::directory::AccountRecord;
-use crate::tests::{with_account, with_account_in};
+use crate::tests::with_account_in;
 use crate::{Body, Id, Options, Store, StoreError};
 use std::time::Duration;
 use tempfile::TempDir;

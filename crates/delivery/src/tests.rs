@@ -4,7 +4,7 @@ use crate::{Action, Incoming, plan};
 use address::Address;
 use directory::Directory;
 use store::directory::{AccountRecord, DomainKind, DomainRecord};
-use store::{Id, Options, Store};
+use store::{Options, Store};
 
 struct World {
     directory: Directory,

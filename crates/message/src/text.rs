@@ -21,8 +21,10 @@ const MAX_FILE_NAME: usize = 1024;
 /// What can be searched in a message.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Text {
-    /// A line `Name: value` for each field of the message and of the messages in it, decoded.
+    /// A line `Name: value` for each field of the message, decoded.
     pub header: String,
+    /// The same of the messages in it: to who searches, they are of its body.
+    pub inner: String,
     /// The text of its parts, HTML without tags, and names of attachments, each on lines of its own that end in LF.
     pub body: String,
     /// Whether it is not all of it: [`MAX_BODY`] or [`MAX_HEADER`] was reached.
@@ -75,19 +77,23 @@ struct Leaf {
 }
 
 impl Sink for Reader {
-    fn field(&mut self, field: &Field<'_>) {
+    fn field(&mut self, field: &Field<'_>, own: bool) {
         let Some(name) = field.name() else { return };
         // Most are ASCII on one line.
         let plain = std::str::from_utf8(field.raw_value().trim_ascii()).ok();
         let plain = plain.filter(|value| !value.contains("=?") && !value.contains(|c: char| c.is_control()));
-        let decoded = plain.is_none().then(|| decode_words(&field.value()));
+        // An encoded word can have a line end in it, which would begin another field.
+        let on_one_line = |value: String| value.replace(['\r', '\n'], " ");
+        let decoded = plain.is_none().then(|| on_one_line(decode_words(&field.value())));
         let value = decoded.as_deref().or(plain).unwrap_or_default();
-        if self.text.header.len() + name.len() + value.len() + 3 > MAX_HEADER {
-            self.text.cut = true;
+        let text = &mut self.text;
+        if text.header.len() + text.inner.len() + name.len() + value.len() + 3 > MAX_HEADER {
+            text.cut = true;
             return;
         }
+        let lines = if own { &mut text.header } else { &mut text.inner };
         for piece in [name, ": ", value, "\n"] {
-            self.text.header.push_str(piece);
+            lines.push_str(piece);
         }
     }
 

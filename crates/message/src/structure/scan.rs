@@ -35,8 +35,8 @@ impl Scanner {
 
 /// Who else wants to know what stands in the message, as it goes by.
 pub(crate) trait Sink {
-    /// A field of the message's header, or of a message in it, cut at [`MAX_HEADER_KEPT`].
-    fn field(&mut self, _field: &Field<'_>) {}
+    /// A field of the message's header (`own`), or of a message in it, cut at [`MAX_HEADER_KEPT`].
+    fn field(&mut self, _field: &Field<'_>, _own: bool) {}
     /// The body of a leaf begins.
     fn begin(&mut self, _part: &Part, _header: &Header<'_>) {}
     /// More of it; the line end that belongs to the delimiter too.
@@ -221,7 +221,7 @@ impl<S: Sink> Walker<S> {
         let message = self.open.last().is_some_and(|open| open.message);
         let field = Field::read(&self.header[self.field..], 0);
         if message && !field.as_bytes().is_empty() {
-            self.sink.field(&field);
+            self.sink.field(&field, top);
         }
         let of_use = field.name().map(|name| super::of_use(name, message, top));
         self.partial |= top && cut && of_use != Some(false);

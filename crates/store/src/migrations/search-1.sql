@@ -27,8 +27,9 @@ CREATE TABLE text(
   header TEXT NOT NULL,            -- a line a field of the message's own header
   content TEXT NOT NULL
 );
--- What a message consists of, as `message` writes it.
+-- What a message consists of, as `message` writes it, and its first words (RFC 8970).
 CREATE TABLE parsed(
   body INTEGER PRIMARY KEY,
-  data BLOB NOT NULL
+  data BLOB NOT NULL,
+  preview TEXT NOT NULL
 );

@@ -3,31 +3,28 @@
 use crate::StoreError;
 use crate::body::{Body, Content};
 use message::structure::{Parsed, Scanner};
+use message::text::{Extractor, Text, fold};
 use std::io::Read as _;
 
 /// Octets of a file that are read at once.
 const PIECE: usize = 64 << 10;
 
-/// What the search keeps of a body. Both texts are folded.
+/// What the search keeps of a body. Both texts are folded, so that they are compared octet by octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Extract {
-    /// A line a field of the message's own header, `name: value`.
+    /// A line a field of the message's own header, `NAME: VALUE`.
     pub(super) header: String,
-    /// The text of its parts, and the names of its attachments.
+    /// The header fields of messages in it, the text of its parts, and the names of its attachments.
     pub(super) content: String,
 }
 
 impl Extract {
+    fn new(text: &Text) -> Self {
+        Self { header: fold(&text.header), content: fold(&text.inner) + &fold(&text.body) }
+    }
+
     pub(super) fn of(body: &Body) -> Result<Self, StoreError> {
-        let mut whole = Vec::new();
-        pieces(body, |piece| whole.extend_from_slice(piece))?;
-        let view = message::View::read(&whole);
-        let header: Vec<String> = view.fields.iter().map(|(n, v)| format!("{n}: {v}")).collect();
-        let names: Vec<&str> = view.attachments.iter().map(|a| a.name.as_str()).collect();
-        Ok(Self {
-            header: fold(&header.join("\n")),
-            content: fold(&(view.text() + "\n" + &names.join("\n"))),
-        })
+        Ok(read(body)?.0)
     }
 
     /// Octets of the texts.
@@ -36,8 +33,12 @@ impl Extract {
     }
 }
 
-pub(super) fn fold(text: &str) -> String {
-    text.to_lowercase()
+/// All that is kept of a body, in one pass over it: its texts, what it consists of, and its first words.
+pub(super) fn read(body: &Body) -> Result<(Extract, Parsed, String), StoreError> {
+    let mut extractor = Extractor::new();
+    pieces(body, |piece| extractor.feed(piece))?;
+    let (parsed, text) = extractor.finish();
+    Ok((Extract::new(&text), parsed, message::preview(&text)))
 }
 
 /// What a body consists of.

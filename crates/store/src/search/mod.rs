@@ -173,10 +173,10 @@ impl Search {
         }
     }
 
-    fn start(&self, files: Files, changes: Changes) -> Result<(), StoreError> {
+    fn start(&self, files: Files, changes: Changes) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_some() {
-            return Ok(());
+            return;
         }
         let sources = Sources {
             main: Readers::new(Kind::Main, &self.folder),
@@ -184,9 +184,12 @@ impl Search {
             files,
         };
         let indexer = Indexer::new(&self.folder, Arc::clone(&self.shared), sources, changes);
-        let started = std::thread::Builder::new().name("indexer".into()).spawn(move || indexer.run());
-        *thread = Some(started.map_err(|e| StoreError::Unavailable(e.to_string()))?);
-        Ok(())
+        match std::thread::Builder::new().name("indexer".into()).spawn(move || indexer.run()) {
+            Ok(started) => *thread = Some(started),
+            Err(error) => {
+                tracing::error!(%error, "store: the indexer could not start; searches read the messages")
+            }
+        }
     }
 }
 
@@ -221,18 +224,18 @@ fn set_aside(folder: &Path, reason: &str) -> Result<(), StoreError> {
 
 impl Store {
     /// Starts the thread that fills `search.db` behind delivery; nothing happens when it runs. For a process that serves: a
-    /// command that ends soon has no use for it.
-    pub fn start_indexer(&self) -> Result<(), StoreError> {
-        self.inner.search.start(self.inner.files.clone(), self.changes())
+    /// command that ends soon has no use for it. Trouble is logged: mail comes first.
+    pub fn start_indexer(&self) {
+        self.inner.search.start(self.inner.files.clone(), self.changes());
     }
 
     /// Throws `search.db` away and has the indexer, which is started if need be, make it anew; returns at once.
     /// [`Store::search_status`] says how far that is. Until it is done, searches are right but slow.
-    pub fn rebuild_search(&self) -> Result<(), StoreError> {
+    pub fn rebuild_search(&self) {
         let search = &self.inner.search;
         search.shared.lock().rebuild = true;
         search.shared.wake.notify_one();
-        self.start_indexer()
+        self.start_indexer();
     }
 
     /// How far the indexer is. Reads a row a folder.

@@ -141,10 +141,18 @@ pub(super) fn keep(db: &Connection, body: Id, extract: &Extract) -> Result<(), S
     Ok(())
 }
 
-/// Keeps what a body consists of.
-pub(super) fn keep_parsed(db: &Connection, body: Id, parsed: &Parsed) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT OR REPLACE INTO parsed(body, data) VALUES(?, ?)")?
-        .execute((body, parsed.to_bytes()))?;
+/// Keeps what a body consists of, and its first words.
+pub(super) fn keep_parsed(
+    db: &Connection,
+    body: Id,
+    parsed: &Parsed,
+    preview: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached("INSERT OR REPLACE INTO parsed(body, data, preview) VALUES(?, ?, ?)")?.execute((
+        body,
+        parsed.to_bytes(),
+        preview,
+    ))?;
     Ok(())
 }
 
@@ -154,6 +162,11 @@ pub(super) fn parsed(db: &Connection, body: Id) -> Result<Option<Parsed>, StoreE
     let mut rows = statement.query([body])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Parsed::from_bytes(row.get_ref(0)?.as_blob().unwrap_or_default()))
+}
+
+pub(super) fn preview(db: &Connection, body: Id) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT preview FROM parsed WHERE body = ?";
+    Ok(db.prepare_cached(sql)?.query_row([body], |row| row.get(0)).optional()?)
 }
 
 /// Whether any account has a document of the body.

@@ -9,7 +9,8 @@ use crate::queue::{LocalCopy, NewMessage};
 use crate::trail::Origin;
 use crate::{Body, Options};
 use bytes::Bytes;
-use extract::{Extract, fold};
+use extract::Extract;
+use message::text::fold;
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -141,7 +142,7 @@ async fn what_is_not_indexed_is_found_all_the_same() {
     let (store, account, bodies) = with_mail(folder.path()).await;
     check_all(&store, account, &bodies);
     assert_eq!(store.search_status().unwrap().waiting, 4);
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     check_all(&store, account, &bodies);
     assert_eq!(rows(folder.path(), "document"), 4);
@@ -152,8 +153,8 @@ async fn what_is_not_indexed_is_found_all_the_same() {
 async fn what_is_delivered_is_indexed_soon_and_once() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account) = with_account(folder.path()).await;
-    store.start_indexer().unwrap();
-    store.start_indexer().unwrap();
+    store.start_indexer();
+    store.start_indexer();
     let mut bodies = Vec::new();
     for text in MAIL {
         bodies.push(deliver(&store, account, text).await);
@@ -162,7 +163,7 @@ async fn what_is_delivered_is_indexed_soon_and_once() {
     check_all(&store, account, &bodies);
     drop(store);
     let store = Store::open(folder.path(), &Options::default()).unwrap();
-    store.start_indexer().unwrap();
+    store.start_indexer();
     bodies.push(deliver(&store, account, "Subject: later\n\n").await);
     settle(&store);
     check_all(&store, account, &bodies[..4]);
@@ -173,7 +174,7 @@ async fn what_is_delivered_is_indexed_soon_and_once() {
 async fn a_search_sees_its_own_bodies_only() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     assert_eq!(found(&store, account, &Query::Text("plans".into()), &bodies[1..2]), [0]);
     assert_eq!(found(&store, account, &Query::Text("plans".into()), &[]), [0; 0]);
@@ -186,12 +187,14 @@ async fn what_messages_consist_of_is_the_same_kept_or_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _, bodies) = with_mail(folder.path()).await;
     let read = store.parsed_many(&bodies).unwrap();
+    assert_eq!(store.previews(&bodies).unwrap()[..2], ["We go to the seaside.", "No plans yet."]);
     assert_eq!(read[0].envelope.subject.as_deref(), Some(&b"Holiday plans"[..]));
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     assert_eq!(rows(folder.path(), "parsed"), 4);
     assert_eq!(store.parsed_many(&bodies).unwrap(), read);
     assert_eq!(store.parsed(bodies[2].0, bodies[2].1).unwrap(), read[2]);
+    assert_eq!(store.previews(&bodies).unwrap()[..2], ["We go to the seaside.", "No plans yet."]);
     let missing = Id::generate();
     assert!(store.parsed(missing, 5).is_err());
 }
@@ -203,7 +206,7 @@ async fn a_large_message_is_read_in_pieces() {
     let text = format!("Subject: large\n\n{}needle\n", "word ".repeat(60_000));
     let bodies = [deliver(&store, account, &text).await];
     assert_eq!(found(&store, account, &Query::Body("word needle".into()), &bodies), [0]);
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     assert_eq!(found(&store, account, &Query::Body("word needle".into()), &bodies), [0]);
     assert_eq!(store.parsed(bodies[0].0, bodies[0].1).unwrap().root.size(), text.len() as u64 + 3 - 18);
@@ -226,7 +229,7 @@ async fn a_search_can_be_stopped() {
 async fn what_is_removed_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     let inbox = store.inbox(account).unwrap();
     store.remove_messages(inbox.id, vec![1]).await.unwrap();
@@ -243,14 +246,14 @@ async fn what_is_removed_is_forgotten() {
 async fn a_damaged_index_is_set_aside_and_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     drop(store);
     std::fs::write(folder.path().join("search.db"), [b'z'; 40_000]).unwrap();
     let _ = std::fs::remove_file(folder.path().join("search.db-wal"));
     let store = Store::open(folder.path(), &Options::default()).unwrap();
     check_all(&store, account, &bodies);
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     check_all(&store, account, &bodies);
     let aside = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -263,7 +266,7 @@ async fn a_damaged_index_is_set_aside_and_made_anew() {
 async fn an_index_that_is_damaged_while_it_is_used_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
     store.inner.search.failed(&StoreError::Damaged("search.db".into()));
     check_all(&store, account, &bodies);
@@ -277,7 +280,7 @@ async fn without_an_index_the_messages_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
     std::fs::create_dir(folder.path().join("search.db")).unwrap();
-    store.start_indexer().unwrap();
+    store.start_indexer();
     check_all(&store, account, &bodies);
     assert!(store.search_status().unwrap().trouble.is_some());
 }
@@ -286,16 +289,16 @@ async fn without_an_index_the_messages_are_read() {
 async fn the_index_is_rebuilt_when_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
-    store.start_indexer().unwrap();
+    store.start_indexer();
     settle(&store);
-    store.rebuild_search().unwrap();
+    store.rebuild_search();
     check_all(&store, account, &bodies);
     settle(&store);
     check_all(&store, account, &bodies);
     assert_eq!(rows(folder.path(), "document"), 4);
     drop(store);
     let store = Store::open(folder.path(), &Options::default()).unwrap();
-    store.rebuild_search().unwrap();
+    store.rebuild_search();
     settle(&store);
     assert_eq!(rows(folder.path(), "document"), 4);
 }
@@ -414,7 +417,7 @@ proptest! {
         let number = sqlite::owner(&db, account).unwrap();
         let mut expected = Vec::new();
         for (subject, content) in texts {
-            let extract = Extract { header: format!("subject: {}\nto: x", fold(&subject)), content: fold(&content) };
+            let extract = Extract { header: format!("SUBJECT: {}\nTO: X", fold(&subject)), content: fold(&content) };
             let body = Id::generate();
             sqlite::keep(&db, body, &extract).unwrap();
             sqlite::add(&db, number, body, &extract).unwrap();

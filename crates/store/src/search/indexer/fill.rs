@@ -3,7 +3,8 @@
 use super::Indexer;
 use crate::search::extract::{self, Extract};
 use crate::search::{Wanted, sqlite};
-use crate::{Body, Id, StoreError, body};
+use crate::{Id, StoreError, body};
+use message::structure::Parsed;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -111,9 +112,9 @@ impl Indexer {
             // Who has no document is none of ours, or comes to be read as a whole.
             if sqlite::is_document(db, body)?
                 && sqlite::parsed(db, body)?.is_none()
-                && let Some(parsed) = self.read(body, size, extract::parse)?
+                && let Some((_, parsed, preview)) = self.read(body, size)?
             {
-                sqlite::keep_parsed(db, body, &parsed)?;
+                sqlite::keep_parsed(db, body, &parsed, &preview)?;
             }
         }
         batch.followed.into_iter().try_for_each(|(mailbox, uid)| sqlite::follow(db, mailbox, uid))
@@ -127,10 +128,9 @@ impl Indexer {
         let extract = match sqlite::text(db, body)? {
             Some(kept) => kept,
             None => {
-                let both = |body: &Body| Ok((Extract::of(body)?, extract::parse(body)?));
-                let Some((extract, parsed)) = self.read(body, size, both)? else { return Ok(0) };
+                let Some((extract, parsed, preview)) = self.read(body, size)? else { return Ok(0) };
                 sqlite::keep(db, body, &extract)?;
-                sqlite::keep_parsed(db, body, &parsed)?;
+                sqlite::keep_parsed(db, body, &parsed, &preview)?;
                 extract
             }
         };
@@ -139,14 +139,9 @@ impl Indexer {
     }
 
     /// Reads a body. Nothing of one that has gone; one that cannot be read is left to those who ask for it, to be told so.
-    fn read<T>(
-        &self,
-        id: Id,
-        size: u64,
-        read: impl FnOnce(&Body) -> Result<T, StoreError>,
-    ) -> Result<Option<T>, StoreError> {
+    fn read(&self, id: Id, size: u64) -> Result<Option<(Extract, Parsed, String)>, StoreError> {
         let loaded = self.sources.bodies.with(|db| body::load(db, &self.sources.files, id, size));
-        match loaded.and_then(|body| read(&body)) {
+        match loaded.and_then(|body| extract::read(&body)) {
             Ok(read) => Ok(Some(read)),
             Err(error) if error.is_temporary() => Err(error),
             Err(error) => {

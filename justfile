@@ -41,7 +41,7 @@ simulate *WORDS:
 
 # How fast the hot parsers are
 parsers:
-    cargo bench -p smtp -p message
+    cargo bench -p smtp -p message -p imap
 
 # Find out a figure of speed or scale (docs/performance.md): just measure idle
 measure *WORDS:

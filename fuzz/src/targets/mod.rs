@@ -8,6 +8,7 @@ pub mod body_decoder;
 pub mod dkim;
 pub mod dsn;
 pub mod imap_command;
+pub mod imap_response;
 pub mod imap_server;
 pub mod message;
 pub mod mime_edit;
@@ -26,12 +27,13 @@ pub mod structure;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
     ("dsn", dsn::run),
     ("imap_command", imap_command::run),
+    ("imap_response", imap_response::run),
     ("imap_server", imap_server::run),
     ("message", message::run),
     ("mime_edit", mime_edit::run),

@@ -9,6 +9,7 @@
 //! - [`faults`]: the layer below the program's file calls that records them or makes them fail.
 //! - [`measure`]: the figures of speed and scale, each with what it should be.
 //! - [`installation`]: a folder with a configuration, and the real program in it.
+//! - [`imap`]: the folders of an account, over IMAP.
 //! - [`maildrop`]: a mailbox, read and emptied over POP3.
 //! - [`wire`]: one end of a dialogue in lines, with or without TLS.
 //! - [`random`]: numbers from a seed.
@@ -25,6 +26,7 @@
 pub mod crash;
 mod error;
 pub mod faults;
+pub mod imap;
 pub mod installation;
 pub mod maildrop;
 pub mod measure;

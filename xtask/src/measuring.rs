@@ -10,7 +10,8 @@ use xtask::measure;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   cargo xtask measure idle --json
-  cargo xtask measure million --messages 10000";
+  cargo xtask measure million --messages 10000
+  cargo xtask measure imap --messages 5000 --alone";
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Measure {
@@ -25,6 +26,9 @@ pub(crate) struct Measure {
     /// Minutes, likewise
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     minutes: Option<u64>,
+    /// Leave Dovecot out: the figures of `imap` and `imap-idle` that compare nothing
+    #[arg(long)]
+    alone: bool,
     /// Rounds whose median counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
@@ -67,6 +71,7 @@ pub(crate) fn run(arguments: &Measure) -> Result<ExitCode, Box<dyn std::error::E
         messages: arguments.messages,
         connections: arguments.connections,
         minutes: arguments.minutes,
+        alone: arguments.alone,
         progress: &|doing| bar.set_message(doing),
     };
     let report = measure::run(arguments.name, &context)?;

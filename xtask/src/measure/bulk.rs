@@ -1,15 +1,17 @@
 //! How long the 250 takes while the store does bulk work, beside a server that does none.
 //!
-//! The work is what the program offers today: 100,000 messages removed over POP3, and an account removed with as many. A
-//! client that copies a folder will come with IMAP; until then the delivery of the 100,000, as fast as a few sessions
-//! can, stands for it, without a target, as that is load and no bulk work.
+//! The work is a folder of 100,000 messages copied and deleted over IMAP, as many messages removed over POP3, and an
+//! account removed with as many. Their delivery, as fast as a few sessions can, is measured without a target, as that
+//! is load and no bulk work.
 
 use super::figure::Figure;
 use super::load::Load;
 use super::probe::{Latency, during};
 use super::site::Site;
-use super::{Context, Findings};
+use super::{Context, Findings, process};
 use crate::Error;
+use crate::imap::Imap;
+use crate::installation::{IMAP, PASSWORD};
 use crate::maildrop::Marked;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,10 @@ const MESSAGES: u64 = 100_000;
 const SESSIONS: u32 = 10;
 /// For the figures of a server with nothing else to do.
 const QUIET: Duration = Duration::from_secs(10);
+/// What is deleted goes in the background: for so long the 250s are still looked at.
+const AFTERWARDS: Duration = Duration::from_secs(10);
+/// For all that was delivered to be in the index.
+const INDEX_LIMIT: Duration = Duration::from_secs(1800);
 /// Whose mailbox it is that is filled, and whom the probe writes to.
 const FULL: &str = "full@example.org";
 const PROBED: &str = "probed@example.org";
@@ -27,7 +33,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let site = Site::new(context.program, "", "")?;
     let installation = &site.installation;
     installation.populate(&["full", "probed"])?;
-    let _server = installation.serve()?;
+    let server = installation.serve()?;
     let load = Load { connections: SESSIONS, messages, to: FULL, ..Load::default() };
 
     context.tell("nothing else".to_owned());
@@ -37,6 +43,26 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     })?;
     context.tell(format!("{messages} messages are put into a mailbox"));
     let delivery = probed(&site, || load.send(context, site.smtp()).map(drop))?;
+    context.tell("waiting for the index".to_owned());
+    process::wait_until_idle(server.id(), INDEX_LIMIT)?;
+    context.tell(format!("{messages} messages are copied over IMAP"));
+    let mut client = Imap::connect(installation.place(IMAP))?;
+    client.log_in(FULL, PASSWORD)?;
+    client.ask("CREATE copies")?;
+    client.select("INBOX")?;
+    let copy = probed(&site, || Ok(client.ask("COPY 1:* copies").map(drop)?))?;
+    let copied = client.select("copies")?;
+    if copied != messages {
+        return Err(Error::Stuck(format!("{copied} messages were copied")));
+    }
+    client.select("INBOX")?;
+    context.tell(format!("a folder of {messages} messages is deleted over IMAP"));
+    let deletion = probed(&site, || {
+        client.ask("DELETE copies")?;
+        std::thread::sleep(AFTERWARDS);
+        Ok(())
+    })?;
+    client.log_out()?;
     context.tell(format!("{messages} messages are removed over POP3"));
     let marked = Marked::all(installation, FULL)?;
     if marked.count() as u64 != messages {
@@ -56,6 +82,8 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let messages = Figure::new("messages", messages as f64, "messages");
     let figures = [messages].into_iter().chain(quiet.figures("quiet"));
     let figures = figures.chain(delivery.figures("messages_delivered"));
+    let figures = figures.chain(beside("messages_copied", &copy));
+    let figures = figures.chain(beside("folder_deleted", &deletion));
     let figures = figures.chain(beside("messages_removed", &removal));
     Ok(Findings::of(figures.chain(beside("account_removed", &account))))
 }

@@ -14,11 +14,11 @@ use std::time::Duration;
 
 const CONNECTIONS: u64 = 10_000;
 /// Connections of one address of ours: far fewer than it has ports.
-const PER_ADDRESS: u64 = 2_000;
+pub(super) const PER_ADDRESS: u64 = 2_000;
 /// Files of either process besides connections.
-const OTHER_FILES: u64 = 500;
+pub(super) const OTHER_FILES: u64 = 500;
 /// For a server to become idle after the last handshake.
-const QUIET_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let count = allowed(context.connections.unwrap_or(CONNECTIONS))?;
@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
 
 /// Raises the limit of open files, which the server inherits, above the hard one where that is allowed; as many connections as
 /// the server then takes: it keeps a file for each that comes in and another for one that goes out.
-fn allowed(wanted: u64) -> Result<u64, Error> {
+pub(super) fn allowed(wanted: u64) -> Result<u64, Error> {
     let needed = wanted * 2 + OTHER_FILES;
     let limit = getrlimit(Resource::Nofile);
     let hard = limit.maximum.unwrap_or(u64::MAX);
@@ -101,7 +101,7 @@ fn open(site: &Installation, server: SocketAddr, number: u64, tls: bool) -> Resu
 }
 
 /// Connects from another address of ours for each `network`.
-fn connect_from(network: u64, server: SocketAddr) -> std::io::Result<TcpStream> {
+pub(super) fn connect_from(network: u64, server: SocketAddr) -> std::io::Result<TcpStream> {
     let last = u8::try_from(network % 250).unwrap_or(0) + 1;
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 251, 0, last), 0))?;

@@ -1,16 +1,22 @@
 //! The figures of speed and scale that the project wants, each found out by a measurement and printed beside its target.
 //!
 //! All of them run the real `waypost` on loopback, as it comes (trail and log on), with `waypost bench` to send and to
-//! take; those of speed beside Postfix, in the same run. What relays of many kinds do with the same load is measured
+//! take; those of speed beside Postfix, in the same run, and those of mailboxes beside Dovecot. What relays of many kinds do with the same load is measured
 //! by the script `relay-bench` instead. Figures hold for one machine and one run; ratios are worth more.
 
+mod at_once;
 mod beside;
 mod bulk;
 mod dead_destination;
+mod dovecot;
 mod figure;
 mod fill;
 mod idle;
+mod imap;
+mod imap_idle;
 mod large;
+mod letters;
+mod lmtp;
 mod load;
 mod local;
 mod million;
@@ -23,6 +29,7 @@ mod site;
 mod slow_senders;
 mod soak;
 mod starttls;
+mod versus;
 
 use crate::Error;
 pub use figure::{Figure, Machine, Target};
@@ -54,6 +61,10 @@ pub enum Name {
     Soak,
     /// The 250 while the store does bulk work
     Bulk,
+    /// Delivery, APPEND, FETCH, SEARCH and STORE in a large mailbox, beside Dovecot
+    Imap,
+    /// Memory of a connection in IDLE, beside Dovecot, and how soon 10,000 of them hear of a delivery
+    ImapIdle,
 }
 
 /// What a measurement is done with.
@@ -71,6 +82,8 @@ pub struct Context<'a> {
     pub messages: Option<u64>,
     pub connections: Option<u64>,
     pub minutes: Option<u64>,
+    /// Without the other server, where there is one: its figures and the ratios are left out.
+    pub alone: bool,
     /// Hears what is being done.
     pub progress: &'a (dyn Fn(String) + Sync),
 }
@@ -134,6 +147,8 @@ pub fn run(name: Name, context: &Context<'_>) -> Result<Report, Error> {
         Name::Starttls => starttls::run(context),
         Name::Soak => soak::run(context),
         Name::Bulk => bulk::run(context),
+        Name::Imap => imap::run(context),
+        Name::ImapIdle => imap_idle::run(context),
     }?;
     Ok(Report {
         measure: name,

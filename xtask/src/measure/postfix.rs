@@ -24,16 +24,10 @@ impl Postfix {
         let folder = tempfile::tempdir()?;
         let (smtp, sink) = (free_place()?, free_place()?);
         let postfix = Self { script, folder, smtp, sink };
-        postfix.allow_others()?;
+        allow_others(postfix.folder.path())?;
         let ports = [smtp.port().to_string(), sink.port().to_string()];
         postfix.run(if tls { "tls" } else { "up" }, &ports)?;
         Ok(postfix)
-    }
-
-    /// Its own processes run as other users, and must reach what lies in the folder.
-    fn allow_others(&self) -> Result<(), Error> {
-        use std::os::unix::fs::PermissionsExt as _;
-        Ok(std::fs::set_permissions(self.folder.path(), std::fs::Permissions::from_mode(0o755))?)
     }
 
     fn place(&self) -> PathBuf {
@@ -64,7 +58,14 @@ impl Drop for Postfix {
     }
 }
 
-fn free_place() -> Result<SocketAddrV4, Error> {
+/// Its own processes run as other users, and must reach what lies in the folder.
+pub(super) fn allow_others(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::PermissionsExt as _;
+    Ok(std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))?)
+}
+
+/// Where nobody listens.
+pub(super) fn free_place() -> Result<SocketAddrV4, Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
 }

@@ -80,7 +80,7 @@ fn session(
     Ok(times)
 }
 
-fn latency(mut times: Vec<Duration>) -> Latency {
+pub(super) fn latency(mut times: Vec<Duration>) -> Latency {
     times.sort_unstable();
     let at = |percent: usize| {
         let rank = (times.len() * percent).div_ceil(100).saturating_sub(1);

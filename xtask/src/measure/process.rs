@@ -44,6 +44,40 @@ pub(super) fn cpu(process: u32) -> io::Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / TICKS))
 }
 
+/// As [`cpu`], with all processes that come from it: those that ended as well, once their parent has noticed.
+pub(super) fn cpu_of_tree(root: u32) -> io::Result<Duration> {
+    let mut ticks = 0;
+    for process in tree(root)? {
+        // It may have ended by now, and then its parent counts it.
+        let Ok(text) = fs::read_to_string(format!("/proc/{process}/stat")) else { continue };
+        let rest = text.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        ticks += rest.split(' ').skip(11).take(4).filter_map(|field| field.parse::<u64>().ok()).sum::<u64>();
+    }
+    Ok(Duration::from_millis(ticks * 1000 / TICKS))
+}
+
+/// The process, those that it started, and so on.
+pub(super) fn tree(root: u32) -> io::Result<Vec<u32>> {
+    let parent = |process: u32| {
+        let text = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        text.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    let names = fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let processes: Vec<(u32, u32)> =
+        names.filter_map(|name| name.parse().ok()).filter_map(|id| Some((id, parent(id)?))).collect();
+    let (mut tree, mut seen) = (vec![root], 0);
+    while let Some(&above) = tree.get(seen) {
+        tree.extend(processes.iter().filter(|(_, parent)| *parent == above).map(|(id, _)| *id));
+        seen += 1;
+    }
+    Ok(tree)
+}
+
+/// The name of the program it runs, cut to 15 octets by the system.
+pub(super) fn name(process: u32) -> io::Result<String> {
+    Ok(fs::read_to_string(format!("/proc/{process}/comm"))?.trim_end().to_owned())
+}
+
 /// Waits until it has nothing more to do; `false` when that does not come within `limit`.
 pub(super) fn wait_until_idle(process: u32, limit: Duration) -> io::Result<bool> {
     let until = Instant::now() + limit;
@@ -87,6 +121,13 @@ mod tests {
         while cpu(own).unwrap() == before {
             assert!(began.elapsed() < Duration::from_secs(60), "no processor time is counted");
         }
+        assert!(cpu_of_tree(own).unwrap() >= before);
+        let child = std::process::Command::new("sleep").arg("60").spawn();
+        let mut child = child.unwrap();
+        assert!(tree(own).unwrap().contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!tree(own).unwrap().contains(&child.id()));
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let std::net::SocketAddr::V4(place) = listener.local_addr().unwrap() else { panic!("no IPv4") };
         assert!(is_listening(place));

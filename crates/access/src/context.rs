@@ -1,11 +1,13 @@
 //! What all connections share.
 
 use crate::Locks;
+use crate::imap::OpenMailboxes;
 use directory::Directory;
 use net::Shutdown;
 use net::tls::TlsServer;
 use policy::AuthGuard;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How the ports are served, and the state beneath them. What a reload may change, the directory and TLS hold.
 #[derive(Debug, Clone)]
@@ -21,6 +23,16 @@ pub struct Context {
     pub require_tls: bool,
     /// Who has which maildrop open.
     pub locks: Locks,
+    /// The folders that IMAP sessions have open.
+    pub mailboxes: OpenMailboxes,
+    /// Octets of the largest message that IMAP takes (RFC 7889).
+    pub message_size: Arc<AtomicU64>,
     /// Ends sessions between two commands.
     pub shutdown: Shutdown,
+}
+
+impl Context {
+    pub(crate) fn message_size(&self) -> u64 {
+        self.message_size.load(Ordering::Relaxed)
+    }
 }

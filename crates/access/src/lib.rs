@@ -1,11 +1,12 @@
-//! Mailboxes, for those who read them: the POP3 server over the store.
+//! Mailboxes, for those who read them: the IMAP and POP3 servers over the store.
 //!
-//! This room joins what the layers below keep apart: it drives [`::pop3::server::Session`], which knows neither
+//! This room joins what the layers below keep apart: it drives [`::imap::server::Session`] and
+//! [`::pop3::server::Session`], which know neither
 //! sockets nor passwords, over a [`net::Connection`]; it asks [`directory`] who may log in and [`policy`] what to
 //! think of those who fail; it reads and removes messages through [`store`]. It opens no socket, knows no setting's
 //! file and no SQL, and delivers nothing.
 //!
-//! Its main type is [`Context`], what all connections share. [`pop3::serve`] serves one connection:
+//! Its main type is [`Context`], what all connections share. [`imap::serve`] and [`pop3::serve`] serve one connection each:
 //!
 //! ```no_run
 //! # async fn example(store: store::Store) -> Result<(), Box<dyn std::error::Error>> {
@@ -14,6 +15,8 @@
 //!
 //! let shutdown = net::Shutdown::new();
 //! let context = Arc::new(Context {
+//!     mailboxes: access::imap::OpenMailboxes::start(store.clone()),
+//!     message_size: Arc::new((50 << 20).into()),
 //!     directory: directory::Directory::open(store, "mail.example.org".parse()?).await?,
 //!     guard: Arc::new(policy::AuthGuard::new(policy::AuthRules::default())),
 //!     tls: None,
@@ -31,8 +34,10 @@
 //! ```
 
 mod context;
+pub mod imap;
 mod locks;
 pub mod pop3;
+mod socket;
 
 pub use context::Context;
 pub use locks::Locks;

@@ -10,9 +10,8 @@ use address::Address;
 use data_encoding::BASE64;
 use message::{Header, decode_words};
 use serde::{Deserialize, Serialize};
-use std::io::{Seek as _, SeekFrom};
 use store::mailbox::{Mailbox, Message, Summary, flag};
-use store::{Body, BodyReader, Store, StoreError};
+use store::{Body, Store, StoreError};
 
 /// Octets of a message in one answer.
 pub const PIECE: usize = 256 << 10;
@@ -222,7 +221,7 @@ pub(crate) async fn piece(prefix: &[u8], body: &Body, offset: u64) -> Result<Pie
     let mut octets =
         usize::try_from(offset).ok().and_then(|at| prefix.get(at..)).unwrap_or_default().to_vec();
     octets.truncate(PIECE);
-    let mut reader = reader_at(body, offset.saturating_sub(prefix_size))?;
+    let mut reader = body.reader_at(offset.saturating_sub(prefix_size));
     while octets.len() < PIECE {
         let Some(more) = reader.next().await? else { break };
         octets.extend_from_slice(&more);
@@ -230,20 +229,4 @@ pub(crate) async fn piece(prefix: &[u8], body: &Body, offset: u64) -> Result<Pie
     octets.truncate(PIECE);
     let end = offset.saturating_add(octets.len() as u64);
     Ok(Piece { data: BASE64.encode(&octets), size, next: (end < size && !octets.is_empty()).then_some(end) })
-}
-
-/// Reads a body from an offset on, without reading a file's beginning again for each piece.
-fn reader_at(body: &Body, offset: u64) -> Result<BodyReader, AdminError> {
-    Ok(match body.reader() {
-        BodyReader::Memory(octets) => {
-            let from = |octets: bytes::Bytes| octets.slice((offset as usize).min(octets.len())..);
-            BodyReader::Memory(octets.map(from))
-        }
-        BodyReader::Closed(path) => {
-            let mut file = std::fs::File::open(path)?;
-            file.seek(SeekFrom::Start(offset))?;
-            BodyReader::Open(file)
-        }
-        open @ BodyReader::Open(_) => open,
-    })
 }

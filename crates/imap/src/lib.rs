@@ -58,6 +58,7 @@ pub mod framing;
 pub mod name;
 pub mod parse;
 pub mod response;
+mod runs;
 pub mod search;
 pub mod section;
 pub mod server;

@@ -123,6 +123,12 @@ pub fn sent_date(date: Option<&[u8]>, internal: Timestamp) -> Timestamp {
     PARSER.parse_timestamp(date).ok().or_else(|| without_zone(date)).unwrap_or(internal)
 }
 
+/// The day on which a message says that it was sent, without regard to time and zone, as SENTON and the like ask
+/// (RFC 9051 §6.4.4).
+pub fn sent_day(date: Option<&[u8]>) -> Option<jiff::civil::Date> {
+    without_zone(date?).map(|moment| moment.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
 /// The first day, month, year and, if it is one, time that stand beside each other.
 fn without_zone(date: &[u8]) -> Option<Timestamp> {
     let text = lossy(date);

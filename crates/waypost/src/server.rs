@@ -161,6 +161,8 @@ async fn start(
         tls: tls.clone(),
         require_tls: !setup.dev,
         locks: access::Locks::default(),
+        mailboxes: access::imap::OpenMailboxes::start(store.clone()),
+        message_size: Arc::new(config.limits.message_size.into()),
         shutdown: shutdown.clone(),
     };
     let (intake, access) = (Arc::new(intake), Arc::new(access));
@@ -177,6 +179,7 @@ async fn start(
         shutdown,
         tls,
     };
+    running.store.start_indexer();
     let mut tasks = JoinSet::new();
     tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
     listeners::serve(&running, bound, captured, &mut tasks)?;

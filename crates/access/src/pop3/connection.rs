@@ -4,7 +4,8 @@ use super::Port;
 use super::header::AsciiHeader;
 use super::maildrop::{Fault, Maildrop};
 use crate::Context;
-use net::{NetError, Stream};
+use crate::socket::{FAREWELL_TIMEOUT, TlsFault, handshake, is_local, say};
+use net::Stream;
 use policy::{Gate, Outcome, Refused, Visitor};
 use pop3::server::{Config, Decision, Event, IDLE_TIMEOUT, MessageFlow, Reason, Refusal, Session};
 use std::future::poll_fn;
@@ -12,7 +13,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use store::Id;
 use store::directory::AccountRecord;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf};
@@ -22,10 +23,6 @@ use tokio::time::{sleep_until, timeout};
 const READ: usize = 4 * 1024;
 /// Octets of a message handed to the session at once; it buffers them.
 const PIECE: usize = 32 * 1024;
-/// How long the client may take for a TLS handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a last word and the end of TLS may take.
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
 const STOPPING: &[u8] = b"-ERR [SYS/TEMP] the server is stopping; try again later\r\n";
 const SHUT_OUT: &[u8] = b"-ERR [SYS/TEMP] too many failed logins from your address; try again later\r\n";
@@ -66,14 +63,10 @@ pub(super) enum End {
     Stopping,
     #[error("shut out for too many failed logins")]
     ShutOut,
-    #[error("there is no certificate")]
-    NoCertificate,
     #[error("the client did not read for {IDLE_TIMEOUT:?}")]
     Stuck,
-    #[error("the TLS handshake took longer than {HANDSHAKE_TIMEOUT:?}")]
-    SlowHandshake,
     #[error(transparent)]
-    Tls(#[from] NetError),
+    Tls(#[from] TlsFault),
     #[error("connection lost: {0}")]
     Lost(#[from] io::Error),
 }
@@ -342,11 +335,6 @@ impl Driver {
     }
 }
 
-/// Whether it never leaves the machine: nobody else reads along there.
-fn is_local(stream: &Stream) -> bool {
-    stream.peer().ip().is_none_or(|ip| ip.is_loopback())
-}
-
 /// Reads once. The buffer is on the stack while there is something to read, and nowhere while there is not.
 async fn read_into(stream: &mut Stream, session: &mut Session) -> io::Result<()> {
     poll_fn(|cx| {
@@ -360,21 +348,4 @@ async fn read_into(stream: &mut Stream, session: &mut Session) -> io::Result<()>
         Poll::Ready(Ok(()))
     })
     .await
-}
-
-async fn handshake(stream: Stream, context: &Context) -> Result<Stream, End> {
-    let Some(server) = &context.tls else { return Err(End::NoCertificate) };
-    let server = server.asking_client();
-    // On the heap for its time only: a handshake's state is much larger than the rest of a connection's.
-    let handshake = Box::pin(stream.start_tls(&server));
-    Ok(timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| End::SlowHandshake)??)
-}
-
-/// A last word, if the client takes it.
-async fn say(stream: &mut Stream, words: &[u8]) {
-    let farewell = async {
-        stream.write_all(words).await?;
-        stream.shutdown().await
-    };
-    let _ = timeout(FAREWELL_TIMEOUT, farewell).await;
 }

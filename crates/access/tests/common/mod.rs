@@ -1,8 +1,9 @@
-//! A POP3 server on loopback with one account, and a client that follows a script.
+//! Servers on loopback with one account or more, and a client that follows a script.
 
 #![allow(dead_code, reason = "each test program uses its part")]
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
 
+use access::imap::{self, OpenMailboxes};
 use access::pop3::{self, Port};
 use access::{Context, Locks};
 use address::{Host, Secret};
@@ -67,9 +68,18 @@ impl World {
             tls: Some(TlsServer::new(settings).unwrap()),
             require_tls: false,
             locks: Locks::default(),
+            mailboxes: OpenMailboxes::start(store.clone()),
+            message_size: Arc::new((1 << 20).into()),
             shutdown: Shutdown::new(),
         };
         Self { context, store, account: id, own, _folder: folder }
+    }
+
+    /// Another account of the domain, with the password `secret`.
+    pub(crate) async fn add_account(&self, name: &str) {
+        let account = AccountRecord::new(format!("{name}@example.org").parse().unwrap());
+        let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap();
+        self.store.add_account(account, Some(verifier.to_storage())).await.unwrap();
     }
 
     pub(crate) async fn deliver(&self, text: &str) {
@@ -104,6 +114,17 @@ impl World {
         let options = ServeOptions::new(Limits::default(), self.context.shutdown.clone());
         tokio::spawn(net::serve(listener, options, move |connection| {
             pop3::serve(connection, port, Arc::clone(&context))
+        }));
+        place
+    }
+
+    pub(crate) fn listen_imap(&self, port: imap::Port) -> Endpoint {
+        let listener = Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
+        let place = listener.local().clone();
+        let context = Arc::new(self.context.clone());
+        let options = ServeOptions::new(Limits::default(), self.context.shutdown.clone());
+        tokio::spawn(net::serve(listener, options, move |connection| {
+            imap::serve(connection, port, Arc::clone(&context))
         }));
         place
     }
@@ -153,6 +174,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                 ("S:", "") => assert_eq!(self.line().await, ""),
                 ("S:", " =") => assert_eq!(self.rest().await, ""),
                 ("S:", " …") => drop(self.line().await),
+                ("S:", line) if line.contains('…') => {
+                    let (got, line) = (self.line().await, line.trim_start());
+                    assert!(fits(&got, line), "{got:?} is not {line:?}");
+                }
                 ("S:", line) => assert_eq!(self.line().await, line.trim_start()),
                 _ => panic!("{step}"),
             }
@@ -209,4 +234,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let read = self.stream.read_buf(&mut self.unread);
         tokio::time::timeout(SOON, read).await.expect("the server is silent").unwrap_or(0)
     }
+}
+
+/// Whether a line is what is expected, where `…` stands for anything.
+pub(crate) fn fits(line: &str, expected: &str) -> bool {
+    let mut parts = expected.split('…');
+    let Some(mut rest) = parts.next().and_then(|first| line.strip_prefix(first)) else { return false };
+    let mut last = "";
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+        last = part;
+    }
+    last.is_empty() || rest.is_empty() || line.ends_with(last)
 }

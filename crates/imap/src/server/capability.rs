@@ -45,7 +45,7 @@ const LOGGED_IN: [&str; 35] = [
 ];
 
 /// RFC 9208 §5; SETQUOTA is the administrator's, so QUOTASET is not there.
-const QUOTA: [&str; 3] = ["QUOTA", "QUOTA=RES-STORAGE", "QUOTA=RES-MESSAGE"];
+const QUOTA: [&str; 2] = ["QUOTA", "QUOTA=RES-STORAGE"];
 
 impl Config {
     pub(super) fn capabilities(&self, logged_in: bool, compressed: bool) -> Vec<String> {

@@ -67,9 +67,17 @@ impl Body {
 
     /// Reads piece by piece, never holding more than one of 64 KiB of a file.
     pub fn reader(&self) -> BodyReader {
+        self.reader_at(0)
+    }
+
+    /// The same from an octet on; nothing when there are not so many.
+    pub fn reader_at(&self, offset: u64) -> BodyReader {
         match &self.content {
-            Content::Memory(bytes, _) => BodyReader::Memory(Some(bytes.clone())),
-            Content::File { path, .. } => BodyReader::Closed(path.clone()),
+            Content::Memory(bytes, _) => {
+                let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+                BodyReader::Memory(Some(bytes.slice(offset.min(bytes.len())..)))
+            }
+            Content::File { path, .. } => BodyReader::Closed(path.clone(), offset),
         }
     }
 
@@ -94,7 +102,8 @@ impl Body {
 #[derive(Debug)]
 pub enum BodyReader {
     Memory(Option<Bytes>),
-    Closed(PathBuf),
+    /// Not opened yet, and where to begin.
+    Closed(PathBuf, u64),
     Open(std::fs::File),
 }
 
@@ -104,13 +113,17 @@ impl BodyReader {
         let state = std::mem::replace(self, Self::Memory(None));
         let file = match state {
             Self::Memory(bytes) => return Ok(bytes.filter(|b| !b.is_empty())),
-            Self::Closed(path) => Ok(path),
+            Self::Closed(path, offset) => Ok((path, offset)),
             Self::Open(file) => Err(file),
         };
         let read = tokio::task::spawn_blocking(move || -> std::io::Result<(std::fs::File, Vec<u8>)> {
-            use std::io::Read as _;
+            use std::io::{Read as _, Seek as _, SeekFrom};
             let mut file = match file {
-                Ok(path) => std::fs::File::open(path)?,
+                Ok((path, offset)) => {
+                    let mut file = std::fs::File::open(path)?;
+                    file.seek(SeekFrom::Start(offset))?;
+                    file
+                }
                 Err(open) => open,
             };
             let mut piece = Vec::with_capacity(PIECE);

@@ -27,7 +27,7 @@ impl Store {
     /// all, more in slices: on an error some may be gone.
     pub async fn remove_messages(&self, mailbox: Id, uids: impl Into<UidRuns>) -> Result<usize, StoreError> {
         let removed = self.remove_slices(mailbox, uids.into(), 0, self.keeps_removed()).await?;
-        Ok(removed.count() as usize)
+        Ok(removed.len() as usize)
     }
 
     /// Removes those of `uids` that have all of `flags`. `keep`: so that they can be brought back.
@@ -44,7 +44,7 @@ impl Store {
             let work = move |w: &Writer<'_>| {
                 let slice = sqlite::next_uids(w, mailbox, &among, after, SLICE)?;
                 let gone = sqlite::expunge::remove(w, mailbox, &slice, flags, keep)?;
-                Ok((gone, slice.last().filter(|_| slice.count() as usize == SLICE)))
+                Ok((gone, slice.last().filter(|_| slice.len() as usize == SLICE)))
             };
             let (gone, next) = self.inner.committer.write(work).await?;
             removed = removed.union(&gone);

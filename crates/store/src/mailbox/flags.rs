@@ -44,8 +44,8 @@ pub struct FlagsSet {
     pub changed: UidRuns,
     /// Messages left alone because they had changed since (MODIFIED, RFC 7162 §3.1.3).
     pub modified: UidRuns,
-    /// Of the folder, after the last change.
-    pub modseq: u64,
+    /// What the changed messages have now, one of these a slice, rising.
+    pub modseqs: Vec<u64>,
 }
 
 impl Store {
@@ -73,7 +73,7 @@ impl Store {
             let (slice, next) = self.inner.committer.write(work).await?;
             done.changed = done.changed.union(&slice.changed);
             done.modified = done.modified.union(&slice.modified);
-            done.modseq = slice.modseq;
+            done.modseqs.extend(slice.modseqs);
             match next {
                 Some(last) => after = last,
                 None => return Ok(done),

@@ -17,7 +17,6 @@ mod keywords;
 mod metadata;
 mod name;
 mod purge;
-mod runs;
 mod sqlite;
 mod undelete;
 
@@ -27,10 +26,11 @@ mod tests;
 pub use append::{Appended, MAX_APPENDED, NewCopy};
 pub use copy::{Copied, UidPairs};
 pub use flags::{FlagChange, FlagMode, FlagsSet};
+/// UIDs, as the protocol crate keeps sets of numbers.
+pub use imap::Runs as UidRuns;
 pub use keywords::{Keywords, MAX_KEYWORD, MAX_KEYWORDS};
 pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS};
 pub use name::{MAX_DEPTH, MAX_FOLDERS, MAX_NAME};
-pub use runs::UidRuns;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};
 pub use undelete::Expunged;
 
@@ -173,6 +173,26 @@ impl Store {
             let rows = sqlite::rows(db, mailbox, uids, changed_since, after, limit)?;
             Ok(rows.into_iter().map(|row| row.summary).collect())
         })
+    }
+
+    /// The same with what is above each body in its copy.
+    pub fn prefixes(
+        &self,
+        mailbox: Id,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<(Summary, Bytes)>, StoreError> {
+        self.inner.main.with(|db| sqlite::prefixes(db, mailbox, after, limit))
+    }
+
+    /// The first message without a [`flag`]. Reads rows until there is one.
+    pub fn first_without(&self, mailbox: Id, flag: u32) -> Result<Option<u32>, StoreError> {
+        self.inner.main.with(|db| sqlite::first_without(db, mailbox, flag))
+    }
+
+    /// Octets of the messages with [`flag::DELETED`]. Reads every row.
+    pub fn deleted_octets(&self, mailbox: Id) -> Result<u64, StoreError> {
+        self.inner.main.with(|db| sqlite::deleted_octets(db, mailbox))
     }
 
     /// The newest `limit` messages below a UID (`u32::MAX`: of all), newest first.

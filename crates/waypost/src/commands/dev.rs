@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
-Ports, each plus the offset: SMTP 1025, submission 1587 and 1465, POP3 1110 and 1995, HTTP 8025.
+Ports, each plus the offset: SMTP 1025, submission 1587 and 1465, IMAP 1143 and 1993, POP3 1110 and 1995, HTTP 8025.
 Mailbox: dev@localhost, password: dev.
 
 Examples:
@@ -27,10 +27,12 @@ pub struct Args {
 }
 
 /// What listens, before the offset (DESIGN.md, the command line).
-const PORTS: [(Service, u16); 6] = [
+const PORTS: [(Service, u16); 8] = [
     (Service::Smtp, 1025),
     (Service::Submission, 1587),
     (Service::Submissions, 1465),
+    (Service::Imap, 1143),
+    (Service::Imaps, 1993),
     (Service::Pop3, 1110),
     (Service::Pop3s, 1995),
     (Service::Http, 8025),

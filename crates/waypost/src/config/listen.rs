@@ -65,7 +65,14 @@ impl Service {
     pub fn is_built(self) -> bool {
         matches!(
             self,
-            Self::Smtp | Self::Submission | Self::Submissions | Self::Lmtp | Self::Pop3 | Self::Pop3s
+            Self::Smtp
+                | Self::Submission
+                | Self::Submissions
+                | Self::Lmtp
+                | Self::Imap
+                | Self::Imaps
+                | Self::Pop3
+                | Self::Pop3s
         )
     }
 

@@ -142,14 +142,8 @@ pub const TABLES: &[Table] = &[
                 r#"["unix:/run/waypost/lmtp"]"#,
                 "Mail from another server on this machine, for the mailboxes here.",
             ),
-            key("imap", PLACES, "[]", r#"["[::]:143"]"#, "IMAP. Not in this version: nothing listens."),
-            key(
-                "imaps",
-                PLACES,
-                "[]",
-                r#"["[::]:993"]"#,
-                "IMAP with TLS from the start. Not in this version: nothing listens.",
-            ),
+            key("imap", PLACES, "[]", r#"["[::]:143"]"#, "IMAP, with STARTTLS."),
+            key("imaps", PLACES, "[]", r#"["[::]:993"]"#, "IMAP with TLS from the start."),
             key("pop3", PLACES, "[]", r#"["[::]:110"]"#, "POP3, with STLS."),
             key("pop3s", PLACES, "[]", r#"["[::]:995"]"#, "POP3 with TLS from the start."),
             key(

@@ -25,7 +25,15 @@ fn hostname_alone_is_enough() {
         Config::default().listen.iter().map(|l| format!("{} {}", l.service, l.endpoint)).collect();
     assert_eq!(
         ports,
-        ["smtp [::]:25", "submission [::]:587", "submissions [::]:465", "pop3 [::]:110", "pop3s [::]:995"]
+        [
+            "smtp [::]:25",
+            "submission [::]:587",
+            "submissions [::]:465",
+            "imap [::]:143",
+            "imaps [::]:993",
+            "pop3 [::]:110",
+            "pop3s [::]:995"
+        ]
     );
 }
 

@@ -67,6 +67,11 @@ pub(super) fn serve(
                 pop3(running, access::pop3::Port::Pop3, rules.tls, socket, options, tasks);
             }
             Service::Pop3s => pop3(running, access::pop3::Port::Pop3s, rules.tls, socket, options, tasks),
+            Service::Imap => {
+                let options = options.refusal(access::imap::refusal);
+                imap(running, access::imap::Port::Imap, rules.tls, socket, options, tasks);
+            }
+            Service::Imaps => imap(running, access::imap::Port::Imaps, rules.tls, socket, options, tasks),
             Service::Http => {
                 let Some(account) = captured else { continue };
                 let app = web::App {
@@ -124,13 +129,32 @@ fn pop3(
     options: ServeOptions,
     tasks: &mut JoinSet<()>,
 ) {
-    let context = match tls {
-        true => Arc::clone(&running.access),
-        false => Arc::new(access::Context { tls: None, ..(*running.access).clone() }),
-    };
+    let context = access(running, tls);
     tasks.spawn(net::serve(socket, options, move |connection: Connection| {
         access::pop3::serve(connection, port, Arc::clone(&context))
     }));
+}
+
+fn imap(
+    running: &Running,
+    port: access::imap::Port,
+    tls: bool,
+    socket: Listener,
+    options: ServeOptions,
+    tasks: &mut JoinSet<()>,
+) {
+    let context = access(running, tls);
+    tasks.spawn(net::serve(socket, options, move |connection: Connection| {
+        access::imap::serve(connection, port, Arc::clone(&context))
+    }));
+}
+
+/// What those share who read mailboxes, for a listener with or without TLS.
+fn access(running: &Running, tls: bool) -> Arc<access::Context> {
+    match tls {
+        true => Arc::clone(&running.access),
+        false => Arc::new(access::Context { tls: None, ..(*running.access).clone() }),
+    }
 }
 
 /// `submit.sock`: local users are few, and never kept out by strangers.

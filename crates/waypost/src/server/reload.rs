@@ -4,6 +4,7 @@ use super::{Running, certificate, settings};
 use crate::config::Config;
 use crate::logging;
 use net::tls::TlsServer;
+use std::sync::atomic::Ordering;
 
 impl Running {
     /// Reads settings and certificates anew. Ports, `data` and `user` stay until a restart. What may fail comes first:
@@ -36,6 +37,7 @@ impl Running {
         self.next_host.set_terms(settings::terms(config));
         self.intake.auth_guard.set_rules(settings::auth_rules(config));
         settings::reload_rates(&self.intake, config);
+        self.access.message_size.store(config.limits.message_size, Ordering::Relaxed);
         self.limits.set(settings::limit_settings(config));
         self.store.budget().set_limit(settings::body_budget(config));
         logging::change(&config.log);

@@ -27,7 +27,7 @@ pub(in crate::mailbox) fn check_room(
     let sql = "SELECT coalesce(sum(body_size), 0) FROM message WHERE mailbox = ? AND uid BETWEEN ? AND ?";
     let mut statement = db.prepare_cached(sql)?;
     let mut size = 0;
-    for run in uids.runs() {
+    for run in uids.ranges() {
         size += statement.query_row((from, run.start(), run.end()), |row| row.get::<_, i64>(0))? as u64;
     }
     if has_room(db, account, size)? { Ok(()) } else { Err(StoreError::OverQuota(account)) }

@@ -25,11 +25,11 @@ pub(in crate::mailbox) fn marked(
         "SELECT uid FROM message WHERE mailbox = ? AND uid BETWEEN ? AND ? AND flags & ? != 0 ORDER BY uid";
     let mut statement = db.prepare_cached(sql)?;
     let mut found = UidRuns::default();
-    for run in among.runs() {
+    for run in among.ranges() {
         let mut rows = statement.query((mailbox, run.start(), run.end(), flag::DELETED))?;
         while let Some(row) = rows.next()? {
             found.push(row.get(0)?);
-            if u64::from(found.count()) >= count {
+            if u64::from(found.len()) >= count {
                 return Ok(found);
             }
         }
@@ -117,12 +117,12 @@ pub(super) fn remember(
     }
     let sql = "INSERT INTO vanished(mailbox, modseq, first, last) VALUES(?, ?, ?, ?)";
     let mut statement = db.prepare_cached(sql)?;
-    for run in gone.runs() {
+    for run in gone.ranges() {
         statement.execute((mailbox, touched.modseq as i64, run.start(), run.end()))?;
     }
     let sql = "UPDATE mailbox SET vanished = vanished + ? WHERE id = ? RETURNING vanished";
     let count: i64 =
-        db.prepare_cached(sql)?.query_row((gone.runs().len() as i64, mailbox), |row| row.get(0))?;
+        db.prepare_cached(sql)?.query_row((gone.ranges().len() as i64, mailbox), |row| row.get(0))?;
     if count <= MAX_VANISHED {
         return Ok(());
     }

@@ -56,8 +56,7 @@ pub(in crate::mailbox) fn set(
         false => known(db, mailbox, &change.keywords)?,
     };
     let change = FlagChange { keywords, ..change.clone() };
-    let (mut done, mut tally) =
-        (FlagsSet { modseq: unchanged.modseq, ..FlagsSet::default() }, Tally::default());
+    let (mut done, mut tally) = (FlagsSet::default(), Tally::default());
     let sql = "UPDATE message SET flags = ?, keywords = ?, modseq = ? WHERE mailbox = ? AND uid = ?";
     let mut statement = db.prepare_cached(sql)?;
     let modseq = unchanged.modseq + 1;
@@ -77,7 +76,7 @@ pub(in crate::mailbox) fn set(
     }
     if !done.changed.is_empty() {
         touch(db, mailbox, 0, tally)?;
-        done.modseq = modseq;
+        done.modseqs.push(modseq);
         let kind = MailboxChange::Flags { uids: Arc::new(done.changed.clone()) };
         writer.publish(Change::Mailbox { account: unchanged.account, mailbox, modseq, kind });
     }

@@ -65,7 +65,7 @@ pub(super) fn rows(
     let mut statement = db.prepare_cached(&sql)?;
     let since = i64::try_from(since).unwrap_or(i64::MAX);
     let mut found = Vec::new();
-    for run in uids.runs().filter(|run| *run.end() > after) {
+    for run in uids.ranges().filter(|run| *run.end() > after) {
         let left = limit - found.len();
         if left == 0 {
             break;
@@ -90,8 +90,8 @@ pub(super) fn next_uids(
     let sql = format!("SELECT uid FROM message WHERE {IN} AND uid BETWEEN ?2 AND ?3 ORDER BY uid LIMIT ?4");
     let mut statement = writer.db.prepare_cached(&sql)?;
     let mut found = UidRuns::default();
-    for run in uids.runs().filter(|run| *run.end() > after) {
-        let left = limit - found.count() as usize;
+    for run in uids.ranges().filter(|run| *run.end() > after) {
+        let left = limit - found.len() as usize;
         if left == 0 {
             break;
         }
@@ -114,6 +114,38 @@ pub(super) fn page_before(
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map((mailbox, before, limit as i64), |row| Ok(read(row)?.summary))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn prefixes(
+    db: &Connection,
+    mailbox: Id,
+    after: u32,
+    limit: usize,
+) -> Result<Vec<(Summary, Bytes)>, StoreError> {
+    let found = rows(db, mailbox, &UidRuns::from(0..=u32::MAX), 0, after, limit)?;
+    let with_prefix = |found: Stored| read_prefix(db, &found).map(|prefix| (found.summary, prefix));
+    found.into_iter().map(with_prefix).collect()
+}
+
+fn read_prefix(db: &Connection, found: &Stored) -> Result<Bytes, StoreError> {
+    if found.summary.prefix_size == 0 {
+        return Ok(Bytes::new());
+    }
+    let sql = "SELECT data FROM prefix WHERE id = ?";
+    let prefix: Vec<u8> = db.prepare_cached(sql)?.query_row([found.prefix], |row| row.get(0))?;
+    Ok(prefix.into())
+}
+
+pub(super) fn first_without(db: &Connection, mailbox: Id, flag: u32) -> Result<Option<u32>, StoreError> {
+    let sql = format!("SELECT uid FROM message WHERE {IN} AND flags & ?2 = 0 ORDER BY uid LIMIT 1");
+    Ok(db.prepare_cached(&sql)?.query_row((mailbox, flag), |row| row.get(0)).optional()?)
+}
+
+pub(super) fn deleted_octets(db: &Connection, mailbox: Id) -> Result<u64, StoreError> {
+    let sql =
+        format!("SELECT coalesce(sum(body_size + prefix_size), 0) FROM message WHERE {IN} AND flags & ?2");
+    let octets: i64 = db.prepare_cached(&sql)?.query_row((mailbox, flag::DELETED), |row| row.get(0))?;
+    Ok(octets as u64)
 }
 
 pub(super) fn uids(db: &Connection, mailbox: Id) -> Result<UidRuns, StoreError> {
@@ -141,12 +173,8 @@ pub(super) fn find(db: &Connection, mailbox: Id, uid: u32) -> Result<Option<(Sum
     let Some(found) = db.prepare_cached(&sql)?.query_row((mailbox, uid), read).optional()? else {
         return Ok(None);
     };
-    if found.summary.prefix_size == 0 {
-        return Ok(Some((found.summary, Bytes::new())));
-    }
-    let sql = "SELECT data FROM prefix WHERE id = ?";
-    let prefix: Vec<u8> = db.prepare_cached(sql)?.query_row([found.prefix], |row| row.get(0))?;
-    Ok(Some((found.summary, prefix.into())))
+    let prefix = read_prefix(db, &found)?;
+    Ok(Some((found.summary, prefix)))
 }
 
 /// Keeps what is above a copy's body; returns its row, 0 for nothing.

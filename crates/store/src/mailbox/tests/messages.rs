@@ -84,10 +84,13 @@ async fn flags_and_keywords_are_added_removed_and_replaced() {
     let before = world.get(world.inbox).modseq;
     let done =
         set(runs(&[2..=3]), change(FlagMode::Add, flag::SEEN | flag::DELETED, "Work b")).await.unwrap();
-    assert_eq!((done.changed, done.modified, done.modseq), (runs(&[2..=3]), UidRuns::default(), before + 1));
+    assert_eq!(
+        (done.changed, done.modified, done.modseqs),
+        (runs(&[2..=3]), UidRuns::default(), vec![before + 1])
+    );
     // Nothing new is nothing changed, and another case is the same keyword.
     let again = set(runs(&[2..=2, 9..=9]), change(FlagMode::Add, flag::SEEN, "WORK")).await.unwrap();
-    assert_eq!((again.changed.count(), again.modseq), (0, before + 1));
+    assert_eq!((again.changed.len(), again.modseqs.len()), (0, 0));
     set(runs(&[3..=3]), change(FlagMode::Remove, flag::DELETED, "work x")).await.unwrap();
     set(runs(&[4..=4]), change(FlagMode::Replace, flag::FLAGGED, "wORK")).await.unwrap();
     let rows: Vec<(u32, u32, String, u64)> = world
@@ -111,10 +114,10 @@ async fn flags_of_many_are_set_in_slices_and_told_once_each() {
     let done = world.store.set_flags(world.inbox, ALL, FlagChange::add(flag::SEEN), None).await.unwrap();
     assert_eq!(done.changed, runs(&[1..=MANY]));
     let (mut told, mut last) = (UidRuns::default(), 0);
-    while last < done.modseq {
+    for told_as in &done.modseqs {
         let change = changes.recv().await.unwrap();
         let Change::Mailbox { modseq, kind: MailboxChange::Flags { uids }, .. } = change else { panic!() };
-        assert!(modseq > last);
+        assert!(modseq > last && modseq == *told_as);
         (last, told) = (modseq, told.union(&uids));
     }
     assert_eq!(told, runs(&[1..=MANY]));
@@ -178,7 +181,7 @@ async fn messages_are_copied_in_the_order_of_their_uids() {
     world.check();
     // Into itself, once.
     let twice = world.store.copy_messages(to, runs(&[2..=u32::MAX]), to).await.unwrap();
-    assert_eq!((twice.pairs.from.count(), twice.pairs.to), (MANY, runs(&[MANY + 2..=2 * MANY + 1])));
+    assert_eq!((twice.pairs.from.len(), twice.pairs.to), (MANY, runs(&[MANY + 2..=2 * MANY + 1])));
     assert!(world.store.copy_messages(world.inbox, 5, to).await.unwrap().pairs.from.is_empty());
     world.check();
 }

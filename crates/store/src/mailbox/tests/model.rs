@@ -185,7 +185,7 @@ impl Model {
             };
             if new != (row.1, row.2) {
                 changed.push(*uid);
-                *row = (row.0, new.0, new.1, done.modseq);
+                *row = (row.0, new.0, new.1, done.modseqs[0]);
             }
         }
         assert_eq!((done.changed, done.modified), (changed, modified));

@@ -75,7 +75,7 @@ async fn only_so_many_vanished_runs_are_remembered() {
     assert_eq!(world.store.vanished(world.inbox, start, &ALL.into()).unwrap(), odd);
     let last = world.get(world.inbox).modseq - 1;
     let late = world.store.vanished(world.inbox, last, &ALL.into()).unwrap();
-    assert_eq!((late.count(), late.last()), (crate::mailbox::SLICE as u32, Some(19_999)));
+    assert_eq!((late.len(), late.last()), (crate::mailbox::SLICE as u32, Some(19_999)));
 }
 
 #[tokio::test]

@@ -247,7 +247,7 @@ mod tests {
     fn doubtful_settings_are_warned_about() {
         for (text, expected) in [
             ("[listen]", "nothing can connect"),
-            ("[listen]\nimap = ['[::]:143']", "listen.imap: this version"),
+            ("[listen]\nmanagesieve = ['[::]:4190']", "listen.managesieve: this version"),
             ("[listen]\nsmtp = ['[::]:25']\nxclient-from = ['::/0']", "listen.xclient-from: everybody"),
             ("[relay]\ntrusted = ['0.0.0.0/0']", "open relay"),
             ("[limits]\nrecipients = 3", "100"),

@@ -1,10 +1,11 @@
-//! Sets of UIDs, as runs of consecutive ones: a folder of a million messages is a few of them.
+//! Sets of numbers, as runs of consecutive ones.
 
 use std::ops::RangeInclusive;
 
-/// UIDs in runs that are in order and neither touch nor overlap, each with how many UIDs are before it.
+/// Numbers as runs of consecutive ones, in order, neither touching nor overlapping, without zero: a folder of a million
+/// messages is a few of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UidRuns {
+pub struct Runs {
     runs: Vec<Run>,
 }
 
@@ -12,24 +13,30 @@ pub struct UidRuns {
 struct Run {
     first: u32,
     last: u32,
+    /// How many numbers are in the runs before.
     before: u32,
 }
 
 impl Run {
-    fn count(self) -> u32 {
+    fn len(self) -> u32 {
         // 1 ≤ first ≤ last, so that this does not overflow.
         self.last - self.first + 1
     }
 
     fn end(self) -> u32 {
-        self.before + self.count()
+        self.before + self.len()
     }
 }
 
-impl UidRuns {
-    /// Adds a UID larger than all before it; what is not larger is passed over.
-    pub fn push(&mut self, uid: u32) {
-        self.push_run(uid, uid);
+impl Runs {
+    /// From ranges in any order, which may overlap.
+    pub fn from_ranges(ranges: impl IntoIterator<Item = RangeInclusive<u32>>) -> Self {
+        ranges.into_iter().collect()
+    }
+
+    /// Adds a number larger than all before it; what is not larger is passed over.
+    pub fn push(&mut self, number: u32) {
+        self.push_run(number, number);
     }
 
     /// Adds what of a run is larger than all before it.
@@ -46,8 +53,8 @@ impl UidRuns {
         }
     }
 
-    /// How many UIDs.
-    pub fn count(&self) -> u32 {
+    /// How many numbers.
+    pub fn len(&self) -> u32 {
         self.runs.last().map_or(0, |run| run.end())
     }
 
@@ -55,12 +62,12 @@ impl UidRuns {
         self.runs.is_empty()
     }
 
-    pub fn runs(&self) -> impl DoubleEndedIterator<Item = RangeInclusive<u32>> + ExactSizeIterator + '_ {
+    pub fn ranges(&self) -> impl DoubleEndedIterator<Item = RangeInclusive<u32>> + ExactSizeIterator + '_ {
         self.runs.iter().map(|run| run.first..=run.last)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.runs().flatten()
+        self.ranges().flatten()
     }
 
     pub fn first(&self) -> Option<u32> {
@@ -75,19 +82,19 @@ impl UidRuns {
         self.position(uid).is_some()
     }
 
-    /// The place of a UID, from 0: its sequence number less one.
+    /// The place of a number, from 0: of a UID its sequence number less one.
     pub fn position(&self, uid: u32) -> Option<u32> {
         let run = self.runs.get(self.runs.partition_point(|run| run.last < uid))?;
         (run.first <= uid).then(|| run.before + (uid - run.first))
     }
 
-    /// How many UIDs are below this one.
+    /// How many numbers are below this one.
     pub fn below(&self, uid: u32) -> u32 {
         let run = self.runs.get(self.runs.partition_point(|run| run.last < uid));
-        run.map_or_else(|| self.count(), |run| run.before + uid.saturating_sub(run.first))
+        run.map_or(self.len(), |run| run.before + uid.saturating_sub(run.first))
     }
 
-    /// The UID at a place, from 0.
+    /// The number at a place, from 0.
     pub fn nth(&self, place: u32) -> Option<u32> {
         let run = self.runs.get(self.runs.partition_point(|run| run.end() <= place))?;
         Some(run.first + (place - run.before))
@@ -136,14 +143,43 @@ impl UidRuns {
         left
     }
 
+    /// The numbers at these places, counted from 1: sequence numbers turned into UIDs. Places past the end are left out.
+    pub fn select(&self, places: &Self) -> Self {
+        let mut selected = Self::default();
+        for wanted in places.ranges() {
+            let (mut from, to) = (*wanted.start(), (*wanted.end()).min(self.len()));
+            let mut index = self.runs.partition_point(|run| run.end() < from);
+            while let Some(run) = self.runs.get(index).filter(|_| from <= to) {
+                let last = to.min(run.end());
+                selected.push_run(run.first + (from - run.before - 1), run.first + (last - run.before - 1));
+                (from, index) = (last + 1, index + 1);
+            }
+        }
+        selected
+    }
+
     /// What is in either.
     pub fn union(&self, other: &Self) -> Self {
-        self.runs().chain(other.runs()).collect()
+        self.ranges().chain(other.ranges()).collect()
     }
 }
 
-/// In any order, also overlapping; 0 is no UID.
-impl FromIterator<RangeInclusive<u32>> for UidRuns {
+/// As the protocol writes it: `1:3,7`. Empty when there is none, which no grammar allows: do not send it then.
+impl std::fmt::Display for Runs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, run) in self.runs.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            match run.first == run.last {
+                true => write!(f, "{comma}{}", run.first)?,
+                false => write!(f, "{comma}{}:{}", run.first, run.last)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// In any order, also overlapping; 0 is left out.
+impl FromIterator<RangeInclusive<u32>> for Runs {
     fn from_iter<I: IntoIterator<Item = RangeInclusive<u32>>>(ranges: I) -> Self {
         let mut ranges: Vec<_> = ranges.into_iter().map(RangeInclusive::into_inner).collect();
         ranges.sort_unstable();
@@ -153,31 +189,31 @@ impl FromIterator<RangeInclusive<u32>> for UidRuns {
     }
 }
 
-impl FromIterator<u32> for UidRuns {
-    fn from_iter<I: IntoIterator<Item = u32>>(uids: I) -> Self {
-        uids.into_iter().map(|uid| uid..=uid).collect()
+impl FromIterator<u32> for Runs {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        numbers.into_iter().map(|number| number..=number).collect()
     }
 }
 
-impl From<Vec<RangeInclusive<u32>>> for UidRuns {
+impl From<Vec<RangeInclusive<u32>>> for Runs {
     fn from(ranges: Vec<RangeInclusive<u32>>) -> Self {
         ranges.into_iter().collect()
     }
 }
 
-impl From<RangeInclusive<u32>> for UidRuns {
+impl From<RangeInclusive<u32>> for Runs {
     fn from(range: RangeInclusive<u32>) -> Self {
         std::iter::once(range).collect()
     }
 }
 
-impl From<u32> for UidRuns {
+impl From<u32> for Runs {
     fn from(uid: u32) -> Self {
         Self::from(uid..=uid)
     }
 }
 
-impl From<Vec<u32>> for UidRuns {
+impl From<Vec<u32>> for Runs {
     fn from(uids: Vec<u32>) -> Self {
         uids.into_iter().collect()
     }
@@ -195,7 +231,7 @@ mod tests {
         ranges.iter().flat_map(|(first, length)| *first..=first + length).filter(|uid| *uid > 0).collect()
     }
 
-    fn runs(ranges: &Ranges) -> UidRuns {
+    fn runs(ranges: &Ranges) -> Runs {
         ranges.iter().map(|(first, length)| *first..=first + length).collect()
     }
 
@@ -207,8 +243,8 @@ mod tests {
         ) {
             let (x, y) = (runs(&a), runs(&b));
             let (s, t) = (set(&a), set(&b));
-            prop_assert_eq!(&x.iter().collect::<BTreeSet<_>>(), &s);
-            prop_assert_eq!(x.count() as usize, s.len());
+            prop_assert!(x.iter().eq(s.iter().copied()));
+            prop_assert_eq!(x.len() as usize, s.len());
             prop_assert_eq!(x.intersection(&y), s.intersection(&t).copied().collect());
             prop_assert_eq!(x.difference(&y), s.difference(&t).copied().collect());
             prop_assert_eq!(x.union(&y), s.union(&t).copied().collect());
@@ -221,20 +257,23 @@ mod tests {
                 prop_assert_eq!(x.contains(uid), s.contains(&uid));
                 prop_assert_eq!(x.below(uid) as usize, s.range(..uid).count());
             }
-            let spread: Vec<_> = x.runs().collect();
+            let places: BTreeSet<u32> = t.iter().copied().filter(|place| *place as usize <= s.len()).collect();
+            let chosen: BTreeSet<u32> = places.iter().filter_map(|place| s.iter().nth(*place as usize - 1)).copied().collect();
+            prop_assert_eq!(x.select(&y), chosen.into_iter().collect::<Runs>());
+            let spread: Vec<_> = x.ranges().collect();
             prop_assert!(spread.windows(2).all(|pair| *pair[0].end() + 1 < *pair[1].start()));
         }
     }
 
     #[test]
     fn the_largest_uids_do_not_overflow() {
-        let all = UidRuns::from(0..=u32::MAX);
+        let all = Runs::from(0..=u32::MAX);
         assert_eq!(
-            (all.count(), all.nth(u32::MAX - 1), all.last()),
+            (all.len(), all.nth(u32::MAX - 1), all.last()),
             (u32::MAX, Some(u32::MAX), Some(u32::MAX))
         );
-        let (rest, most) = (all.difference(&UidRuns::from(5..=u32::MAX)), all.difference(&UidRuns::from(1)));
-        assert_eq!((rest, most.first(), most.count()), (UidRuns::from(1..=4), Some(2), u32::MAX - 1));
-        assert_eq!(all.union(&UidRuns::from(u32::MAX)), all);
+        let (rest, most) = (all.difference(&Runs::from(5..=u32::MAX)), all.difference(&Runs::from(1)));
+        assert_eq!((rest, most.first(), most.len()), (Runs::from(1..=4), Some(2), u32::MAX - 1));
+        assert_eq!(all.union(&Runs::from(u32::MAX)), all);
     }
 }

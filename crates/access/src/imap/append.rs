@@ -1,0 +1,139 @@
+//! APPEND and REPLACE: a client puts messages into a folder (RFC 9051 §6.3.12, RFC 3502, RFC 8508).
+
+use super::connection::{Driver, End};
+use super::message::bits_and_keywords;
+use super::rights::Rights;
+use super::select::may_set;
+use super::stop::{Outcome, Stop};
+use super::user::Found;
+use bytes::Bytes;
+use imap::command::{AppendMessage, AppendTarget};
+use imap::response::{Code, Data, Status};
+use imap::{MailboxName, SeqNumber, SequenceSet};
+use jiff::Timestamp;
+use store::mailbox::{Appended, MAX_APPENDED, NewCopy};
+use store::{Id, Spool, StoreError};
+
+/// Messages on their way into a folder.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    to: Id,
+    /// Those that are there whole.
+    copies: Vec<NewCopy>,
+    /// The one that is coming.
+    current: Option<(Spool, AppendMessage)>,
+    /// Why none of them will be kept: said when all have been read.
+    failed: Option<StoreError>,
+}
+
+impl Driver {
+    /// Whether a message may come, before its first octet.
+    pub(super) async fn begin_message(
+        &mut self,
+        target: AppendTarget,
+        message: AppendMessage,
+    ) -> Outcome<()> {
+        let name = match &target {
+            AppendTarget::Append(name) | AppendTarget::Replace { to: name, .. } => name,
+        };
+        if message.size > self.context.message_size() {
+            let limit = self.context.message_size();
+            return Err(Stop::no(Code::TooBig, format!("a message may have {limit} octets at most")));
+        }
+        if message.size == 0 {
+            return Err(Stop::no(Code::Cannot, "a message has at least one octet"));
+        }
+        let to = self.target(name).await?;
+        if let Some(reason) = self.data_store().trouble() {
+            tracing::warn!(protocol = %"imap", %reason, "an APPEND was put off");
+            return Err(Stop::no(Code::Unavailable, "nothing can be written now; try again later"));
+        }
+        let spool = self.data_store().spool();
+        let flags = message.flags.iter().filter(|flag| may_set(to.rights, flag)).cloned().collect();
+        let message = AppendMessage { flags, ..message };
+        let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(to.mailbox.id)));
+        if incoming.copies.len() >= MAX_APPENDED {
+            return Err(Stop::no(Code::Limit, format!("{MAX_APPENDED} messages at once at most")));
+        }
+        incoming.current = Some((spool, message));
+        Ok(())
+    }
+
+    /// The folder that messages are put into. RFC 9051 §6.3.12: one that could be made is told so.
+    pub(super) async fn target(&self, name: &MailboxName) -> Outcome<Found> {
+        let found = self.user()?.look_up(&self.context, name).await?;
+        let missing = || Stop::no(Code::TryCreate, format!("there is no mailbox {name}; make it first"));
+        let found = found.ok_or_else(missing)?;
+        found.require(Rights::INSERT)?;
+        Ok(found)
+    }
+
+    pub(super) async fn message_data(&mut self, bytes: Bytes) -> Result<(), End> {
+        let Some(incoming) = &mut self.incoming else { return Ok(()) };
+        if let (None, Some((spool, _))) = (&incoming.failed, &mut incoming.current)
+            && let Err(error) = spool.write(bytes).await
+        {
+            incoming.failed = Some(error);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn end_message(&mut self) -> Result<(), End> {
+        let Some(incoming) = &mut self.incoming else { return Ok(()) };
+        let (Some((spool, message)), None) = (incoming.current.take(), &incoming.failed) else {
+            return Ok(());
+        };
+        match spool.finish().await {
+            Ok(body) => {
+                let (flags, keywords) = bits_and_keywords(&message.flags);
+                let received = message.date.unwrap_or_else(Timestamp::now).as_millisecond();
+                incoming.copies.push(NewCopy { prefix: Bytes::new(), body, flags, keywords, received });
+            }
+            Err(error) => incoming.failed = Some(error),
+        }
+        Ok(())
+    }
+
+    pub(super) async fn append(&mut self, _: &MailboxName) -> Outcome<Status> {
+        let Some(incoming) = self.incoming.take() else { return Err(Stop::bad("there was no message")) };
+        let (to, copies) = incoming.all()?;
+        self.summary.appended += copies.len() as u64;
+        let appended = self.data_store().append(to, copies).await?;
+        Ok(Status::ok("the message is there").with(appended_uid(appended)))
+    }
+
+    /// The old message goes in the moment in which the new one comes.
+    pub(super) async fn replace(&mut self, uid: bool, number: SeqNumber, _: &MailboxName) -> Outcome<Status> {
+        let Some(incoming) = self.incoming.take() else { return Err(Stop::bad("there was no message")) };
+        if !self.rights.has(Rights::MARK_DELETED | Rights::EXPUNGE) {
+            return Err(Stop::no(Code::NoPerm, "you may not remove messages here"));
+        }
+        let view = self.writable_view()?;
+        let old = view.resolve(&SequenceSet::Numbers(vec![(number, number)]), uid);
+        let old = old.and_then(|old| old.first()).ok_or_else(|| Stop::bad("there is no such message"))?;
+        let from = view.mailbox.id;
+        let (to, mut copies) = incoming.all()?;
+        let copy = copies.pop().ok_or_else(|| Stop::bad("there was no message"))?;
+        let appended = self.data_store().replace(from, old, to, copy).await?;
+        // RFC 8508 §4: before the old one is told to be gone.
+        self.data(&Data::Status(Status::ok("the message is there").with(appended_uid(appended))));
+        Ok(Status::ok("the message is replaced"))
+    }
+}
+
+impl Incoming {
+    fn new(to: Id) -> Self {
+        Self { to, copies: Vec::new(), current: None, failed: None }
+    }
+
+    fn all(self) -> Result<(Id, Vec<NewCopy>), StoreError> {
+        match self.failed {
+            Some(error) => Err(error),
+            None => Ok((self.to, self.copies)),
+        }
+    }
+}
+
+fn appended_uid(Appended { uidvalidity, uids, .. }: Appended) -> Code {
+    Code::AppendUid { uidvalidity, uids }
+}

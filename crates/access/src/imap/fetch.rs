@@ -1,0 +1,399 @@
+//! FETCH (RFC 9051 §6.4.5).
+
+use super::connection::Driver;
+use super::content::{Content, Source};
+use super::message::{email_id, flags_of};
+use super::rights::Rights;
+use super::stop::{Outcome, Stop, read};
+use ::message::structure::Parsed;
+use imap::fetch::{FetchItem, FetchModifiers, PartialRange};
+use imap::response::{Code, ContentName, Data, FetchData, Status};
+use imap::section::{Section, SectionText};
+use imap::{Runs, SequenceSet};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+use store::mailbox::{FlagChange, Message, Summary, flag};
+use store::{Id, Store, StoreError};
+
+/// Rows read at once when nothing else is needed of a message.
+const ROWS: usize = 2_000;
+/// The same with what is kept parsed.
+const ROWS_PARSED: usize = 250;
+/// The same with bodies; of these no more are read at once than so many octets, large ones not at all.
+const ROWS_WITH_BODY: usize = 64;
+const OCTETS: u64 = 2 << 20;
+
+/// What is asked for, and what has to be read for it.
+#[derive(Debug)]
+struct Plan {
+    items: Vec<FetchItem>,
+    parsed: bool,
+    body: Bodies,
+    sets_seen: bool,
+    modseq: bool,
+    flags: bool,
+}
+
+/// Of which messages the body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Bodies {
+    OfNone,
+    /// Of those whose header fields are not all kept parsed.
+    WhereFieldsAreMissing,
+    OfAll,
+}
+
+/// A message with what has been read of it.
+#[derive(Debug)]
+struct Loaded {
+    row: Summary,
+    parsed: Option<Arc<Parsed>>,
+    message: Option<Message>,
+}
+
+impl Plan {
+    fn new(mut items: Vec<FetchItem>, uid: bool, modifiers: &FetchModifiers) -> Self {
+        let adds = [
+            (uid, FetchItem::Uid),
+            // RFC 7162 §3.1.4.1.
+            (modifiers.changed_since.is_some(), FetchItem::ModSeq),
+        ];
+        for (wanted, item) in adds {
+            if wanted && !items.contains(&item) {
+                items.insert(0, item);
+            }
+        }
+        Self {
+            parsed: items.iter().any(needs_parsed),
+            body: items.iter().map(needs_body).max().unwrap_or(Bodies::OfNone),
+            sets_seen: items.iter().any(FetchItem::sets_seen),
+            modseq: items.contains(&FetchItem::ModSeq),
+            flags: items.contains(&FetchItem::Flags),
+            items,
+        }
+    }
+
+    fn page(&self) -> usize {
+        match (self.body, self.parsed) {
+            (Bodies::OfAll, _) => ROWS_WITH_BODY,
+            (_, true) => ROWS_PARSED,
+            (_, false) => ROWS,
+        }
+    }
+
+    /// Whether a message's body has to be read although parts of it are kept parsed.
+    fn needs_body_of(&self, parsed: Option<&Parsed>) -> bool {
+        match self.body {
+            Bodies::OfNone => false,
+            Bodies::OfAll => true,
+            Bodies::WhereFieldsAreMissing => self.items.iter().any(|item| {
+                listed_fields(item)
+                    .is_some_and(|names| parsed.and_then(|parsed| parsed.fields(names)).is_none())
+            }),
+        }
+    }
+}
+
+/// The names of `BODY[HEADER.FIELDS (…)]`.
+fn listed_fields(item: &FetchItem) -> Option<&[String]> {
+    let FetchItem::Section { section, .. } = item else { return None };
+    match &section.text {
+        Some(SectionText::HeaderFields { names, not: false }) if section.path.is_empty() => Some(names),
+        _ => None,
+    }
+}
+
+fn needs_body(item: &FetchItem) -> Bodies {
+    match item {
+        _ if listed_fields(item).is_some() => Bodies::WhereFieldsAreMissing,
+        FetchItem::Section { .. }
+        | FetchItem::Binary { .. }
+        | FetchItem::BinarySize(_)
+        | FetchItem::Rfc822
+        | FetchItem::Rfc822Header
+        | FetchItem::Rfc822Text
+        | FetchItem::Preview { .. } => Bodies::OfAll,
+        _ => Bodies::OfNone,
+    }
+}
+
+fn needs_parsed(item: &FetchItem) -> bool {
+    match item {
+        FetchItem::Envelope | FetchItem::BodyStructure | FetchItem::Body => true,
+        FetchItem::Binary { .. } | FetchItem::BinarySize(_) => true,
+        FetchItem::Section { section, .. } => *section != Section::default(),
+        FetchItem::Rfc822Header | FetchItem::Rfc822Text => true,
+        _ => false,
+    }
+}
+
+impl Driver {
+    pub(super) async fn fetch(
+        &mut self,
+        uid: bool,
+        set: &SequenceSet,
+        items: Vec<FetchItem>,
+        modifiers: FetchModifiers,
+    ) -> Outcome<Status> {
+        let plan = Arc::new(Plan::new(items, uid, &modifiers));
+        let view = self.view()?;
+        let uids = view.resolve(set, uid).ok_or_else(|| Stop::bad("there are not that many messages"))?;
+        let uids = modifiers.partial.map_or_else(|| uids.clone(), |range| window(&uids, range));
+        if let (true, Some(since)) = (modifiers.vanished, modifiers.changed_since) {
+            self.tell_vanished(set, since).await?;
+        }
+        let since = modifiers.changed_since.unwrap_or(0);
+        let (mut after, mut told) = (0, 0);
+        while !uids.is_empty() {
+            let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
+            let (among, wanted) = (uids.clone(), Arc::clone(&plan));
+            let (mut page, more) = read(move || load(&store, mailbox, &among, since, after, &wanted)).await?;
+            let Some(last) = page.last().map(|loaded| loaded.row.uid) else { break };
+            self.set_seen(&plan, &mut page).await?;
+            for loaded in &page {
+                told += u32::from(self.tell_message(&plan, loaded).await?);
+            }
+            if !more {
+                break;
+            }
+            after = last;
+        }
+        self.summary.fetched += u64::from(told);
+        // RFC 2180 §4.1: something is not there any more, and the client is about to hear it.
+        match since == 0 && told < uids.len() {
+            true => Ok(Status::ok("some of them have gone").with(Code::ExpungeIssued)),
+            false => Ok(Status::ok("these are the messages")),
+        }
+    }
+
+    /// `UID FETCH … (CHANGEDSINCE n VANISHED)`, RFC 7162 §3.2.6.
+    async fn tell_vanished(&mut self, set: &SequenceSet, since: u64) -> Outcome<()> {
+        let view = self.view()?;
+        let (mailbox, there) = (view.mailbox.id, (**view.uids()).clone());
+        let Some(named) = set.resolve(there.last().unwrap_or(0)) else { return Ok(()) };
+        let store = self.data_store();
+        let gone = read(move || store.vanished(mailbox, since, &named)).await?.difference(&there);
+        if !gone.is_empty() {
+            self.data(&Data::Vanished { earlier: true, uids: gone });
+        }
+        Ok(())
+    }
+
+    /// Marks what is about to be read as seen. A failure to write does not keep anybody from reading.
+    async fn set_seen(&mut self, plan: &Plan, page: &mut [Loaded]) -> Outcome<()> {
+        let seen = self.rights.has(Rights::SEEN);
+        let view = self.view()?;
+        if !plan.sets_seen || view.read_only || !seen {
+            return Ok(());
+        }
+        let mailbox = view.mailbox.id;
+        let unseen = page.iter_mut().filter(|loaded| loaded.row.flags & flag::SEEN == 0);
+        let unseen: Vec<&mut Loaded> = unseen.collect();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let uids: Runs = unseen.iter().map(|loaded| loaded.row.uid).collect();
+        let change = FlagChange::add(flag::SEEN);
+        let done = match self.data_store().set_flags(mailbox, uids, change, None).await {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::warn!(protocol = %"imap", session = %self.id, %error, "messages were not marked as seen");
+                return Ok(());
+            }
+        };
+        for loaded in unseen {
+            loaded.row.flags |= flag::SEEN;
+            loaded.row.modseq = done.modseqs.last().copied().unwrap_or(loaded.row.modseq);
+        }
+        // Told with each message, below.
+        self.newly_seen = done.changed;
+        self.view()?.made(done.modseqs);
+        Ok(())
+    }
+
+    /// One FETCH response; `false` when the client does not know the message.
+    async fn tell_message(&mut self, plan: &Plan, loaded: &Loaded) -> Outcome<bool> {
+        let row = &loaded.row;
+        let Some(number) = self.view()?.number(row.uid) else { return Ok(false) };
+        let mut contents = Vec::new();
+        for item in &plan.items {
+            if let Some((name, content)) = content_of(item, loaded)? {
+                contents.push((name, content));
+            }
+        }
+        self.session.begin_fetch(number);
+        for item in &plan.items {
+            if let Some(data) = simple(item, loaded) {
+                self.session.fetch_item(&data);
+            }
+        }
+        if plan.sets_seen && self.newly_seen.contains(row.uid) {
+            if !plan.flags {
+                self.session.fetch_item(&FetchData::Flags(flags_of(row)));
+            }
+            if !plan.modseq && self.session.enabled().condstore {
+                self.session.fetch_item(&FetchData::ModSeq(row.modseq));
+            }
+        }
+        for (name, content) in contents {
+            self.tell_content(name, content).await?;
+        }
+        self.session.end_fetch();
+        self.relieve().await?;
+        Ok(true)
+    }
+
+    /// A literal, piece by piece, as fast as the client takes it.
+    async fn tell_content(&mut self, name: ContentName, content: Content) -> Outcome<()> {
+        let mut pieces = match content {
+            Content::Nil => {
+                self.session.fetch_item(&FetchData::Content { name, value: None });
+                return Ok(());
+            }
+            Content::Size { path, mut source } => {
+                let size = source.measure().await?.size;
+                self.session.fetch_item(&FetchData::BinarySize { path, size });
+                return Ok(());
+            }
+            Content::Octets(source) => source,
+        };
+        let measured = pieces.measure().await?;
+        self.session.fetch_literal(&name, measured.size, measured.nul);
+        let mut left = measured.size;
+        while let Some(piece) = pieces.next().await? {
+            let piece = &piece[..usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()))];
+            self.session.fetch_octets(piece);
+            left -= piece.len() as u64;
+            self.relieve().await?;
+        }
+        if left > 0 {
+            // The file is shorter than its row says. The literal cannot be ended, only the connection.
+            tracing::error!(protocol = %"imap", session = %self.id, left, "a message was cut short");
+            return Err(Stop::End(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()));
+        }
+        Ok(())
+    }
+}
+
+/// Rows above `after` with what the plan needs, and whether there may be more.
+fn load(
+    store: &Store,
+    mailbox: Id,
+    uids: &Runs,
+    since: u64,
+    after: u32,
+    plan: &Plan,
+) -> Result<(Vec<Loaded>, bool), StoreError> {
+    let limit = plan.page();
+    let mut rows = store.messages_in(mailbox, uids, since, after, limit)?;
+    let mut more = rows.len() == limit;
+    if plan.body == Bodies::OfAll {
+        let mut octets = 0;
+        let fit = rows.iter().take_while(|row| {
+            let fits = octets < OCTETS;
+            octets += row.size.min(OCTETS);
+            fits
+        });
+        let fit = fit.count();
+        more |= fit < rows.len();
+        rows.truncate(fit);
+    }
+    let parsed: Vec<Option<Arc<Parsed>>> = match plan.parsed {
+        true => {
+            let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
+            store.parsed_many(&bodies)?.into_iter().map(Some).collect()
+        }
+        false => rows.iter().map(|_| None).collect(),
+    };
+    let load = |(row, parsed): (Summary, Option<Arc<Parsed>>)| {
+        let message = match plan.needs_body_of(parsed.as_deref()) {
+            true => store.message(mailbox, row.uid)?,
+            false => None,
+        };
+        Ok(Loaded { row, parsed, message })
+    };
+    Ok((rows.into_iter().zip(parsed).map(load).collect::<Result<_, StoreError>>()?, more))
+}
+
+/// Items without a literal.
+fn simple(item: &FetchItem, Loaded { row, parsed, message }: &Loaded) -> Option<FetchData> {
+    let structure = |extended| {
+        parsed.as_ref().map(|parsed| FetchData::Structure { part: Arc::new(parsed.root.clone()), extended })
+    };
+    Some(match item {
+        FetchItem::Uid => FetchData::Uid(row.uid),
+        FetchItem::Flags => FetchData::Flags(flags_of(row)),
+        FetchItem::InternalDate => FetchData::InternalDate(moment(row.received).to_zoned(TimeZone::UTC)),
+        FetchItem::Envelope => FetchData::Envelope(Box::new(parsed.as_ref()?.envelope.clone())),
+        FetchItem::BodyStructure => structure(true)?,
+        FetchItem::Body => structure(false)?,
+        FetchItem::Rfc822Size => FetchData::Rfc822Size(row.size),
+        FetchItem::ModSeq => FetchData::ModSeq(row.modseq),
+        FetchItem::SaveDate => FetchData::SaveDate(Some(moment(row.saved))),
+        FetchItem::EmailId => FetchData::EmailId(email_id(row)),
+        FetchItem::ThreadId => FetchData::ThreadId(None),
+        FetchItem::Preview { .. } => FetchData::Preview(message.as_ref().and_then(super::content::preview)),
+        FetchItem::Section { .. }
+        | FetchItem::Binary { .. }
+        | FetchItem::BinarySize(_)
+        | FetchItem::Rfc822
+        | FetchItem::Rfc822Header
+        | FetchItem::Rfc822Text => return None,
+    })
+}
+
+fn moment(unix_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(unix_ms).unwrap_or_default()
+}
+
+/// Items with one.
+fn content_of(item: &FetchItem, loaded: &Loaded) -> Outcome<Option<(ContentName, Content)>> {
+    let Loaded { parsed, message, .. } = loaded;
+    if let (Some(names), Some(parsed)) = (listed_fields(item), parsed)
+        && let (Some(fields), FetchItem::Section { section, partial, .. }) = (parsed.fields(names), item)
+    {
+        let name =
+            ContentName::Section { section: section.clone(), offset: partial.map(|partial| partial.offset) };
+        return Ok(Some((name, Content::Octets(Source::memory(fields.into()).part(*partial)))));
+    }
+    let Some(message) = message else { return Ok(None) };
+    let parsed = parsed.as_deref();
+    let header = Section { path: Vec::new(), text: Some(SectionText::Header) };
+    let text = Section { path: Vec::new(), text: Some(SectionText::Text) };
+    let section = |name, section: &Section| (name, Content::section(message, parsed, section));
+    let (name, content) = match item {
+        FetchItem::Section { section: asked, partial, .. } => {
+            let offset = partial.map(|partial| partial.offset);
+            let name = ContentName::Section { section: asked.clone(), offset };
+            (name, Content::section(message, parsed, asked).part(*partial))
+        }
+        FetchItem::Rfc822 => section(ContentName::Rfc822, &Section::default()),
+        FetchItem::Rfc822Header => section(ContentName::Rfc822Header, &header),
+        FetchItem::Rfc822Text => section(ContentName::Rfc822Text, &text),
+        FetchItem::Binary { path, partial, .. } => {
+            let name =
+                ContentName::Binary { path: path.clone(), offset: partial.map(|partial| partial.offset) };
+            (name, Content::binary(message, parsed, path)?.part(*partial))
+        }
+        FetchItem::BinarySize(path) => {
+            let name = ContentName::Binary { path: path.clone(), offset: None };
+            (name, Content::binary(message, parsed, path)?.size_of(path))
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some((name, content)))
+}
+
+/// The messages at these places of a result (RFC 9394 §3.1).
+pub(super) fn window(uids: &Runs, range: PartialRange) -> Runs {
+    let count = uids.len();
+    let (from, to) = match range.from_end {
+        false => (range.from, range.to.min(count)),
+        true => ((count + 1).saturating_sub(range.to).max(1), (count + 1).saturating_sub(range.from)),
+    };
+    if from == 0 || from > to {
+        return Runs::default();
+    }
+    uids.select(&Runs::from_ranges([from..=to]))
+}

@@ -1,0 +1,85 @@
+//! STORE (RFC 9051 §6.4.6, RFC 7162 §3.1.3).
+
+use super::connection::Driver;
+use super::message::bits_and_keywords;
+use super::select::may_set;
+use super::stop::{Outcome, Stop};
+use imap::command::{FlagChange as Asked, Store};
+use imap::response::{Code, Status};
+use imap::{Flag, Runs};
+use store::mailbox::{FlagChange, FlagMode};
+
+impl Driver {
+    pub(super) async fn store(&mut self, asked: Store) -> Outcome<Status> {
+        let rights = self.rights;
+        let view = self.writable_view()?;
+        let id = view.mailbox.id;
+        let Some(uids) = view.resolve(&asked.set, asked.uid) else {
+            return Err(Stop::bad("there are not that many messages"));
+        };
+        if asked.flags.iter().any(|flag| !may_set(rights, flag)) && asked.change != Asked::Replace {
+            return Err(Stop::no(Code::NoPerm, "you may not change these flags here"));
+        }
+        // What others did before is told before, so that it is not taken for this command's doing.
+        self.tell_news(false).await?;
+        let change = self.change(&asked)?;
+        let done = self.data_store().set_flags(id, uids.clone(), change, asked.unchanged_since).await?;
+        let told = uids.difference(&done.modified);
+        self.view()?.made(done.modseqs);
+        match asked.silent {
+            false => self.tell_flags(told).await?,
+            true if self.session.enabled().condstore => self.tell_modseqs(told).await?,
+            true => {}
+        }
+        Ok(stored(self.as_named(done.modified, asked.uid)?))
+    }
+
+    /// What the store is to do. Who replaces flags without all rights leaves those alone that are not theirs.
+    fn change(&self, asked: &Store) -> Outcome<FlagChange> {
+        let (flags, keywords) = bits_and_keywords(&asked.flags);
+        let mode = match asked.change {
+            Asked::Add => FlagMode::Add,
+            Asked::Remove => FlagMode::Remove,
+            Asked::Replace if Flag::SYSTEM.iter().all(|flag| may_set(self.rights, flag)) => FlagMode::Replace,
+            Asked::Replace => return Err(Stop::no(Code::NoPerm, "you may not replace all flags here")),
+        };
+        Ok(FlagChange { mode, flags, keywords })
+    }
+
+    /// Sequence numbers or UIDs, as the command named them.
+    fn as_named(&mut self, uids: Runs, uid: bool) -> Outcome<Runs> {
+        let view = self.view()?;
+        Ok(match uid {
+            true => uids,
+            false => uids.iter().filter_map(|uid| view.number(uid)).collect(),
+        })
+    }
+
+    async fn tell_modseqs(&mut self, uids: Runs) -> Outcome<()> {
+        use imap::response::{Data, FetchData};
+        /// Rows read at once.
+        const PAGE: usize = 1_000;
+        let mut after = 0;
+        while !uids.is_empty() {
+            let rows = self.rows(uids.clone(), after, PAGE).await?;
+            for row in &rows {
+                let Some(number) = self.view()?.number(row.uid) else { continue };
+                let items = vec![FetchData::Uid(row.uid), FetchData::ModSeq(row.modseq)];
+                self.data(&Data::Fetch { number, items });
+            }
+            self.relieve().await?;
+            match rows.last().filter(|_| rows.len() == PAGE) {
+                Some(last) => after = last.uid,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn stored(modified: Runs) -> Status {
+    match modified.is_empty() {
+        true => Status::ok("flags are set"),
+        false => Status::ok("some had changed meanwhile").with(Code::Modified(modified)),
+    }
+}

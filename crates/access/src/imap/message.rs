@@ -1,0 +1,57 @@
+//! A row of the store in the words of the protocol, and back.
+
+use imap::{Flag, Keyword};
+use store::mailbox::{Keywords, Summary, flag};
+
+const SYSTEM: [(u32, Flag); 5] = [
+    (flag::ANSWERED, Flag::Answered),
+    (flag::FLAGGED, Flag::Flagged),
+    (flag::DELETED, Flag::Deleted),
+    (flag::SEEN, Flag::Seen),
+    (flag::DRAFT, Flag::Draft),
+];
+
+/// A message's flags and keywords.
+pub(super) fn flags_of(row: &Summary) -> Vec<Flag> {
+    let system = SYSTEM.iter().filter(|(bit, _)| row.flags & bit != 0).map(|(_, flag)| flag.clone());
+    system.chain(row.keywords.iter().filter_map(Keyword::new).map(Flag::Keyword)).collect()
+}
+
+/// The bit of a system flag; 0 for a keyword.
+pub(super) fn bit(flag: &Flag) -> u32 {
+    SYSTEM.iter().find(|(_, system)| system == flag).map_or(0, |(bit, _)| *bit)
+}
+
+/// What the store keeps of a client's flags.
+pub(super) fn bits_and_keywords(flags: &[Flag]) -> (u32, Keywords) {
+    let bits = flags.iter().fold(0, |bits, flag| bits | bit(flag));
+    let keywords = flags.iter().filter_map(|flag| match flag {
+        Flag::Keyword(keyword) => Some(keyword.as_str()),
+        _ => None,
+    });
+    (bits, keywords.collect())
+}
+
+/// RFC 8474: the same for all copies of a message.
+pub(super) fn email_id(row: &Summary) -> String {
+    format!("M{}", row.body)
+}
+
+/// RFC 8474.
+pub(super) fn mailbox_id(mailbox: store::Id) -> String {
+    format!("F{mailbox}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_both_ways() {
+        let flags: Vec<Flag> =
+            ["\\Seen", "\\Answered", "$Junk", "work"].iter().filter_map(|f| Flag::parse(f)).collect();
+        let (bits, keywords) = bits_and_keywords(&flags);
+        assert_eq!(bits, flag::SEEN | flag::ANSWERED);
+        assert_eq!(keywords.iter().collect::<Vec<_>>(), ["$Junk", "work"]);
+    }
+}

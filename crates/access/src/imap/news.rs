@@ -1,0 +1,91 @@
+//! Telling a client what others did to the folder that it has open.
+
+use super::connection::Driver;
+use super::message::flags_of;
+use super::stop::{Outcome, read};
+use super::view::News;
+use imap::Runs;
+use imap::response::{Code, Data, FetchData, Status};
+use store::mailbox::Summary;
+
+/// Messages whose flags are read at once.
+const PAGE: usize = 1_000;
+
+impl Driver {
+    /// Brings the client up to date. Without `expunges` messages that have gone keep their numbers until later.
+    pub(super) async fn tell_news(&mut self, expunges: bool) -> Outcome<()> {
+        if self.view.is_none() {
+            return Ok(());
+        }
+        self.context.mailboxes.catch_up();
+        let Some(view) = &mut self.view else { return Ok(()) };
+        let news = view.take_news(expunges);
+        if news.gone {
+            // RFC 9051 §7.1, CLOSED: there is nothing left to be told.
+            self.view = None;
+            self.session.select(None);
+            let text = "the mailbox has been removed";
+            self.data(&Data::Status(Status::ok(text).with(Code::Closed)));
+            self.session.bye(Status::no(Code::Nonexistent, text));
+            return Ok(());
+        }
+        self.tell_expunged(&news);
+        if let Some(exists) = news.exists {
+            self.data(&Data::Exists(exists));
+            if !self.session.enabled().rev2 {
+                self.data(&Data::Recent(0));
+            }
+        }
+        self.tell_new(&news.new).await?;
+        self.tell_flags(news.flags).await
+    }
+
+    fn tell_expunged(&mut self, news: &News) {
+        if news.expunged.is_empty() {
+            return;
+        }
+        if self.session.enabled().qresync {
+            let uids = news.expunged.iter().map(|(_, uid)| *uid).collect::<Runs>();
+            return self.data(&Data::Vanished { earlier: false, uids });
+        }
+        for (number, _) in &news.expunged {
+            self.data(&Data::Expunge(*number));
+        }
+    }
+
+    /// FETCH responses with the flags of these messages, as far as they are still there.
+    pub(super) async fn tell_flags(&mut self, uids: Runs) -> Outcome<()> {
+        let mut after = 0;
+        while !uids.is_empty() {
+            let rows = self.rows(uids.clone(), after, PAGE).await?;
+            rows.iter().for_each(|row| self.tell_flags_of(row));
+            self.relieve().await?;
+            match rows.last().filter(|_| rows.len() == PAGE) {
+                Some(last) => after = last.uid,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell_flags_of(&mut self, row: &Summary) {
+        let Some(number) = self.view.as_ref().and_then(|view| view.number(row.uid)) else { return };
+        let enabled = self.session.enabled();
+        let mut items = Vec::with_capacity(3);
+        // RFC 9051 asks for the UID in all of these; RFC 7162 §3.2.4 once QRESYNC is enabled.
+        if enabled.rev2 || enabled.condstore {
+            items.push(FetchData::Uid(row.uid));
+        }
+        items.push(FetchData::Flags(flags_of(row)));
+        if enabled.condstore {
+            items.push(FetchData::ModSeq(row.modseq));
+        }
+        self.data(&Data::Fetch { number, items });
+    }
+
+    /// Rows of the open folder: those of `uids` above `after`, at most `limit`.
+    pub(super) async fn rows(&mut self, uids: Runs, after: u32, limit: usize) -> Outcome<Vec<Summary>> {
+        let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
+        read(move || store.messages_in(mailbox, &uids, 0, after, limit)).await
+    }
+}

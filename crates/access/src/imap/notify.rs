@@ -1,0 +1,235 @@
+//! NOTIFY (RFC 5465): a client hears of folders that it has not selected.
+//!
+//! Of an account's own folders; those that others share are looked at when they are selected.
+
+use super::connection::Driver;
+use super::open::Watched;
+use super::stop::{Outcome, Stop, read};
+use imap::command::{EventGroup, MailboxFilter, Notify, NotifyEvent, StatusItem};
+use imap::fetch::{FetchItem, FetchModifiers};
+use imap::response::{Code, Data, ListEntry, Status};
+use imap::{MailboxName, Runs, SeqNumber, SequenceSet};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use store::mailbox::{INBOX, Mailbox};
+use store::{Change, Id, MailboxChange};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+/// Events that are told of, as BADEVENT names them.
+const SUPPORTED: [&str; 5] =
+    ["MessageNew", "MessageExpunge", "FlagChange", "MailboxName", "SubscriptionChange"];
+/// What is said of a folder in which something happened.
+const TOLD: [StatusItem; 4] =
+    [StatusItem::Messages, StatusItem::UidNext, StatusItem::UidValidity, StatusItem::Unseen];
+
+/// What a client asked to be told.
+#[derive(Debug)]
+pub(super) struct Watch {
+    groups: Vec<EventGroup>,
+    changes: Receiver<Arc<Change>>,
+    /// Keeps the account's changes coming.
+    _watched: Arc<Watched>,
+    /// A change that [`Watch::changed`] took.
+    first: Option<Result<Arc<Change>, RecvError>>,
+    /// Folders as the client knows them, if it wants to hear of names.
+    names: BTreeMap<Id, Known>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    name: String,
+    subscribed: bool,
+}
+
+/// What has gathered.
+#[derive(Debug, Default)]
+struct Gathered {
+    mailboxes: BTreeSet<Id>,
+    folders: bool,
+    overflow: bool,
+}
+
+impl Watch {
+    /// Until something happened.
+    pub(super) async fn changed(&mut self) {
+        if self.first.is_none() {
+            self.first = Some(self.changes.recv().await);
+        }
+    }
+
+    /// Whether changes of the selected folder are told at once.
+    pub(super) fn selected(&self) -> bool {
+        self.groups.iter().any(|group| group.mailboxes == MailboxFilter::Selected)
+    }
+
+    /// What is to be fetched of new messages in the selected folder.
+    fn fetched(&self) -> Option<&[FetchItem]> {
+        let selected = [MailboxFilter::Selected, MailboxFilter::SelectedDelayed];
+        let group = self.groups.iter().find(|group| selected.contains(&group.mailboxes))?;
+        group.events.iter().find_map(|event| match event {
+            NotifyEvent::MessageNew(items) if !items.is_empty() => Some(&items[..]),
+            _ => None,
+        })
+    }
+
+    fn wants_names(&self) -> bool {
+        let names =
+            |event: &NotifyEvent| matches!(event, NotifyEvent::MailboxName | NotifyEvent::SubscriptionChange);
+        self.groups.iter().any(|group| group.events.iter().any(names))
+    }
+
+    fn gather(&mut self) -> Gathered {
+        let mut gathered = Gathered::default();
+        let mut next = self.first.take().map(|first| first.map_err(|_| TryRecvError::Lagged(0)));
+        loop {
+            match next.take().unwrap_or_else(|| self.changes.try_recv()).as_deref() {
+                Ok(Change::Mailbox { mailbox, kind, .. }) => {
+                    gathered.folders |= matches!(kind, MailboxChange::Gone);
+                    gathered.mailboxes.insert(*mailbox);
+                }
+                Ok(Change::Folders { .. }) => gathered.folders = true,
+                Ok(_) => {}
+                Err(TryRecvError::Lagged(_)) => {
+                    gathered.overflow = true;
+                    return gathered;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return gathered,
+            }
+        }
+    }
+
+    /// The first group that a folder belongs to, which alone counts (RFC 5465 §6.1).
+    fn group_of(&self, mailbox: &Mailbox) -> Option<&EventGroup> {
+        self.groups.iter().find(|group| matches(&group.mailboxes, mailbox))
+    }
+}
+
+fn matches(filter: &MailboxFilter, mailbox: &Mailbox) -> bool {
+    let name = mailbox.name.as_str();
+    match filter {
+        MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
+        MailboxFilter::Inboxes => name == INBOX,
+        MailboxFilter::Personal => true,
+        MailboxFilter::Subscribed => mailbox.subscribed,
+        MailboxFilter::Mailboxes(names) => names.iter().any(|named| named.as_str() == name),
+        MailboxFilter::Subtree(roots) => roots.iter().any(|root| {
+            name.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }),
+    }
+}
+
+fn is_supported(event: &NotifyEvent) -> bool {
+    !matches!(
+        event,
+        NotifyEvent::AnnotationChange
+            | NotifyEvent::MailboxMetadataChange
+            | NotifyEvent::ServerMetadataChange
+    )
+}
+
+impl Driver {
+    pub(super) async fn notify(&mut self, notify: Option<Notify>) -> Outcome<Status> {
+        let Some(Notify { status, groups }) = notify else {
+            self.watch = None;
+            return Ok(Status::ok("nothing more is told"));
+        };
+        if !groups.iter().flat_map(|group| &group.events).all(is_supported) {
+            let code = Code::BadEvent(SUPPORTED.map(str::to_owned).to_vec());
+            return Err(Stop::no(code, "not all of these events are known"));
+        }
+        let watched = self.context.mailboxes.watch(self.user()?.id);
+        let changes = watched.subscribe();
+        let mut watch = Watch { groups, changes, _watched: watched, first: None, names: BTreeMap::new() };
+        let mailboxes = self.own_mailboxes().await?;
+        if watch.wants_names() {
+            watch.names = mailboxes.iter().map(known).collect();
+        }
+        if status {
+            for mailbox in mailboxes.iter().filter(|mailbox| watch.group_of(mailbox).is_some()) {
+                self.tell_status(mailbox);
+            }
+        }
+        self.watch = Some(Box::new(watch));
+        Ok(Status::ok("you will be told"))
+    }
+
+    /// What has gathered of folders that are not selected.
+    pub(super) async fn tell_watched(&mut self) -> Outcome<()> {
+        let Some(mut watch) = self.watch.take() else { return Ok(()) };
+        let gathered = watch.gather();
+        if gathered.overflow {
+            // RFC 5465 §5.8: as after NOTIFY NONE.
+            let status = Status::ok("too much happened at once").with(Code::NotificationOverflow);
+            self.data(&Data::Status(status));
+            return Ok(());
+        }
+        if gathered.folders && watch.wants_names() {
+            self.tell_names(&mut watch).await?;
+        }
+        let selected = self.view.as_ref().map(|view| view.mailbox.id);
+        for id in gathered.mailboxes.into_iter().filter(|id| Some(*id) != selected) {
+            let store = self.data_store();
+            let Some(mailbox) = read(move || store.mailbox(id)).await? else { continue };
+            if watch.group_of(&mailbox).is_some_and(|group| !group.events.is_empty()) {
+                self.tell_status(&mailbox);
+            }
+        }
+        self.watch = Some(watch);
+        Ok(())
+    }
+
+    fn tell_status(&mut self, mailbox: &Mailbox) {
+        let mut items = TOLD.to_vec();
+        if self.session.enabled().condstore {
+            items.push(StatusItem::HighestModSeq);
+        }
+        let items = self.status_of(mailbox, &items);
+        self.data(&Data::MailboxStatus { mailbox: MailboxName::new(&mailbox.name), items });
+    }
+
+    /// Folders that were made, renamed, removed, subscribed (RFC 5465 §5.4, §5.5).
+    async fn tell_names(&mut self, watch: &mut Watch) -> Outcome<()> {
+        let mailboxes = self.own_mailboxes().await?;
+        let now: BTreeMap<Id, Known> = mailboxes.iter().map(known).collect();
+        for (id, known) in &watch.names {
+            if !now.contains_key(id) {
+                let attributes = vec!["\\NonExistent".to_owned()];
+                let mailbox = known.name.clone();
+                self.data(&Data::List(ListEntry { attributes, mailbox, ..ListEntry::default() }));
+            }
+        }
+        for mailbox in mailboxes.iter().filter(|mailbox| watch.names.get(&mailbox.id) != now.get(&mailbox.id))
+        {
+            let attributes = if mailbox.subscribed { vec!["\\Subscribed".to_owned()] } else { Vec::new() };
+            let before = watch.names.get(&mailbox.id).map(|known| known.name.clone());
+            let old_name = before.filter(|before| *before != mailbox.name);
+            let mailbox = mailbox.name.clone();
+            self.data(&Data::List(ListEntry { attributes, mailbox, old_name, ..ListEntry::default() }));
+        }
+        watch.names = now;
+        Ok(())
+    }
+
+    /// New messages of the selected folder, with what NOTIFY asked for of them.
+    pub(super) async fn tell_new(&mut self, new: &Runs) -> Outcome<()> {
+        let Some(items) = self.watch.as_ref().and_then(|watch| watch.fetched()).map(<[_]>::to_vec) else {
+            return Ok(());
+        };
+        if new.is_empty() {
+            return Ok(());
+        }
+        let ranges = new.ranges().map(|run| (SeqNumber::Number(*run.start()), SeqNumber::Number(*run.end())));
+        let set = SequenceSet::Numbers(ranges.collect());
+        self.fetch(true, &set, items, FetchModifiers::default()).await.map(drop)
+    }
+
+    async fn own_mailboxes(&self) -> Outcome<Vec<Mailbox>> {
+        let (store, user) = (self.data_store(), self.user()?.id);
+        read(move || store.mailboxes(user)).await
+    }
+}
+
+fn known(mailbox: &Mailbox) -> (Id, Known) {
+    (mailbox.id, Known { name: mailbox.name.clone(), subscribed: mailbox.subscribed })
+}

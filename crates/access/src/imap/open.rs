@@ -1,0 +1,252 @@
+//! Folders that sessions have open: one state each, shared, and kept up with what the store tells.
+//!
+//! The store announces a change before whoever asked for it has its answer. [`OpenMailboxes::catch_up`] takes in all that was
+//! announced; called after a write, it makes the write seen. A task calls it whenever something is announced.
+//!
+//! Applying is idempotent: a UID is never used again, so that what the first reading already saw changes nothing.
+
+use imap::Runs;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use store::{Change, Changes, Id, MailboxChange, Store, StoreError};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use tokio::sync::{broadcast, watch};
+
+/// Flag changes remembered a folder, so that sessions look at the messages concerned alone. One further behind looks
+/// at all.
+const MAX_REMEMBERED: usize = 64;
+/// Changes of an account's folders that a session which watches them may be behind (RFC 5465's NOTIFY); past it the
+/// client is told so.
+const MAX_WATCHED: usize = 256;
+
+/// All folders that are open in this process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct OpenMailboxes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    changes: Changes,
+    mailboxes: HashMap<Id, Weak<OpenMailbox>>,
+    accounts: HashMap<Id, Weak<Watched>>,
+}
+
+/// A folder that somebody has open.
+#[derive(Debug)]
+pub(super) struct OpenMailbox {
+    pub(super) id: Id,
+    state: Mutex<State>,
+    version: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct State {
+    now: Snapshot,
+    uidnext: u32,
+    /// Flag changes after `floor`, oldest first.
+    flags: VecDeque<(u64, Arc<Runs>)>,
+    floor: u64,
+}
+
+/// A folder at a moment.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) uids: Arc<Runs>,
+    /// Of the last change (HIGHESTMODSEQ).
+    pub(super) modseq: u64,
+    /// Removed: what comes now fails.
+    pub(super) gone: bool,
+}
+
+/// What happens in any folder of an account, for those who asked for it.
+#[derive(Debug)]
+pub(super) struct Watched(broadcast::Sender<Arc<Change>>);
+
+impl Watched {
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Arc<Change>> {
+        self.0.subscribe()
+    }
+}
+
+impl OpenMailboxes {
+    /// Must be called within a tokio runtime; the task ends with the last clone.
+    pub fn start(store: Store) -> Self {
+        let changes = store.changes();
+        let wake = store.changes();
+        let inner = Inner { changes, mailboxes: HashMap::new(), accounts: HashMap::new() };
+        let shared = Arc::new(Shared { store, inner: Mutex::new(inner) });
+        tokio::spawn(follow(wake, Arc::downgrade(&shared)));
+        Self(shared)
+    }
+
+    /// The folder's state. Reads the store, so it is to be called where that may block. `None`: there is no such folder.
+    pub(super) fn open(&self, mailbox: Id) -> Result<Option<Arc<OpenMailbox>>, StoreError> {
+        let mut inner = self.lock();
+        self.take_in(&mut inner);
+        if let Some(open) = inner.mailboxes.get(&mailbox).and_then(Weak::upgrade) {
+            return Ok(Some(open));
+        }
+        // What is announced while this reads waits in `changes`, and is applied after.
+        let Some(state) = State::read(&self.0.store, mailbox)? else { return Ok(None) };
+        let open = OpenMailbox { id: mailbox, state: Mutex::new(state), version: watch::Sender::new(0) };
+        let open = Arc::new(open);
+        inner.mailboxes.insert(mailbox, Arc::downgrade(&open));
+        Ok(Some(open))
+    }
+
+    /// Everything that happens in an account's folders from now on.
+    pub(super) fn watch(&self, account: Id) -> Arc<Watched> {
+        let mut inner = self.lock();
+        self.take_in(&mut inner);
+        if let Some(watched) = inner.accounts.get(&account).and_then(Weak::upgrade) {
+            return watched;
+        }
+        let watched = Arc::new(Watched(broadcast::Sender::new(MAX_WATCHED)));
+        inner.accounts.insert(account, Arc::downgrade(&watched));
+        watched
+    }
+
+    /// Takes in all that was announced until now.
+    pub(super) fn catch_up(&self) {
+        self.take_in(&mut self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_in(&self, inner: &mut Inner) {
+        loop {
+            match inner.changes.try_recv() {
+                Ok(change) => inner.apply(change),
+                Err(TryRecvError::Lagged(_)) => inner.read_again(&self.0.store),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return,
+            }
+        }
+    }
+}
+
+async fn follow(mut wake: Changes, shared: Weak<Shared>) {
+    while !matches!(wake.recv().await, Err(RecvError::Closed)) {
+        let Some(shared) = shared.upgrade() else { return };
+        // All that is there is taken in at once; what woke us up meanwhile is no reason to come back.
+        while wake.try_recv().is_ok() {}
+        OpenMailboxes(shared).catch_up();
+    }
+}
+
+impl Inner {
+    fn apply(&mut self, change: Change) {
+        let (account, mailbox) = match &change {
+            Change::Mailbox { account, mailbox, .. } => (*account, Some(*mailbox)),
+            Change::Folders { account } => (*account, None),
+            Change::Queued(_) | Change::Domains => return,
+        };
+        if let Some(mailbox) = mailbox {
+            match self.mailboxes.get(&mailbox).map(Weak::upgrade) {
+                Some(Some(open)) => open.apply(&change),
+                Some(None) => drop(self.mailboxes.remove(&mailbox)),
+                None => {}
+            }
+        }
+        match self.accounts.get(&account).map(Weak::upgrade) {
+            Some(Some(watched)) => drop(watched.0.send(Arc::new(change))),
+            Some(None) => drop(self.accounts.remove(&account)),
+            None => {}
+        }
+    }
+
+    /// So much was announced that some of it is lost: each open folder is read anew.
+    fn read_again(&mut self, store: &Store) {
+        self.mailboxes.retain(|_, open| open.upgrade().is_some_and(|open| open.read_again(store)));
+        self.accounts.retain(|_, watched| watched.strong_count() > 0);
+    }
+}
+
+impl State {
+    fn read(store: &Store, mailbox: Id) -> Result<Option<Self>, StoreError> {
+        // The row before its UIDs: what comes in between is announced as well, and applied once more.
+        let Some(found) = store.mailbox(mailbox)? else { return Ok(None) };
+        let uids = store.uids(mailbox)?;
+        let uidnext = found.uidnext.max(uids.last().map_or(1, |last| last.saturating_add(1)));
+        let now = Snapshot { uids: Arc::new(uids), modseq: found.modseq, gone: false };
+        Ok(Some(Self { now, uidnext, flags: VecDeque::new(), floor: found.modseq }))
+    }
+
+    fn apply(&mut self, modseq: u64, change: &MailboxChange) {
+        self.now.modseq = self.now.modseq.max(modseq);
+        match change {
+            MailboxChange::Delivered { first, last } => {
+                Arc::make_mut(&mut self.now.uids).push_run(self.uidnext.max(*first), *last);
+                self.uidnext = self.uidnext.max(last.saturating_add(1));
+            }
+            MailboxChange::Expunged { uids } => self.now.uids = Arc::new(self.now.uids.difference(uids)),
+            MailboxChange::Flags { uids } => {
+                if self.flags.len() == MAX_REMEMBERED
+                    && let Some((modseq, _)) = self.flags.pop_front()
+                {
+                    self.floor = modseq;
+                }
+                self.flags.push_back((modseq, Arc::clone(uids)));
+            }
+            MailboxChange::Gone => {
+                self.now.gone = true;
+                self.now.uids = Arc::default();
+            }
+        }
+    }
+}
+
+impl OpenMailbox {
+    pub(super) fn snapshot(&self) -> Snapshot {
+        self.lock().now.clone()
+    }
+
+    /// Says when there is something new.
+    pub(super) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// The messages whose flags changed after `modseq`, changes that are `own` left out; `None` when that is not
+    /// remembered.
+    pub(super) fn flags_since(&self, modseq: u64, own: &[u64]) -> Option<Runs> {
+        let state = self.lock();
+        if modseq < state.floor {
+            return None;
+        }
+        let others = state.flags.iter().filter(|(at, _)| *at > modseq && !own.contains(at));
+        Some(others.fold(Runs::default(), |all, (_, uids)| all.union(uids)))
+    }
+
+    fn apply(&self, change: &Change) {
+        let Change::Mailbox { modseq, kind, .. } = change else { return };
+        self.lock().apply(*modseq, kind);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// `false`: it has gone.
+    fn read_again(&self, store: &Store) -> bool {
+        let mut state = self.lock();
+        match State::read(store, self.id) {
+            Ok(Some(read)) => *state = read,
+            Ok(None) => state.now.gone = true,
+            Err(error) => {
+                tracing::error!(%error, mailbox = %self.id, "an open folder cannot be read again");
+                state.now.gone = true;
+            }
+        }
+        let there = !state.now.gone;
+        drop(state);
+        self.version.send_modify(|version| *version += 1);
+        there
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

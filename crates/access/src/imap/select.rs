@@ -1,0 +1,162 @@
+//! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2; RFC 7162 §3.2.5).
+
+use super::connection::Driver;
+use super::message::mailbox_id;
+use super::rights::Rights;
+use super::stop::{Outcome, Stop, read};
+use super::user::Found;
+use super::view::View;
+use imap::command::{Qresync, Select};
+use imap::response::{Code, Data, ListEntry, Status};
+use imap::server::Selected;
+use imap::{Flag, Keyword, Runs};
+use store::mailbox::flag;
+
+impl Driver {
+    pub(super) async fn select(&mut self, select: Select) -> Outcome<Status> {
+        if self.view.take().is_some() {
+            // RFC 7162 §3.2.11: what follows is of the other mailbox.
+            self.session.select(None);
+            self.data(&Data::Status(Status::ok("the mailbox before is closed").with(Code::Closed)));
+        }
+        let found = self.user()?.find_for(&self.context, &select.mailbox, Rights::READ).await?;
+        let (open, store, id) = (self.context.mailboxes.clone(), self.data_store(), found.mailbox.id);
+        let reading = read(move || Ok((open.open(id)?, store.mailbox(id)?, store.keywords(id)?)));
+        let (Some(mailbox), Some(row), keywords) = reading.await? else {
+            return Err(Stop::no(Code::Nonexistent, "the mailbox has just gone"));
+        };
+        let changes = Rights::SEEN | Rights::WRITE | Rights::MARK_DELETED | Rights::EXPUNGE | Rights::INSERT;
+        let read_only = select.read_only || !found.rights.has_any(changes);
+        let view = View::new(mailbox, read_only);
+        let found = Found { mailbox: row, ..found };
+        self.tell_selected(&select, &found, &view, &keywords).await?;
+        let (uidvalidity, code) =
+            (found.mailbox.uidvalidity, if read_only { Code::ReadOnly } else { Code::ReadWrite });
+        self.view = Some(view);
+        self.rights = found.rights;
+        self.session.select(Some(Selected { read_only }));
+        if let Some(qresync) = select.qresync.filter(|qresync| qresync.uidvalidity == uidvalidity) {
+            self.resynchronize(qresync).await?;
+        }
+        Ok(Status::ok("the mailbox is open").with(code))
+    }
+
+    async fn tell_selected(
+        &mut self,
+        select: &Select,
+        found: &Found,
+        view: &View,
+        keywords: &[String],
+    ) -> Outcome<()> {
+        let keywords = keywords.iter().filter_map(|name| Keyword::new(name)).map(Flag::Keyword);
+        let flags: Vec<Flag> = Flag::SYSTEM.into_iter().chain(keywords).collect();
+        let permanent = match view.read_only {
+            true => Vec::new(),
+            false => flags.iter().filter(|flag| may_set(found.rights, flag)).cloned().collect(),
+        };
+        let any_keyword = !view.read_only && found.rights.has(Rights::WRITE);
+        let exists = view.uids().len();
+        self.data(&Data::Flags(flags));
+        self.tell("these are kept", Code::PermanentFlags { flags: permanent, any_keyword });
+        self.data(&Data::Exists(exists));
+        let rev2 = self.session.enabled().rev2;
+        if !rev2 {
+            self.data(&Data::Recent(0));
+            self.tell_first_unseen(found, view).await?;
+        }
+        self.tell("UIDs are valid", Code::UidValidity(found.mailbox.uidvalidity));
+        let uidnext = found.mailbox.uidnext.max(view.uids().last().map_or(1, |last| last.saturating_add(1)));
+        self.tell("the next UID", Code::UidNext(uidnext));
+        self.tell("the latest change", Code::HighestModSeq(view.modseq()));
+        self.tell("for ever", Code::MailboxId(mailbox_id(found.mailbox.id)));
+        if rev2 {
+            // RFC 9051 §6.3.2: the name as it is kept.
+            let name = select.mailbox.as_str().to_owned();
+            self.data(&Data::List(ListEntry { mailbox: name, ..ListEntry::default() }));
+        }
+        Ok(())
+    }
+
+    /// For a client that has just made itself aware of modification sequences (RFC 7162 §3.1).
+    pub(super) fn tell_modseq(&mut self) {
+        if let Some(modseq) = self.view.as_ref().map(View::modseq) {
+            self.tell("the latest change", Code::HighestModSeq(modseq));
+        }
+    }
+
+    fn tell(&mut self, text: &str, code: Code) {
+        self.data(&Data::Status(Status::ok(text).with(code)));
+    }
+
+    /// RFC 3501 §7.1, UNSEEN.
+    async fn tell_first_unseen(&mut self, found: &Found, view: &View) -> Outcome<()> {
+        if found.mailbox.unseen == 0 {
+            return Ok(());
+        }
+        let (store, id) = (self.data_store(), found.mailbox.id);
+        let first = read(move || store.first_without(id, flag::SEEN)).await?;
+        if let Some(number) = first.and_then(|uid| view.number(uid)) {
+            self.tell("the first one unseen", Code::Unseen(number));
+        }
+        Ok(())
+    }
+
+    /// What changed since the client was last here.
+    async fn resynchronize(&mut self, qresync: Qresync) -> Outcome<()> {
+        let view = self.view()?;
+        let (id, there) = (view.mailbox.id, (**view.uids()).clone());
+        let last = there.last().unwrap_or(0);
+        let known = qresync.known_uids.and_then(|set| set.resolve(last));
+        let known = known.unwrap_or_else(|| Runs::from_ranges([1..=last]));
+        let (store, since) = (self.data_store(), qresync.modseq);
+        let asked = known.clone();
+        let gone = read(move || store.vanished(id, since, &asked)).await?;
+        let gone = gone.difference(&there);
+        if !gone.is_empty() {
+            self.data(&Data::Vanished { earlier: true, uids: gone });
+        }
+        self.tell_changed_since(known.intersection(&there), since).await
+    }
+
+    async fn tell_changed_since(&mut self, uids: Runs, since: u64) -> Outcome<()> {
+        /// Rows read at once.
+        const PAGE: usize = 1_000;
+        let mut after = 0;
+        loop {
+            let (store, id, among) = (self.data_store(), self.view()?.mailbox.id, uids.clone());
+            let rows = read(move || store.messages_in(id, &among, since, after, PAGE)).await?;
+            rows.iter().for_each(|row| self.tell_flags_of(row));
+            self.relieve().await?;
+            match rows.last().filter(|_| rows.len() == PAGE) {
+                Some(last) => after = last.uid,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// What is marked goes in silence (RFC 9051 §6.4.1).
+    pub(super) async fn close(&mut self) -> Outcome<Status> {
+        let view = self.view()?;
+        let (id, read_only) = (view.mailbox.id, view.read_only);
+        if !read_only && self.rights.has(Rights::EXPUNGE) {
+            self.data_store().expunge(id, None).await?;
+        }
+        self.unselect()
+    }
+
+    pub(super) fn unselect(&mut self) -> Outcome<Status> {
+        self.view()?;
+        self.view = None;
+        self.session.select(None);
+        Ok(Status::ok("the mailbox is closed"))
+    }
+}
+
+/// Whether rights allow a flag to be changed (RFC 4314 §4).
+pub(super) fn may_set(rights: Rights, flag: &Flag) -> bool {
+    rights.has(match flag {
+        Flag::Seen => Rights::SEEN,
+        Flag::Deleted => Rights::MARK_DELETED,
+        _ => Rights::WRITE,
+    })
+}

@@ -1,0 +1,67 @@
+//! Why a command is not carried out: the one place where faults become answers.
+
+use super::connection::End;
+use imap::response::{Code, Status};
+use std::time::Duration;
+use store::StoreError;
+use tokio::time::timeout;
+
+/// How long the store may take for one step.
+const STORE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A command ends here, or the connection does.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Answer(Status),
+    End(End),
+}
+
+pub(super) type Outcome<T> = Result<T, Stop>;
+
+impl Stop {
+    pub(super) fn no(code: Code, text: impl Into<String>) -> Self {
+        Self::Answer(Status::no(code, text))
+    }
+
+    pub(super) fn bad(text: impl Into<String>) -> Self {
+        Self::Answer(Status::bad(text))
+    }
+}
+
+impl From<End> for Stop {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        let (code, text) = match &error {
+            StoreError::NotFound(_) => (Code::Nonexistent, error.to_string()),
+            StoreError::Exists(_) => (Code::AlreadyExists, error.to_string()),
+            StoreError::OverQuota(_) => (Code::OverQuota, error.to_string()),
+            StoreError::Limit(_) => (Code::Limit, error.to_string()),
+            StoreError::Refused(_) => (Code::Cannot, error.to_string()),
+            other if other.is_temporary() => {
+                tracing::warn!(protocol = %"imap", %error, "a command was put off");
+                (Code::Unavailable, "the mail store does not answer now; try again later".to_owned())
+            }
+            _ => {
+                tracing::error!(protocol = %"imap", %error, "a command failed");
+                (Code::ServerBug, "the mail store has a fault, which the log tells".to_owned())
+            }
+        };
+        Self::no(code, text)
+    }
+}
+
+/// Reads where waiting for a disk holds nobody up.
+pub(super) async fn read<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Outcome<T> {
+    let overdue =
+        |_| Stop::no(Code::Unavailable, format!("the mail store took longer than {STORE_TIMEOUT:?}"));
+    let work = timeout(STORE_TIMEOUT, tokio::task::spawn_blocking(work)).await.map_err(overdue)?;
+    let cut = |_| Stop::no(Code::ServerBug, "reading the mail store was cut short");
+    Ok(work.map_err(cut)??)
+}

@@ -1,0 +1,79 @@
+//! COPY, MOVE, EXPUNGE (RFC 9051 §6.4.7 to §6.4.9, §6.4.3).
+
+use super::connection::Driver;
+use super::rights::Rights;
+use super::stop::{Outcome, Stop};
+use imap::response::{Code, Data, Status};
+use imap::{MailboxName, Runs, SequenceSet};
+use store::mailbox::Copied;
+
+impl Driver {
+    pub(super) async fn copy(&mut self, uid: bool, set: &SequenceSet, to: &MailboxName) -> Outcome<Status> {
+        let (from, uids) = self.named(uid, set)?;
+        let to = self.target(to).await?.mailbox.id;
+        if uids.is_empty() {
+            return Ok(Status::ok("there was nothing to copy"));
+        }
+        let copied = self.data_store().copy_messages(from, uids, to).await?;
+        Ok(copy_uid(copied)
+            .map_or_else(|| Status::ok("they have gone"), |code| Status::ok("copied").with(code)))
+    }
+
+    pub(super) async fn move_to(
+        &mut self,
+        uid: bool,
+        set: &SequenceSet,
+        to: &MailboxName,
+    ) -> Outcome<Status> {
+        self.writable_view()?;
+        if !self.rights.has(Rights::MARK_DELETED | Rights::EXPUNGE) {
+            return Err(Stop::no(Code::NoPerm, "you may not take messages away from here"));
+        }
+        let (from, uids) = self.named(uid, set)?;
+        let to = self.target(to).await?.mailbox.id;
+        if uids.is_empty() {
+            return Ok(Status::ok("there was nothing to move"));
+        }
+        let moved = self.data_store().move_messages(from, uids, to).await?;
+        if let Some(code) = copy_uid(moved) {
+            // RFC 9051 §6.4.8: before the expunges.
+            self.data(&Data::Status(Status::ok("moved").with(code)));
+        }
+        Ok(Status::ok("moved"))
+    }
+
+    /// The open folder's id, and what of it is meant.
+    fn named(&mut self, uid: bool, set: &SequenceSet) -> Outcome<(store::Id, Runs)> {
+        let view = self.view()?;
+        let uids = view.resolve(set, uid).ok_or_else(|| Stop::bad("there are not that many messages"))?;
+        Ok((view.mailbox.id, uids))
+    }
+
+    /// What is marked, or what of `set` is; what has gone is told after.
+    pub(super) async fn expunge(&mut self, set: Option<SequenceSet>) -> Outcome<Status> {
+        let rights = self.rights;
+        let view = self.writable_view()?;
+        if !rights.has(Rights::EXPUNGE) {
+            return Err(Stop::no(Code::NoPerm, "you may not remove messages here"));
+        }
+        let id = view.mailbox.id;
+        let uids = match &set {
+            Some(set) => view.resolve(set, true),
+            // Those that this client knows: what it has never seen it cannot have meant.
+            None => Some((**view.uids()).clone()),
+        };
+        let removed = self.data_store().expunge(id, uids).await?;
+        self.summary.removed += u64::from(removed.len());
+        self.tell_news(true).await?;
+        let status = Status::ok("what was marked is gone");
+        // RFC 7162 §3.2.7.
+        Ok(match (&self.view, self.session.enabled().condstore && !removed.is_empty()) {
+            (Some(view), true) => status.with(Code::HighestModSeq(view.modseq())),
+            _ => status,
+        })
+    }
+}
+
+fn copy_uid(Copied { uidvalidity, pairs }: Copied) -> Option<Code> {
+    (!pairs.to.is_empty()).then_some(Code::CopyUid { uidvalidity, from: pairs.from, to: pairs.to })
+}

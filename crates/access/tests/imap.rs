@@ -1,0 +1,74 @@
+//! Dialogues with the IMAP server: each file in `tests/imap` is one, against a store of its own.
+//!
+//! A line is `C:` (sent with CRLF) or `S:` (must come so; `…` stands for anything), with a name before it where several
+//! clients take part (`B C:`), or one of:
+//! - `# …`: a remark;
+//! - `deliver: text`: a message to INBOX, with `\n` for line ends;
+//! - `account: name`: makes `name@example.org` with the password `secret`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use access::imap::Port;
+use common::{Client, World};
+use net::Stream;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+async fn follow(script: &str) {
+    let world = World::new().await;
+    let place = world.listen_imap(Port::Imap);
+    let mut clients: BTreeMap<String, Client<Stream>> = BTreeMap::new();
+    for (number, line) in script.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        println!("{:4} {line}", number + 1);
+        if let Some(text) = line.strip_prefix("deliver:") {
+            world.deliver(&text.trim_start().replace("\\n", "\r\n")).await;
+            continue;
+        }
+        if let Some(name) = line.strip_prefix("account:") {
+            world.add_account(name.trim()).await;
+            continue;
+        }
+        let (who, step) = match line.split_once(' ') {
+            Some((who, step)) if !line.starts_with("C:") && !line.starts_with("S:") => (who, step),
+            _ => ("", line),
+        };
+        if !clients.contains_key(who) {
+            clients.insert(who.to_owned(), Client::call(&place).await);
+        }
+        let client = clients.get_mut(who).unwrap();
+        client.talk(step).await;
+    }
+}
+
+fn check(name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/imap").join(name).with_extension("imap");
+    let script = std::fs::read_to_string(path).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(follow(&script));
+}
+
+macro_rules! dialogues {
+    ($($name:ident),* $(,)?) => {
+        $(#[test]
+        fn $name() {
+            check(stringify!($name));
+        })*
+
+        #[test]
+        fn every_dialogue_is_run() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/imap");
+            for file in std::fs::read_dir(folder).unwrap() {
+                let name = file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
+                assert!([$(stringify!($name)),*].contains(&name.as_str()), "{name} is not listed");
+            }
+        }
+    };
+}
+
+dialogues!(first_steps, append_and_fetch, two_clients, folders);

@@ -128,7 +128,7 @@ class Daemon:
 class Waypost:
     """`waypost serve` for `example.test`, with the accounts of Anna and Carl."""
 
-    PORTS = ("smtp", "smtp_plain", "submission", "submissions", "lmtp", "pop3", "pop3s")
+    PORTS = ("smtp", "smtp_plain", "submission", "submissions", "lmtp", "pop3", "pop3s", "imap", "imap_plain", "imaps")
 
     def __init__(self, routes=""):
         self.folder = Folder("serve")
@@ -154,6 +154,8 @@ submissions = ["127.0.0.1:{self.submissions}"]
 lmtp = ["127.0.0.1:{self.lmtp}"]
 pop3 = ["127.0.0.1:{self.pop3}"]
 pop3s = ["127.0.0.1:{self.pop3s}"]
+imap = ["127.0.0.1:{self.imap}", {{ address = "127.0.0.1:{self.imap_plain}", tls = false }}]
+imaps = ["127.0.0.1:{self.imaps}"]
 [tls]
 certificate = "cert.pem"
 key = "key.pem"

@@ -55,7 +55,7 @@ impl Operation for Folders {
     }
 }
 
-fn folder(store: &Store, address: &Address, name: &str) -> Result<Mailbox, AdminError> {
+pub(crate) fn folder(store: &Store, address: &Address, name: &str) -> Result<Mailbox, AdminError> {
     let account = account::find(store, address)?;
     // INBOX alone is the same in any case (RFC 9051 §5.1).
     let same = |own: &str| own == name || (own == store::mailbox::INBOX && own.eq_ignore_ascii_case(name));

@@ -1,7 +1,8 @@
 //! How every operation is done: asked for, allowed, carried out, told to the log.
 
 use crate::{
-    Access, Actor, AdminError, Queue, Server, account, alias, domain, mail, queue, recipient, system, trail,
+    Access, Actor, AdminError, Queue, Server, account, alias, domain, export, import, mail, queue, recipient,
+    system, trail,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,17 +35,18 @@ pub struct Operations {
     pub(crate) store: Store,
     pub(crate) queue: Option<Arc<dyn Queue>>,
     pub(crate) server: Option<Server>,
+    pub(crate) uploads: import::Uploads,
 }
 
 impl Operations {
     /// On the data alone: what a command does when no server runs.
     pub fn new(store: Store) -> Self {
-        Self { store, queue: None, server: None }
+        Self { store, queue: None, server: None, uploads: import::Uploads::default() }
     }
 
     /// In a running server: its queue is told of changes, and it can be asked how it is, to reload and to stop.
     pub fn in_server(store: Store, queue: Arc<dyn Queue>, server: Server) -> Self {
-        Self { store, queue: Some(queue), server: Some(server) }
+        Self { store, queue: Some(queue), server: Some(server), uploads: import::Uploads::default() }
     }
 
     pub fn store(&self) -> &Store {
@@ -153,6 +155,14 @@ requests! {
     MailList(mail::List),
     MailRaw(mail::Raw),
     MailSearch(mail::Search),
+    ImportPrepare(import::Prepare),
+    ImportSubscribe(import::Subscribe),
+    ImportKnown(import::Known),
+    ImportUpload(import::Upload),
+    ImportPut(import::Put),
+    ImportTotals(import::Totals),
+    ExportFolders(export::Folders),
+    ExportPage(export::Page),
     Status(system::Status),
     CheckStore(system::CheckStore),
     Reload(system::Reload),

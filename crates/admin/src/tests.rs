@@ -1,6 +1,7 @@
 //! The operations as faces use them: on a store, over the socket, without a server.
 
 mod control;
+mod moving;
 mod operations;
 mod shapes;
 

@@ -81,7 +81,11 @@ impl Kind {
     /// Each entry brings the schema from the version of its index to the next.
     fn migrations(self) -> &'static [&'static str] {
         match self {
-            Self::Main => &[include_str!("migrations/main-1.sql"), include_str!("migrations/main-2.sql")],
+            Self::Main => &[
+                include_str!("migrations/main-1.sql"),
+                include_str!("migrations/main-2.sql"),
+                include_str!("migrations/main-3.sql"),
+            ],
             Self::Bodies => &[include_str!("migrations/bodies-1.sql")],
             Self::Trail => &[include_str!("migrations/trail-1.sql")],
             Self::Search => &[include_str!("migrations/search-1.sql")],

@@ -27,6 +27,32 @@ pub fn become_user(user: Option<&str>) -> Result<(), Failure> {
     change(name, found.uid, found.gid)
 }
 
+/// As [`become_user`], but all files can still be read, whosoever they are: for what another program's users own. Only what
+/// reads and ends may do this; threads started afterwards can too.
+///
+/// # Errors
+/// As [`become_user`].
+pub fn become_reader(user: Option<&str>) -> Result<(), Failure> {
+    use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities, set_keep_capabilities};
+    if user.is_none() || !geteuid().is_root() {
+        return Ok(());
+    }
+    // Where the system refuses, what cannot be read is told file by file.
+    let kept = set_keep_capabilities(true).is_ok();
+    become_user(user)?;
+    if kept && !geteuid().is_root() {
+        let reads = CapabilitySet::DAC_READ_SEARCH;
+        let sets = CapabilitySets { effective: reads, permitted: reads, inheritable: CapabilitySet::empty() };
+        let none = CapabilitySet::empty();
+        let nothing = CapabilitySets { effective: none, permitted: none, inheritable: none };
+        if set_capabilities(None, sets).is_err() && set_capabilities(None, nothing).is_err() {
+            return Err(Failure::no("the system does not let root's rights be given up: not going on"));
+        }
+        let _ = set_keep_capabilities(false);
+    }
+    Ok(())
+}
+
 /// Whether the process is root and this user exists, so that it could become that user.
 pub fn could_become(name: &str) -> bool {
     geteuid().is_root() && matches!(User::from_name(name), Ok(Some(_)))

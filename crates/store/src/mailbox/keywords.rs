@@ -44,11 +44,16 @@ impl Keywords {
     /// # Errors
     /// [`StoreError::Refused`] for what is not a flag-keyword (RFC 9051 §9) or has too many octets.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        let special = |byte: u8| !byte.is_ascii_graphic() || br#"(){%*"\]"#.contains(&byte);
-        match self.iter().find(|word| word.len() > MAX_KEYWORD || word.bytes().any(special)) {
+        match self.iter().find(|word| !Self::is_keyword(word)) {
             Some(word) => Err(StoreError::Refused(format!("{word:?} cannot be a keyword"))),
             None => Ok(()),
         }
+    }
+
+    /// Whether a word is a flag-keyword (RFC 9051 §9) of no more than [`MAX_KEYWORD`] octets.
+    pub fn is_keyword(word: &str) -> bool {
+        let special = |byte: u8| !byte.is_ascii_graphic() || br#"(){%*"\]"#.contains(&byte);
+        (1..=MAX_KEYWORD).contains(&word.len()) && !word.bytes().any(special)
     }
 
     /// As the database keeps them: [`Keywords::as_str`].

@@ -13,6 +13,7 @@ mod copy;
 mod expunge;
 mod flags;
 mod folder;
+mod import;
 mod keywords;
 mod metadata;
 mod name;
@@ -28,6 +29,7 @@ pub use copy::{Copied, UidPairs};
 pub use flags::{FlagChange, FlagMode, FlagsSet};
 /// UIDs, as the protocol crate keeps sets of numbers.
 pub use imap::Runs as UidRuns;
+pub use import::{Brought, ImportTotals, MAX_IMPORT_KEY, MAX_IMPORT_SOURCE};
 pub use keywords::{Keywords, MAX_KEYWORD, MAX_KEYWORDS};
 pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS};
 pub use name::{MAX_DEPTH, MAX_FOLDERS, MAX_NAME};

@@ -8,8 +8,8 @@ mod tests;
 pub mod values;
 
 use crate::commands::{
-    account, alias, bench, check, completions, dev, domain, mail, queue, quickstart, send, sendmail, serve,
-    trail,
+    account, alias, bench, check, completions, dev, domain, export, import, mail, queue, quickstart, send,
+    sendmail, serve, trail,
 };
 use crate::config::{Config, Error};
 use crate::exit::{Exit, Failure};
@@ -74,6 +74,8 @@ pub enum Command {
     Account(account::Args),
     Alias(alias::Args),
     Check(check::Args),
+    Import(import::Args),
+    Export(export::Args),
     Bench(Box<bench::Args>),
     Completions(completions::Args),
 }
@@ -87,6 +89,8 @@ impl Command {
             Self::Bench(args) => args.wants_json(),
             Self::Check(args) => args.json,
             Self::Domain(args) => args.json,
+            Self::Export(args) => args.json,
+            Self::Import(args) => args.json,
             Self::Mail(args) => args.json,
             Self::Queue(args) => args.json,
             Self::Quickstart(args) => args.json.json,
@@ -130,6 +134,8 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Queue(args) => queue::run(&cli.global, args),
         Command::Trail(args) => trail::run(&cli.global, args),
         Command::Check(args) => check::run(&cli.global, args),
+        Command::Import(args) => import::run(&cli.global, args),
+        Command::Export(args) => export::run(&cli.global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Dev(args) => dev::run(&args),
         Command::Serve(_) => serve::run(&cli.global),

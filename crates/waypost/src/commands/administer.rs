@@ -20,9 +20,25 @@ pub(super) fn with_client(
     global: &Global,
     work: impl AsyncFnOnce(&Client, &Config) -> Result<Exit, Failure>,
 ) -> Result<Exit, Failure> {
+    with_client_as(global, privileges::become_user, work)
+}
+
+/// As [`with_client`], for work that reads other people's files.
+pub(super) fn with_client_reading(
+    global: &Global,
+    work: impl AsyncFnOnce(&Client, &Config) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
+    with_client_as(global, privileges::become_reader, work)
+}
+
+fn with_client_as(
+    global: &Global,
+    become_who: impl FnOnce(Option<&str>) -> Result<(), Failure>,
+    work: impl AsyncFnOnce(&Client, &Config) -> Result<Exit, Failure>,
+) -> Result<Exit, Failure> {
     let (_, config) = global.load()?;
     // Before the runtime: the change must be that of all threads.
-    privileges::become_user(config.user.as_deref())?;
+    become_who(config.user.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let client = Client::open(&config.data).await?;

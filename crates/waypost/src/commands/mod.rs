@@ -8,6 +8,8 @@ pub mod check;
 pub mod completions;
 pub mod dev;
 pub mod domain;
+pub mod export;
+pub mod import;
 pub mod mail;
 pub mod queue;
 pub mod quickstart;

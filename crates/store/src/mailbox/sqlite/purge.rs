@@ -1,6 +1,6 @@
 //! What goes by and by: the SQL.
 
-use super::{MESSAGE, delete, delete_prefix, expunge, read};
+use super::{MESSAGE, delete, delete_prefix, expunge, import, read};
 use crate::committer::Writer;
 use crate::mailbox::SLICE;
 use crate::{Id, StoreError, body};
@@ -27,7 +27,8 @@ pub(in crate::mailbox) fn slice(writer: &Writer<'_>, before: Id) -> Result<bool,
         return Ok(purge(writer, "id < ? ORDER BY id", [before])? == PURGED);
     };
     let done = if emptied.mailbox == emptied.account {
-        purge(writer, "account = ?", [emptied.account])?
+        let purged = purge(writer, "account = ?", [emptied.account])?;
+        purged + import::forget(writer.db, emptied.account, PURGED - purged)?
     } else {
         empty(writer, &emptied)?
     };

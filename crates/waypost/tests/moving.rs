@@ -1,0 +1,257 @@
+//! `waypost import` and `waypost export` on files, as a shell runs them: what is kept, and that nothing comes twice.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
+
+mod support;
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+use support::{Program, USER};
+
+/// Seconds since 1970 of a message's arrival.
+const ARRIVED: u64 = 1_700_000_000;
+
+/// An installation with one account.
+fn install() -> Program {
+    let program = Program::new();
+    program.write("waypost.toml", "hostname = \"mail.example.org\"\ndata = \"data\"\n");
+    program.run(&["domain", "add", "example.org"]).done();
+    program.run_with(&["account", "add", USER, "--password-stdin"], "correct horse battery\n").done();
+    program
+}
+
+fn import(program: &Program, words: &[&str]) -> Value {
+    program.run(&[&["import"], words, &["--account", USER, "--json"]].concat()).done().json()
+}
+
+/// `folder: messages known imported failed`, in order.
+fn tally(report: &Value) -> Vec<String> {
+    let number = |one: &Value, name: &str| one[name].as_u64().unwrap();
+    let line = |one: &Value| {
+        let numbers = ["messages", "known", "imported", "failed"].map(|name| number(one, name).to_string());
+        format!("{}: {}", one["folder"].as_str().unwrap(), numbers.join(" "))
+    };
+    report["folders"].as_array().unwrap().iter().map(line).collect()
+}
+
+fn put(path: &Path, text: &str) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path, text).unwrap();
+    let when = SystemTime::UNIX_EPOCH + Duration::from_secs(ARRIVED);
+    File::options().write(true).open(path).unwrap().set_modified(when).unwrap();
+}
+
+/// Dovecot's: folders, flags, keywords, a name outside ASCII, subscriptions.
+fn maildir(root: &Path) {
+    put(&root.join("cur/1700000001.a.host,S=20:2,FSa"), "Subject: one\n\nflagged\n");
+    put(&root.join("cur/1700000000.b.host:2,PRb"), "Subject: two\r\n\r\nwith CRLF\r\n");
+    put(&root.join("new/1700000002.c.host"), "Subject: three\n\nnew\n");
+    put(&root.join("dovecot-keywords"), "0 $Junk\n1 work\n");
+    put(&root.join("subscriptions"), "V\t2\n\nINBOX\nArchive\t2024\nGone\n");
+    put(&root.join(".Archive.2024/cur/5.d.host:2,DT"), "Subject: four\n\n");
+    put(&root.join(".Archive.2024/maildirfolder"), "");
+    put(&root.join(".Entw&APw-rfe/cur/6.e.host:2,"), "Subject: five\n\nx");
+    std::fs::create_dir_all(root.join(".Empty/cur")).unwrap();
+}
+
+/// All messages below a Maildir: `folder/flags keywords time` and the text.
+fn exported(root: &Path) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for found in mailfile::maildir::folders(root).unwrap() {
+        let keywords = mailfile::maildir::Keywords::read(&found.path);
+        for entry in mailfile::maildir::entries(&found.path).unwrap() {
+            let path = entry.path(&found.path);
+            let since = std::fs::metadata(&path).unwrap().modified().unwrap();
+            let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+            let flags = entry.flags(&keywords);
+            let marks: String = [
+                (flags.seen, 'S'),
+                (flags.answered, 'R'),
+                (flags.flagged, 'F'),
+                (flags.deleted, 'T'),
+                (flags.draft, 'D'),
+            ]
+            .iter()
+            .filter_map(|(set, letter)| set.then_some(*letter))
+            .collect();
+            let mut keywords = flags.keywords;
+            keywords.sort();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let subject = text.lines().next().unwrap().to_owned();
+            let key = format!("{} {subject} {marks} {} {since}", found.levels.join("/"), keywords.join(","));
+            assert!(all.insert(key, text).is_none(), "there are two of one message");
+        }
+    }
+    all
+}
+
+#[test]
+fn a_maildir_comes_once_with_all_that_is_noted_on_it() {
+    let program = install();
+    let (from, to) = (program.path("Maildir"), program.path("out"));
+    maildir(&from);
+    let words = ["maildir", from.to_str().unwrap()];
+
+    let dry = import(&program, &[&words[..], &["--dry-run"]].concat());
+    assert_eq!(
+        tally(&dry),
+        ["INBOX: 3 0 0 0", "Archive/2024: 1 0 0 0", "Empty: 0 0 0 0", "Entwürfe: 1 0 0 0"]
+    );
+    let first = import(&program, &words);
+    assert_eq!(
+        tally(&first),
+        ["INBOX: 3 0 3 0", "Archive/2024: 1 0 1 0", "Empty: 0 0 0 0", "Entwürfe: 1 0 1 0"]
+    );
+    let again = import(&program, &words);
+    assert_eq!(
+        tally(&again),
+        ["INBOX: 3 3 0 0", "Archive/2024: 1 1 0 0", "Empty: 0 0 0 0", "Entwürfe: 1 1 0 0"]
+    );
+    // What came since comes alone, also when flags of the others have changed.
+    std::fs::rename(from.join("new/1700000002.c.host"), from.join("cur/1700000002.c.host:2,S")).unwrap();
+    put(&from.join("new/1700000009.f.host"), "Subject: six\n\n");
+    assert_eq!(tally(&import(&program, &words))[0], "INBOX: 4 3 1 0");
+
+    let target = to.to_str().unwrap();
+    let report = program.run(&["export", "maildir", target, "--account", USER, "--json"]).done().json();
+    assert_eq!(report["folders"][0]["exported"], 4);
+    let all = exported(&to);
+    let keys: Vec<&str> = all.keys().map(String::as_str).collect();
+    assert_eq!(
+        keys,
+        [
+            " Subject: one SF $Junk 1700000000",
+            " Subject: six   1700000000",
+            " Subject: three   1700000000",
+            " Subject: two R $Forwarded,work 1700000000",
+            "Archive/2024 Subject: four TD  1700000000",
+            "Entw&APw-rfe Subject: five   1700000000",
+        ]
+    );
+    assert_eq!(all[keys[3]], "Subject: two\n\nwith CRLF\n");
+    assert_eq!(all[keys[5]], "Subject: five\n\nx");
+    let subscribed = mailfile::maildir::subscriptions(&to);
+    for name in [&["INBOX"][..], &["Archive", "2024"], &["Gone"]] {
+        assert!(subscribed.iter().any(|levels| levels == name), "{name:?} in {subscribed:?}");
+    }
+    // Nothing is written twice, and what comes back is the same.
+    let report = program.run(&["export", "maildir", target, "--account", USER, "--json"]).done().json();
+    assert_eq!((&report["folders"][0]["exported"], &report["folders"][0]["known"]), (&0.into(), &4.into()));
+    let other = install();
+    import(&other, &["maildir", target]);
+    let back = other.path("back");
+    other.run(&["export", "maildir", back.to_str().unwrap(), "--account", USER]).done();
+    assert_eq!(exported(&back), all);
+}
+
+#[test]
+fn folders_go_where_it_is_said() {
+    let program = install();
+    let from = program.path("Maildir");
+    maildir(&from);
+    let words = [
+        "maildir",
+        from.to_str().unwrap(),
+        "--folder",
+        "Old",
+        "--rename",
+        "Entwürfe=Drafts",
+        "--exclude",
+        "Empty",
+    ];
+    let report = import(&program, &words);
+    assert_eq!(tally(&report), ["Old: 3 0 3 0", "Old/Archive/2024: 1 0 1 0", "Drafts: 1 0 1 0"]);
+}
+
+const MBOX: &str = "From ann@example.org Tue Nov 14 22:13:20 2023\nSubject: one\nStatus: RO\nX-Keywords: work\n\n>From here\n\n\
+From ann@example.org Tue Nov 14 22:13:20 2023\nSubject: same\n\nx\n\n\
+From ann@example.org Tue Nov 14 22:13:20 2023\nSubject: same\n\nx\n";
+
+#[test]
+fn mbox_files_come_once_and_go_out_again() {
+    let program = install();
+    put(&program.path("mail/Old.mbox"), MBOX);
+    put(&program.path("mail/Old.sbd/Deep"), MBOX);
+    put(&program.path("mail/Old.msf"), "// an index");
+    let from = program.path("mail");
+    let words = ["mbox", from.to_str().unwrap()];
+    assert_eq!(tally(&import(&program, &words)), ["Old: 3 0 3 0", "Old/Deep: 3 0 3 0"]);
+    assert_eq!(tally(&import(&program, &words)), ["Old: 3 3 0 0", "Old/Deep: 3 3 0 0"]);
+    // A third one alike, and new flags of the first, which make no other message of it.
+    put(
+        &program.path("mail/Old.mbox"),
+        &format!("{}\n{}", MBOX.replace("Status: RO", "Status: O"), &MBOX[MBOX.len() - 66..]),
+    );
+    let only = program.path("mail/Old.mbox");
+    assert_eq!(tally(&import(&program, &["mbox", only.to_str().unwrap()])), ["Old: 4 3 1 0"]);
+    let named = ["mbox", only.to_str().unwrap(), "--folder", "Elsewhere/Here", "--dry-run"];
+    assert_eq!(tally(&import(&program, &named)), ["Elsewhere/Here: 4 4 0 0"]);
+
+    let out = program.path("out");
+    let words = ["export", "mbox", out.to_str().unwrap(), "--account", USER, "--folder", "Old"];
+    program.run(&words).done();
+    let text = std::fs::read_to_string(out.join("Old/Deep.mbox")).unwrap();
+    let begins = "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\nStatus: RO\nX-Keywords: work\nSubject: one\n\n>From here\n\nFrom";
+    assert!(text.starts_with(begins), "{text}");
+    assert!(!out.join("INBOX.mbox").exists());
+    let again = program.run(&[&words[..], &["--json"]].concat()).done().json();
+    assert_eq!(again["folders"][0]["exported"], 0);
+    let other = install();
+    assert_eq!(
+        tally(&import(&other, &["mbox", out.to_str().unwrap()])),
+        ["Old: 4 0 4 0", "Old/Deep: 3 0 3 0"]
+    );
+}
+
+#[test]
+fn what_cannot_be_is_said_message_by_message() {
+    let program = install();
+    let from = program.path("Maildir");
+    let path = from.to_str().unwrap();
+    for number in 0..9 {
+        put(&from.join(format!("cur/{number}.x.host:2,")), &format!("Subject: {number}\n\n"));
+    }
+    put(&from.join("cur/3.x.host:2,"), &format!("Subject: large\n\n{}", "x".repeat(40_000)));
+    program.run(&["account", "quota", USER, "20KiB"]).done();
+    let ran = program.run(&["import", "maildir", path, "--account", USER, "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let report = ran.json();
+    assert_eq!(tally(&report), ["INBOX: 9 0 8 1"]);
+    assert!(report["failures"][0]["message"].as_str().unwrap().ends_with("cur/3.x.host:2,"), "{report}");
+    let ran = program.run(&["import", "maildir", path, "--account", USER]);
+    assert!(ran.code == Some(1) && ran.out.contains("no room"), "{ran:?}");
+    program.run(&["account", "quota", USER, "none"]).done();
+    assert_eq!(tally(&import(&program, &["maildir", path])), ["INBOX: 9 8 1 0"]);
+
+    for words in [
+        &["import", "maildir", "nowhere", "--account", USER][..],
+        &["import", "maildir", "data", "--account", USER],
+        &["import", "mbox", "waypost.toml", "--account", USER],
+        &["import", "maildir", path, "--account", "nobody@example.org"],
+        &["export", "maildir", "out", "--account", USER, "--folder", "Nowhere"],
+    ] {
+        assert_eq!(program.run(words).code, Some(1), "{words:?}");
+    }
+    assert_eq!(program.run(&["import", "maildir", path]).code, Some(2));
+}
+
+/// Larger than what is held of one message, on both ways.
+#[test]
+fn a_large_message_comes_and_goes_in_pieces() {
+    let program = install();
+    let (from, to) = (program.path("Maildir"), program.path("out"));
+    let text = format!("Subject: large\n\n{}", "0123456789\n".repeat(500_000));
+    put(&from.join("cur/1.x.host:2,"), &text);
+    let report = import(&program, &["maildir", from.to_str().unwrap()]);
+    assert_eq!(tally(&report), ["INBOX: 1 0 1 0"]);
+    let lines = text.lines().count();
+    assert_eq!(report["folders"][0]["imported_octets"], text.len() + lines);
+    program.run(&["export", "maildir", to.to_str().unwrap(), "--account", USER]).done();
+    assert_eq!(exported(&to).into_values().next().unwrap(), text);
+    program.run(&["export", "mbox", to.to_str().unwrap(), "--account", USER]).done();
+    let written = std::fs::read_to_string(to.join("INBOX.mbox")).unwrap();
+    assert!(written.ends_with(&format!("{}\n", &text["Subject: large\n".len()..])));
+}

@@ -89,6 +89,8 @@ fn the_commands_are_those_of_the_contract() {
             "account",
             "alias",
             "check",
+            "import",
+            "export",
             "bench",
             "completions"
         ]
@@ -107,6 +109,10 @@ fn lines_of_the_contract_parse() {
         "waypost check --dns 127.0.0.1:5353 delivery a@example.org",
         "waypost check delivery a@example.org --dns 127.0.0.1 --json",
         "waypost check relay [::1]:2525",
+        "waypost import maildir d --account a@example.org --folder Old --rename A=B --rename C=D --exclude E --dry-run --json",
+        "waypost import mbox f g --account a@example.org",
+        "waypost export maildir d --account a@example.org --folder A --folder B --json",
+        "waypost export mbox d --account a@example.org",
         "waypost check tls 192.0.2.1",
         "waypost dev --dir d --port-offset 100",
         "waypost quickstart you@example.org --dir d",

@@ -87,7 +87,7 @@ class Folder:
 
     def logs(self):
         for file in sorted(self.path.rglob("*log*")):
-            if file.is_file():
+            if file.is_file() and b"\0" not in file.read_bytes():
                 yield file, file.read_text(errors="replace").splitlines()[-LOG_LINES:]
 
     def remove(self):

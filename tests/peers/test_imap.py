@@ -1,11 +1,13 @@
-"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl."""
+"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl, mbsync, Dovecot, offlineimap."""
 import contextlib
+import email
 import imaplib
 import itertools
 import os
 import poplib
+import re
 
-from harness import DOMAIN, PASSWORD, Case, message, run, wait_for
+from harness import DOMAIN, PASSWORD, SHARED, Case, free_ports, message, run, wait_for
 
 
 def ok(answer):
@@ -53,6 +55,49 @@ class ImapCase(Case):
 
     def subjects(self, client, folder="INBOX"):
         return [subject for subject, _ in self.contents(client, folder)]
+
+
+FLAGS = {"D": "\\Draft", "F": "\\Flagged", "R": "\\Answered", "S": "\\Seen", "T": "\\Deleted"}    # of Maildir
+
+
+def maildir(path):
+    """The messages of a Maildir's folder, files by subject."""
+    found = {}
+    for file in [*path.glob("cur/*"), *path.glob("new/*")]:
+        subject = email.message_from_bytes(file.read_bytes())["Subject"]
+        assert subject not in found, f"{subject} is there twice"
+        found[subject] = file
+    return found
+
+
+def kept(path):
+    """Of a Maildir's folder: the subjects with their flags, as `ImapCase.contents` tells them."""
+    def flags(file):
+        return " ".join(sorted(FLAGS[letter] for letter in file.name.partition(":2,")[2] if letter in FLAGS))
+    return sorted((subject, flags(file)) for subject, file in maildir(path).items())
+
+
+def mark(file, letters):
+    """Sets the flags of a message in a Maildir, as a mail program does."""
+    file.rename(file.parent.parent / "cur" / (file.name.partition(":2,")[0] + ":2," + letters))
+
+
+def everything(client):
+    """All that an IMAP server holds: by folder and Message-ID the flags, the date and the octets of each message."""
+    found = {}
+    for line in ok(client.list()):
+        attributes, separator, name = re.fullmatch(r'\((.*?)\) "(.)" "?(.*?)"?', line.decode()).groups()
+        if "\\Noselect" in attributes or "\\NonExistent" in attributes:
+            continue
+        ok(client.select(f'"{name}"', readonly=True))
+        for part in ok(client.fetch("1:*", "(FLAGS INTERNALDATE BODY.PEEK[])")) if client.response("EXISTS")[1] != [b"0"] else []:
+            if isinstance(part, tuple):
+                flags = frozenset(imaplib.ParseFlags(part[0])) - {b"\\Recent"}
+                text = re.sub(rb"(?m)^X-TUID: .*\r\n", b"", part[1])    # mbsync's own
+                key = name.replace(separator, "/"), email.message_from_bytes(text)["Message-ID"]
+                assert key not in found, f"{key} is there twice"
+                found[key] = flags, imaplib.Internaldate2tuple(part[0]), text
+    return found
 
 
 class Imaplib(ImapCase):
@@ -211,3 +256,250 @@ class CurlImap(ImapCase):
 
     def test_curl_no_imap_login_without_tls(self):
         self.assertRegex(self.curl("INBOX", url=f"imap://localhost:{self.server.imap_plain}", status=None), r"curl: \((67|8|9)\)")
+
+
+class Mbsync(ImapCase):
+    def configure(self, home, far, near):
+        (home.path / "state").mkdir()
+        return home.write("mbsyncrc", f"""\
+{far}
+{near}
+Channel both
+Far :far:
+Near :near:
+Patterns *
+Create Both
+Remove Both
+Expunge Both
+CopyArrivalDate yes
+SyncState {home.path}/state/
+""")
+
+    def ours(self, name="far", tls="IMAPS"):
+        return f"""\
+IMAPAccount waypost
+Host localhost
+Port {self.server.imaps if tls == "IMAPS" else self.server.imap}
+User {self.user}
+Pass "{PASSWORD}"
+SSLType {tls}
+SystemCertificates no
+CertificateFile {self.server.certificate}
+
+IMAPStore {name}
+Account waypost
+"""
+
+    def local(self, home):
+        return f"""\
+MaildirStore near
+SubFolders Verbatim
+Path {home.path}/mail/
+Inbox {home.path}/mail/INBOX
+"""
+
+    def sync(self, settings):
+        return run(["mbsync", "--config", settings, "both"], limit=100, env={**os.environ, "HOME": str(settings.parent)})
+
+    def assertEqualEnds(self, client, mail, *folders):
+        for folder in folders:
+            self.assertEqual(sorted(self.contents(client, folder)), kept(mail / folder), folder)
+
+    def two_ways(self, tls):
+        home = self.folder("mbsync")
+        mail = home.path / "mail"
+        mail.mkdir()
+        settings = self.configure(home, self.ours(tls=tls), self.local(home))
+        client = self.login()
+        ok(client.create("Work/2026"))
+        self.fill(client, "INBOX", "one", "two", "three", "four", "five")
+        self.fill(client, "Work/2026", "six", "seven", flags="(\\Seen \\Flagged)")
+        self.sync(settings)
+        self.assertEqual(len(kept(mail / "INBOX")), 5)
+        self.assertEqualEnds(client, mail, "INBOX", "Work/2026")
+
+        # On the server: new, seen, gone, a new folder.
+        self.fill(client, "INBOX", "eight")
+        ok(client.create("Server"))
+        self.fill(client, "Server", "nine")
+        ok(client.select())
+        ok(client.store("2", "+FLAGS", "(\\Answered \\Seen)"))
+        ok(client.store("1", "+FLAGS", "\\Deleted"))
+        ok(client.expunge())
+        # Here: new, flagged, gone, a new folder.
+        files = maildir(mail / "INBOX")
+        mark(files["three"], "FS")
+        files["four"].unlink()
+        for folder, name in (("INBOX", "ten"), ("Local", "eleven")):
+            for part in ("cur", "new", "tmp"):
+                (mail / folder / part).mkdir(parents=True, exist_ok=True)
+            (mail / folder / "new" / f"1.{name}.here").write_bytes(bytes(message(name)).replace(b"\r\n", b"\n"))
+        self.sync(settings)
+        expected = {"two": "\\Answered \\Seen", "three": "\\Flagged \\Seen", "five": "", "eight": "", "ten": ""}
+        self.assertEqual(dict(self.contents(client, "INBOX")), expected)
+        self.assertEqual(self.subjects(client, "Local"), ["eleven"])
+        self.assertEqualEnds(client, mail, "INBOX", "Work/2026", "Server", "Local")
+
+        # Nothing is left to do.
+        before = sorted(mail.rglob("*:2,*")), ok(client.status("INBOX", "(UIDNEXT HIGHESTMODSEQ)"))
+        self.sync(settings)
+        self.assertEqual((sorted(mail.rglob("*:2,*")), ok(client.status("INBOX", "(UIDNEXT HIGHESTMODSEQ)"))), before)
+
+        # All gone here, and flags taken away there.
+        for file in maildir(mail / "Work/2026").values():
+            mark(file, "ST")
+        ok(client.select())
+        ok(client.store("1:*", "FLAGS", "()"))
+        self.sync(settings)
+        self.assertEqual(self.contents(client, "Work/2026"), [])
+        self.assertEqual({flags for _, flags in self.contents(client, "INBOX")}, {""})
+        self.assertEqualEnds(client, mail, "INBOX", "Work/2026", "Server", "Local")
+
+    def test_mbsync_two_ways(self):
+        self.two_ways("IMAPS")
+
+    def test_mbsync_two_ways_starttls(self):
+        self.two_ways("STARTTLS")
+
+    def test_mbsync_from_dovecot(self):
+        home = self.folder("mbsync")
+        dovecot = Dovecot(self, home)
+        there = dovecot.login()
+        ok(there.create("Archive.2026"))
+        dates = itertools.count(1_000_000_000, 86_400)
+        for number in range(300):
+            made = message(f"{self.subject} {number}", text=f"Nummer {number} grüßt\n" * (number % 50 * 20))
+            made["Message-ID"] = f"<{number}@dovecot.test>"
+            flags = " ".join(flag for bit, flag in enumerate(["\\Seen", "\\Answered", "\\Flagged", "\\Draft"]) if number >> bit & 1)
+            ok(there.append("Archive.2026" if number % 3 else "INBOX", f"({flags})", imaplib.Time2Internaldate(next(dates)), bytes(made)))
+        settings = self.configure(home, self.ours("far"), f"""\
+IMAPAccount dovecot
+Host 127.0.0.1
+Port {dovecot.imap}
+User box@dovecot.test
+Pass pass
+SSLType None
+AuthMechs PLAIN
+
+IMAPStore near
+Account dovecot
+""")
+        self.sync(settings)
+        here = self.login()
+        self.assertEqual(len(everything(here)), 300)
+        self.assertEqual(everything(here), everything(there))
+
+        ok(here.select("Archive/2026"))
+        ok(here.store("1:50", "+FLAGS.SILENT", "\\Deleted"))
+        ok(here.expunge())
+        ok(there.select("INBOX"))
+        ok(there.store("1:50", "+FLAGS.SILENT", "\\Deleted"))
+        ok(there.expunge())
+        self.sync(settings)
+        self.assertEqual(len(everything(here)), 200)
+        self.assertEqual(everything(here), everything(there))
+
+
+class Dovecot:
+    """Debian's, with a mailbox for `box@dovecot.test`, in a folder of a test."""
+
+    def __init__(self, test, folder):
+        self.test, self.home = test, folder.path / "dovecot"
+        self.imap, lmtp = free_ports(2)
+        helper = SHARED / "peers/dovecot"
+        test.addCleanup(run, [helper, "down", self.home])
+        run([helper, "up", self.home, self.imap, lmtp])
+
+    def login(self):
+        client = imaplib.IMAP4("127.0.0.1", self.imap, timeout=20)
+        self.test.addCleanup(self.test.leave, client)
+        ok(client.login("box@dovecot.test", "pass"))
+        return client
+
+
+class DovecotAsClient(ImapCase):
+    def doveadm(self, dovecot, *words):
+        settings = {
+            "imapc_host": "localhost", "imapc_port": self.server.imaps, "imapc_user": self.user, "imapc_password": PASSWORD, "imapc_ssl": "imaps",
+            "ssl_client_ca_file": self.server.certificate, "imapc_features": "rfc822.size fetch-headers fetch-bodystructure", "mail_prefetch_count": 20,
+            "namespace/inbox/separator": "/",
+        }
+        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+        return run(["doveadm", "-c", dovecot.home / "dovecot.conf", *options, *words], limit=60)
+
+    def test_dovecot_backup_and_sync(self):
+        dovecot = Dovecot(self, self.folder("dovecot"))
+        here = self.login()
+        ok(here.create("Archive/2026"))
+        for number in range(60):
+            made = message(f"{self.subject} {number}", text=f"Nummer {number} grüßt\n" * (number * 20))
+            made["Message-ID"] = f"<{number}@waypost.test>"
+            flags = " ".join(flag for bit, flag in enumerate(["\\Seen", "\\Answered", "\\Flagged", "\\Draft"]) if number >> bit & 1)
+            ok(here.append("Archive/2026" if number % 3 else "INBOX", f"({flags})", imaplib.Time2Internaldate(1_000_000_000 + number), bytes(made)))
+        self.doveadm(dovecot, "backup", "-R", "-u", "box@dovecot.test", "imapc:")
+        there = dovecot.login()
+        self.assertEqual(len(everything(there)), 60)
+        self.assertEqual(everything(there), everything(here))
+
+        # Both ways: what is new, gone and flagged at either end.
+        made = message("from Dovecot")
+        made["Message-ID"] = "<new@dovecot.test>"
+        ok(there.append("INBOX", "(\\Flagged)", imaplib.Time2Internaldate(1_200_000_000), bytes(made)))
+        ok(there.select("INBOX"))
+        ok(there.store("1:5", "+FLAGS.SILENT", "\\Deleted"))
+        ok(there.expunge())
+        ok(here.select("Archive/2026"))
+        ok(here.store("1:5", "+FLAGS.SILENT", "\\Deleted"))
+        ok(here.expunge())
+        ok(here.store("1:5", "+FLAGS.SILENT", "\\Seen"))
+        self.doveadm(dovecot, "sync", "-u", "box@dovecot.test", "imapc:")
+        self.assertEqual(len(everything(there)), 51)
+        self.assertEqual(everything(there), everything(here))
+
+
+class Offlineimap(ImapCase):
+    def test_offlineimap_two_ways(self):
+        home = self.folder("offlineimap")
+        mail = home.path / "mail"
+        settings = home.write("offlineimaprc", f"""\
+[general]
+accounts = both
+metadata = {home.path}/state
+ui = basic
+[Account both]
+localrepository = here
+remoterepository = there
+[Repository here]
+type = Maildir
+localfolders = {mail}
+sep = /
+[Repository there]
+type = IMAP
+remotehost = localhost
+remoteport = {self.server.imaps}
+remoteuser = {self.user}
+remotepass = {PASSWORD}
+ssl = yes
+sslcacertfile = {self.server.certificate}
+""")
+
+        def sync():
+            return run(["offlineimap", "-o", "-c", settings], limit=100, env={**os.environ, "HOME": str(home.path)})
+        client = self.login()
+        ok(client.create("Work/2026"))
+        self.fill(client, "INBOX", "one", "two", "three", "four")
+        self.fill(client, "Work/2026", "five", "six", flags="(\\Seen \\Flagged)")
+        sync()
+        for folder in ("INBOX", "Work/2026"):
+            self.assertEqual(kept(mail / folder), sorted(self.contents(client, folder)))
+        files = maildir(mail / "INBOX")
+        mark(files["three"], "FS")
+        files["four"].unlink()
+        (mail / "INBOX/new/1.seven.here").write_bytes(bytes(message("seven")).replace(b"\r\n", b"\n"))
+        self.fill(client, "INBOX", "eight")
+        ok(client.select())
+        ok(client.store("1", "+FLAGS", "\\Deleted"))
+        ok(client.expunge())
+        sync()
+        self.assertEqual(dict(self.contents(client, "INBOX")), {"two": "", "three": "\\Flagged \\Seen", "seven": "", "eight": ""})
+        self.assertEqual(kept(mail / "INBOX"), sorted(self.contents(client, "INBOX")))

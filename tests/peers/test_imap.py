@@ -1,4 +1,4 @@
-"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl, mbsync, Dovecot, offlineimap."""
+"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl, mbsync, Dovecot, offlineimap, mutt, neomutt."""
 import contextlib
 import email
 import imaplib
@@ -6,6 +6,7 @@ import itertools
 import os
 import poplib
 import re
+import shlex
 
 from harness import DOMAIN, PASSWORD, SHARED, Case, free_ports, message, run, wait_for
 
@@ -503,3 +504,135 @@ sslcacertfile = {self.server.certificate}
         sync()
         self.assertEqual(dict(self.contents(client, "INBOX")), {"two": "", "three": "\\Flagged \\Seen", "seven": "", "eight": ""})
         self.assertEqual(kept(mail / "INBOX"), sorted(self.contents(client, "INBOX")))
+
+
+class Terminal:
+    """A program in a terminal of tmux."""
+
+    def __init__(self, test, folder, words):
+        self.tmux = ["tmux", "-S", folder.path / "tmux", "-f", "/dev/null"]
+        self.environment = {"HOME": str(folder.path), "PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "xterm", "SHELL": "/bin/sh"}
+        command = shlex.join(str(word) for word in words) + f" 2>{folder.path}/stderr.log"
+        test.addCleanup(self.call, "kill-server", status=None)
+        self.call("-u", "new-session", "-d", "-x", "120", "-y", "40", command)
+
+    def call(self, *words, status=0):
+        return run([*self.tmux, *words], env=self.environment, status=status)
+
+    def press(self, *keys):
+        """Keys as tmux names them."""
+        self.call("send-keys", *keys)
+
+    def type(self, text):
+        """A line at a prompt, in the place of what is proposed there."""
+        self.press("C-a", "C-k")
+        self.call("send-keys", "-l", text)
+        self.press("Enter")
+
+    def screen(self):
+        return self.call("capture-pane", "-p")
+
+    def shows(self, *patterns):
+        """Waits until all are on the screen."""
+        last = ""
+
+        def found():
+            nonlocal last
+            last = self.screen()
+            return all(re.search(pattern, last) for pattern in patterns)
+        try:
+            wait_for(f"{patterns}", found, 30)
+        except AssertionError as e:
+            raise AssertionError(f"{e} on the screen:\n{last}") from None
+
+    def ended(self):
+        return "no server" in self.call("has-session", status=None) or "error connecting" in self.call("has-session", status=None)
+
+
+class Mutt(ImapCase):
+    def settings(self, folder, scheme):
+        return folder.write("rc", f"""\
+set folder = "{scheme}://localhost:{self.server.imaps if scheme == "imaps" else self.server.imap}/"
+set spoolfile = "+INBOX"
+set record = "" postponed = "+Drafts"
+set imap_user = "{self.user}" imap_pass = "{PASSWORD}"
+set ssl_force_tls = yes ssl_starttls = yes
+set certificate_file = "{self.server.certificate}" ssl_ca_certificates_file = "{self.server.certificate}"
+set imap_idle = yes mail_check = 1 timeout = 2
+set sort = date-received
+set quit = yes delete = yes move = no mark_old = no confirmcreate = no confirmappend = no
+set read_inc = 0 write_inc = 0 sleep_time = 0
+set index_format = "%Z {{%s}}"
+""")
+
+    def session(self, program, scheme):
+        client = self.login()
+        for number, subject in enumerate(["one", "two", "three", "four", "five"]):
+            made = message(subject, text=f"Grüße Nummer {number}\n")
+            ok(client.append("INBOX", "", imaplib.Time2Internaldate(1_000_000_000 + number), bytes(made)))
+        folder = self.folder(program)
+        mutt = Terminal(self, folder, [program, "-n", "-F", self.settings(folder, scheme)])
+        mutt.shows(*(f"{{{subject}}}" for subject in ["one", "two", "three", "four", "five"]))
+        mutt.press("1", "Enter", "Enter")    # to the first, and into it
+        mutt.shows("Subject: one", "Grüße Nummer 0")
+        mutt.press("i")
+        mutt.shows("{five}")
+
+        # The server searches the texts.
+        mutt.press("l")
+        mutt.shows("Limit to")
+        mutt.type('=b "Nummer 2"')
+        mutt.shows(r"(?s)^(?!.*\{one\}).*\{three\}")
+        mutt.press("s")
+        mutt.shows("Save to")
+        mutt.type("=Archive/2026")
+        mutt.shows(r"D.* \{three\}")
+        mutt.press("l")
+        mutt.shows("Limit to")
+        mutt.type("all")
+        mutt.shows("{one}")
+
+        mutt.press("4", "Enter")
+        mutt.press("d")
+        mutt.shows(r"D.* \{four\}")
+        mutt.press("5", "Enter", "F")
+        mutt.shows(r"! \{five\}")
+        mutt.press("$")
+        mutt.shows(r"(?s)^(?!.*\{four\})(?!.*\{three\}).*\{five\}")
+        self.assertEqual(self.contents(client, "INBOX"), [("one", "\\Seen"), ("two", ""), ("five", "\\Flagged")])
+        self.assertEqual(self.subjects(client, "Archive/2026"), ["three"])
+
+        # What arrives is shown, and what another client removes goes.
+        self.server.submit(message("six"), to=[self.user])
+        mutt.shows(r"\{six\}")
+        ok(client.select())
+        ok(client.store("2", "+FLAGS", "\\Deleted"))
+        ok(client.expunge())
+        mutt.shows(r"(?s)^(?!.*\{two\}).*\{six\}")
+
+        mutt.press("c")
+        mutt.shows("Open mailbox")
+        mutt.type("=Archive/2026")
+        mutt.shows(r"(?s)^(?!.*\{six\}).*\{three\}")
+        mutt.press("Enter")
+        mutt.shows("Subject: three", "Grüße Nummer 2")
+        mutt.press("i")
+        mutt.press("C")    # copies
+        mutt.shows("Copy to")
+        mutt.type("=INBOX")
+        mutt.press("q")
+        wait_for(f"the end of {program}", mutt.ended)
+        self.assertEqual(self.subjects(client), ["one", "five", "six", "three"])
+        self.assertEqual(self.contents(client, "Archive/2026"), [("three", "\\Seen")])
+
+    def test_mutt_imaps(self):
+        self.session("mutt", "imaps")
+
+    def test_mutt_imap_with_starttls(self):
+        self.session("mutt", "imap")
+
+    def test_neomutt_imaps(self):
+        self.session("neomutt", "imaps")
+
+    def test_neomutt_imap_with_starttls(self):
+        self.session("neomutt", "imap")

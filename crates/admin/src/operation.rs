@@ -165,6 +165,8 @@ requests! {
     ExportPage(export::Page),
     Status(system::Status),
     CheckStore(system::CheckStore),
+    SearchStatus(system::SearchStatus),
+    RebuildSearch(system::RebuildSearch),
     Reload(system::Reload),
     Stop(system::Stop),
 }

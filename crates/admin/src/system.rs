@@ -96,6 +96,44 @@ impl Operation for CheckStore {
     }
 }
 
+/// How far the index of words is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SearchStatus {}
+
+impl Operation for SearchStatus {
+    type Answer = store::search::SearchStatus;
+
+    fn changes(&self) -> Option<String> {
+        None
+    }
+
+    async fn run(
+        self,
+        operations: &Operations,
+        _: &Actor,
+    ) -> Result<store::search::SearchStatus, AdminError> {
+        let store = operations.store.clone();
+        blocking(move || Ok(store.search_status()?)).await
+    }
+}
+
+/// Has the index of words made anew from the messages. Returns at once: [`SearchStatus`] says how far that is.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct RebuildSearch {}
+
+impl Operation for RebuildSearch {
+    type Answer = ();
+
+    fn changes(&self) -> Option<String> {
+        Some("the index of words".to_owned())
+    }
+
+    async fn run(self, operations: &Operations, _: &Actor) -> Result<(), AdminError> {
+        operations.store.rebuild_search();
+        Ok(())
+    }
+}
+
 /// Makes the server read its settings and certificates again.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Reload {}

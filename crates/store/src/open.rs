@@ -160,6 +160,7 @@ impl Store {
             problems
                 .extend(found.into_iter().filter(|line| line != "ok").map(|line| format!("{name}: {line}")));
         }
+        problems.extend(self.check_search());
         problems.extend(self.missing_bodies()?);
         Ok(problems)
     }

@@ -127,6 +127,7 @@ async fn start(
     let folder = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
     let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
+    store.start_indexer();
     let mut directory = Directory::open(store.clone(), config.hostname.clone())
         .await
         .map_err(|e| Failure::no(e.to_string()))?;

@@ -121,6 +121,11 @@ fn what_is_not_there_is_status_1_and_the_document_is_there_all_the_same() {
     assert_eq!(json(home, "trail nobody@example.org", 1), Value::Array(Vec::new()));
     assert_eq!(json(home, "queue retry --all", 1)["recipients"], 0);
     assert_eq!(json(home, "check store", 0)["ok"], true);
+    let index = json(home, "check store --rebuild-search", 0);
+    assert_eq!(
+        (&index["copies"], &index["waiting"], &index["trouble"]),
+        (&0.into(), &0.into(), &Value::Null)
+    );
     check(home, "queue show not-an-id", "", 2);
     check(home, "mail list", "", 2);
 }

@@ -103,7 +103,8 @@ impl Shared {
 
     /// From here on it is left alone, until the indexer has looked after it.
     fn failed(&self, error: &StoreError) {
-        tracing::warn!(%error, "store: the index cannot be used now; searches read the messages");
+        let reason = reason(error);
+        tracing::warn!(%reason, "store: the index cannot be used now; searches read the messages");
         self.lock().database = Database::Down(error.clone());
     }
 
@@ -209,10 +210,18 @@ impl Drop for Search {
 fn open_or_replace(folder: &Path) -> Result<Connection, StoreError> {
     match database::open_writer(Kind::Search, folder) {
         Err(error @ (StoreError::Damaged(_) | StoreError::Newer(..))) => {
-            set_aside(folder, &error.to_string())?;
+            set_aside(folder, &reason(&error))?;
             database::open_writer(Kind::Search, folder)
         }
         other => other,
+    }
+}
+
+/// What is wrong. Other databases would have to be restored.
+fn reason(error: &StoreError) -> String {
+    match error {
+        StoreError::Damaged(reason) => reason.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -232,10 +241,28 @@ impl Store {
     /// Throws `search.db` away and has the indexer, which is started if need be, make it anew; returns at once.
     /// [`Store::search_status`] says how far that is. Until it is done, searches are right but slow.
     pub fn rebuild_search(&self) {
-        let search = &self.inner.search;
-        search.shared.lock().rebuild = true;
-        search.shared.wake.notify_one();
+        let shared = &self.inner.search.shared;
+        let mut state = shared.lock();
+        // Trouble that there was is no news of the new one.
+        (state.rebuild, state.database) = (true, Database::Closed);
+        drop(state);
+        shared.wake.notify_one();
         self.start_indexer();
+    }
+
+    /// What is wrong with `search.db`, for a check of the whole store. The indexer makes a damaged one anew.
+    pub(crate) fn check_search(&self) -> Vec<String> {
+        let search = &self.inner.search;
+        let Some(readers) = search.readers() else { return Vec::new() };
+        let found = readers.with(|db| {
+            let problem: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if problem == "ok" { Ok(()) } else { Err(StoreError::Damaged(problem)) }
+        });
+        let told = |error: StoreError| {
+            search.failed(&error);
+            format!("search.db: {}; a server that runs makes it anew, no mail is lost", reason(&error))
+        };
+        found.err().map(told).into_iter().collect()
     }
 
     /// How far the indexer is. Reads a row a folder.
@@ -245,7 +272,7 @@ impl Store {
         let (trouble, anew) = {
             let state = search.shared.lock();
             let trouble = match &state.database {
-                Database::Down(error) => Some(error.to_string()),
+                Database::Down(error) => Some(reason(error)),
                 Database::Closed | Database::Open(_) => None,
             };
             (trouble, state.rebuild)

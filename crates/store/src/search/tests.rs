@@ -276,6 +276,32 @@ async fn an_index_that_is_damaged_while_it_is_used_is_made_anew() {
 }
 
 #[tokio::test]
+async fn a_check_finds_damage_and_has_it_mended() {
+    use std::os::unix::fs::FileExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account, bodies) = with_mail(folder.path()).await;
+    store.start_indexer();
+    settle(&store);
+    drop(store);
+    let path = folder.path().join("search.db");
+    // Else the write-ahead log has all that is damaged below.
+    let db = Connection::open(&path).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let page: i64 = db
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'parsed'", [], |row| row.get(0))
+        .unwrap();
+    drop(db);
+    let at = (u64::try_from(page).unwrap() - 1) * 16_384;
+    std::fs::File::options().write(true).open(&path).unwrap().write_all_at(&[b'z'; 16_384], at).unwrap();
+    let store = Store::open(folder.path(), &Options::default()).unwrap();
+    assert_eq!(store.check().unwrap().len(), 1);
+    store.start_indexer();
+    settle(&store);
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+    check_all(&store, account, &bodies);
+}
+
+#[tokio::test]
 async fn without_an_index_the_messages_are_read() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;

@@ -43,8 +43,12 @@ pub enum What {
     #[command(after_help = "Example:\n  waypost check config --config /etc/waypost/waypost.toml")]
     Config,
     /// Whether the data is whole
-    #[command(after_help = "Example:\n  waypost check store --json")]
-    Store,
+    #[command(after_help = "Examples:\n  waypost check store --json\n  waypost check store --rebuild-search")]
+    Store {
+        /// Make the index of words that searches use anew from the messages, and wait for it; mail and searches go on
+        #[arg(long)]
+        rebuild_search: bool,
+    },
     /// Whether a server relays for strangers, by the known ways of asking it
     #[command(after_help = relay::help())]
     Relay {
@@ -75,7 +79,8 @@ fn smtp_server(text: &str) -> Result<Peer, String> {
 pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
     match args.what {
         What::Config => config::run(global, args.json),
-        What::Store => store::run(global, args.json),
+        What::Store { rebuild_search: false } => store::run(global, args.json),
+        What::Store { rebuild_search: true } => store::rebuild(global, args.json),
         What::Relay { server } => {
             let (config, dns) = surroundings(global, args.dns)?;
             relay::run(&server, &Here::new(config.as_ref()), dns, args.json)

@@ -128,7 +128,7 @@ fn fill(store: &Store, account: Id, bodies: &[(Id, u64)]) -> Result<Duration, St
     let began = Instant::now();
     store.start_indexer();
     while store.search_status()?.waiting > 0 {
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(500));
     }
     let took = began.elapsed();
     run(store, account, &Query::Text("warm the cache".to_owned()), bodies)?;

@@ -13,6 +13,10 @@
 //! | full | 1,276 | 11,885 |
 //! | column | 1,819 | 4,205 |
 //! | none | 2,706 | 1,516 |
+//!
+//! With reading and folding the messages and keeping what they consist of, the indexer's thread did 1,400 messages a second of its CPU time
+//! on a busy machine, for 6,600 octets a message in all; of 100,000 messages a rare word was found in 19 ms, one in every
+//! message in 370 ms (`examples/search.rs`).
 
 mod extract;
 mod find;
@@ -286,15 +290,13 @@ impl Store {
             for folder in folders {
                 let followed = |readers: &Arc<Readers>| readers.with(|db| sqlite::followed(db, folder.id));
                 let followed = readers.as_ref().filter(|_| !anew).map_or(Ok(0), followed)?;
-                let count = |after| self.inner.main.with(|db| sqlite::main::count(db, folder.id, after));
-                let copies = count(0)?;
-                status.copies += copies;
-                status.waiting += if followed == 0 {
-                    copies
-                } else if followed < folder.last {
-                    count(followed)?
-                } else {
-                    0
+                status.copies += folder.messages;
+                status.waiting += match followed {
+                    0 => folder.messages,
+                    uid if uid < folder.last => {
+                        self.inner.main.with(|db| sqlite::main::count(db, folder.id, uid))?
+                    }
+                    _ => 0,
                 };
             }
         }

@@ -206,15 +206,16 @@ pub(super) fn remove(db: &Connection, documents: &[(i64, Id)]) -> Result<(), Sto
 pub(super) mod main {
     use super::*;
 
-    /// A folder, and the last UID that it gave.
+    /// A folder, the last UID that it gave, and how many messages it has.
     pub(in crate::search) struct Folder {
         pub(in crate::search) id: Id,
         pub(in crate::search) account: Id,
         pub(in crate::search) last: u32,
+        pub(in crate::search) messages: u64,
     }
 
     pub(in crate::search) fn folder(db: &Connection, mailbox: Id) -> Result<Option<Folder>, StoreError> {
-        let sql = "SELECT id, account, uidnext - 1 FROM mailbox WHERE id = ?";
+        let sql = "SELECT id, account, uidnext - 1, messages FROM mailbox WHERE id = ?";
         Ok(db.prepare_cached(sql)?.query_row([mailbox], read).optional()?)
     }
 
@@ -224,14 +225,15 @@ pub(super) mod main {
         after: i64,
         limit: usize,
     ) -> Result<Vec<Folder>, StoreError> {
-        let sql = "SELECT id, account, uidnext - 1 FROM mailbox WHERE id > ? ORDER BY id LIMIT ?";
+        let sql = "SELECT id, account, uidnext - 1, messages FROM mailbox WHERE id > ? ORDER BY id LIMIT ?";
         let mut statement = db.prepare_cached(sql)?;
         let rows = statement.query_map((after, limit as i64), read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Folder> {
-        Ok(Folder { id: row.get(0)?, account: row.get(1)?, last: row.get(2)? })
+        let messages = row.get::<_, i64>(3)?.cast_unsigned();
+        Ok(Folder { id: row.get(0)?, account: row.get(1)?, last: row.get(2)?, messages })
     }
 
     /// The next copies in a folder: their UIDs and bodies, with the sizes of these.

@@ -1,4 +1,4 @@
-"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl, mbsync, Dovecot, offlineimap, mutt, neomutt."""
+"""Programs that read, keep and move mail over IMAP: Python's imaplib, curl, mbsync, Dovecot, offlineimap, interimap, mutt, neomutt."""
 import contextlib
 import email
 import imaplib
@@ -504,6 +504,55 @@ sslcacertfile = {self.server.certificate}
         sync()
         self.assertEqual(dict(self.contents(client, "INBOX")), {"two": "", "three": "\\Flagged \\Seen", "seven": "", "eight": ""})
         self.assertEqual(kept(mail / "INBOX"), sorted(self.contents(client, "INBOX")))
+
+
+class Interimap(ImapCase):
+    """It counts on QRESYNC (RFC 7162) at both ends."""
+
+    def test_interimap_with_dovecot(self):
+        home = self.folder("interimap")
+        dovecot = Dovecot(self, home)
+        here, there = self.login(), dovecot.login()
+        for client, end in ((here, "here"), (there, "there")):
+            for number in range(20):
+                made = message(f"{self.subject} {end} {number}")
+                made["Message-ID"] = f"<{number}@{end}.test>"
+                ok(client.append("INBOX", "", imaplib.Time2Internaldate(1_000_000_000 + number), bytes(made)))
+        settings = home.write("interimap", f"""\
+database = {home.path}/interimap.db
+list-mailbox = "INBOX"
+[local]
+type = imap
+host = 127.0.0.1
+port = {dovecot.imap}
+STARTTLS = NO
+auth = LOGIN PLAIN
+username = box@dovecot.test
+password = pass
+[remote]
+type = imaps
+host = localhost
+port = {self.server.imaps}
+username = {self.user}
+password = {PASSWORD}
+SSL_CAfile = {self.server.certificate}
+compress = YES
+""")
+
+        def sync():
+            return run(["interimap", "--config", settings], limit=60, env={**os.environ, "HOME": str(home.path)})
+        sync()
+        self.assertEqual(len(everything(here)), 40)
+        self.assertEqual(everything(here), everything(there))
+        for client, end in ((here, b"here"), (there, b"there")):    # at each end its own messages come first
+            ok(client.select())
+            ok(client.store("1:3", "+FLAGS.SILENT", "\\Deleted"))
+            ok(client.expunge())
+            ok(client.store("1:3", "+FLAGS.SILENT", "(\\Seen \\Flagged)"))
+            ok(client.append("INBOX", "(\\Seen)", None, b"Message-ID: <late@%s>\r\n\r\nnew\r\n" % end))
+        sync()
+        self.assertEqual(len(everything(here)), 36)
+        self.assertEqual(everything(here), everything(there))
 
 
 class Terminal:

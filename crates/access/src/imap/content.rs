@@ -2,7 +2,6 @@
 
 use super::stop::{Outcome, Stop};
 use ::message::structure::{Parsed, Part, header_fields};
-use ::message::text::Extractor;
 use ::message::transfer::Decoder;
 use bytes::Bytes;
 use imap::response::Code;
@@ -17,8 +16,6 @@ use store::{Body, BodyReader};
 const MAX_HEADER: usize = ::message::MAX_HEADER;
 /// Encoded parts up to so many octets are decoded into memory; longer ones twice, to be measured first.
 const DECODED_AT_ONCE: u64 = 256 * 1024;
-/// Octets of a message that are looked at for its preview.
-const PREVIEWED: usize = 64 * 1024;
 
 /// What a section is.
 #[derive(Debug)]
@@ -311,12 +308,4 @@ impl Reading {
             self.current = Some(span.open());
         }
     }
-}
-
-/// The first words of a message (RFC 8970).
-pub(super) fn preview(message: &Message) -> Option<String> {
-    let octets = message.body.in_memory()?;
-    let mut extractor = Extractor::new();
-    extractor.feed(&octets[..octets.len().min(PREVIEWED)]);
-    Some(::message::preview(&extractor.finish().1))
 }

@@ -29,6 +29,7 @@ const OCTETS: u64 = 2 << 20;
 struct Plan {
     items: Vec<FetchItem>,
     parsed: bool,
+    preview: bool,
     body: Bodies,
     sets_seen: bool,
     modseq: bool,
@@ -49,6 +50,7 @@ enum Bodies {
 struct Loaded {
     row: Summary,
     parsed: Option<Arc<Parsed>>,
+    preview: Option<String>,
     message: Option<Message>,
 }
 
@@ -66,6 +68,7 @@ impl Plan {
         }
         Self {
             parsed: items.iter().any(needs_parsed),
+            preview: items.iter().any(|item| matches!(item, FetchItem::Preview { .. })),
             body: items.iter().map(needs_body).max().unwrap_or(Bodies::OfNone),
             sets_seen: items.iter().any(FetchItem::sets_seen),
             modseq: items.contains(&FetchItem::ModSeq),
@@ -75,7 +78,7 @@ impl Plan {
     }
 
     fn page(&self) -> usize {
-        match (self.body, self.parsed) {
+        match (self.body, self.parsed || self.preview) {
             (Bodies::OfAll, _) => ROWS_WITH_BODY,
             (_, true) => ROWS_PARSED,
             (_, false) => ROWS,
@@ -112,8 +115,7 @@ fn needs_body(item: &FetchItem) -> Bodies {
         | FetchItem::BinarySize(_)
         | FetchItem::Rfc822
         | FetchItem::Rfc822Header
-        | FetchItem::Rfc822Text
-        | FetchItem::Preview { .. } => Bodies::OfAll,
+        | FetchItem::Rfc822Text => Bodies::OfAll,
         _ => Bodies::OfNone,
     }
 }
@@ -261,7 +263,8 @@ impl Driver {
         let measured = pieces.measure().await?;
         self.session.fetch_literal(&name, measured.size, measured.nul);
         let mut left = measured.size;
-        while let Some(piece) = pieces.next().await? {
+        while left > 0 {
+            let Some(piece) = pieces.next().await? else { break };
             let piece = &piece[..usize::try_from(left).map_or(piece.len(), |left| left.min(piece.len()))];
             self.session.fetch_octets(piece);
             left -= piece.len() as u64;
@@ -299,25 +302,23 @@ fn load(
         more |= fit < rows.len();
         rows.truncate(fit);
     }
-    let parsed: Vec<Option<Arc<Parsed>>> = match plan.parsed {
-        true => {
-            let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
-            store.parsed_many(&bodies)?.into_iter().map(Some).collect()
-        }
-        false => rows.iter().map(|_| None).collect(),
-    };
-    let load = |(row, parsed): (Summary, Option<Arc<Parsed>>)| {
+    let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
+    let parsed = if plan.parsed { store.parsed_many(&bodies)? } else { Vec::new() };
+    let previews = if plan.preview { store.previews(&bodies)? } else { Vec::new() };
+    let (mut parsed, mut previews) = (parsed.into_iter(), previews.into_iter());
+    let load = |row: Summary| {
+        let (parsed, preview) = (parsed.next(), previews.next());
         let message = match plan.needs_body_of(parsed.as_deref()) {
             true => store.message(mailbox, row.uid)?,
             false => None,
         };
-        Ok(Loaded { row, parsed, message })
+        Ok(Loaded { row, parsed, preview, message })
     };
-    Ok((rows.into_iter().zip(parsed).map(load).collect::<Result<_, StoreError>>()?, more))
+    Ok((rows.into_iter().map(load).collect::<Result<_, StoreError>>()?, more))
 }
 
 /// Items without a literal.
-fn simple(item: &FetchItem, Loaded { row, parsed, message }: &Loaded) -> Option<FetchData> {
+fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Option<FetchData> {
     let structure = |extended| {
         parsed.as_ref().map(|parsed| FetchData::Structure { part: Arc::new(parsed.root.clone()), extended })
     };
@@ -333,7 +334,7 @@ fn simple(item: &FetchItem, Loaded { row, parsed, message }: &Loaded) -> Option<
         FetchItem::SaveDate => FetchData::SaveDate(Some(moment(row.saved))),
         FetchItem::EmailId => FetchData::EmailId(email_id(row)),
         FetchItem::ThreadId => FetchData::ThreadId(None),
-        FetchItem::Preview { .. } => FetchData::Preview(message.as_ref().and_then(super::content::preview)),
+        FetchItem::Preview { .. } => FetchData::Preview(preview.clone()),
         FetchItem::Section { .. }
         | FetchItem::Binary { .. }
         | FetchItem::BinarySize(_)

@@ -40,12 +40,15 @@ struct Inner {
 #[derive(Debug)]
 pub(super) struct OpenMailbox {
     pub(super) id: Id,
+    /// Its owner.
+    pub(super) account: Id,
     state: Mutex<State>,
     version: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct State {
+    account: Id,
     now: Snapshot,
     uidnext: u32,
     /// Flag changes after `floor`, oldest first.
@@ -86,17 +89,41 @@ impl OpenMailboxes {
 
     /// The folder's state. Reads the store, so it is to be called where that may block. `None`: there is no such folder.
     pub(super) fn open(&self, mailbox: Id) -> Result<Option<Arc<OpenMailbox>>, StoreError> {
+        if let Some(open) = self.known(mailbox) {
+            return Ok(Some(open));
+        }
+        // Read without the lock, which everybody needs; what is announced meanwhile is in `missed`, and applied after.
+        let mut missed = self.0.store.changes();
+        let Some(mut state) = State::read(&self.0.store, mailbox)? else { return Ok(None) };
         let mut inner = self.lock();
         self.take_in(&mut inner);
         if let Some(open) = inner.mailboxes.get(&mailbox).and_then(Weak::upgrade) {
             return Ok(Some(open));
         }
-        // What is announced while this reads waits in `changes`, and is applied after.
-        let Some(state) = State::read(&self.0.store, mailbox)? else { return Ok(None) };
-        let open = OpenMailbox { id: mailbox, state: Mutex::new(state), version: watch::Sender::new(0) };
-        let open = Arc::new(open);
+        loop {
+            match missed.try_recv() {
+                Ok(Change::Mailbox { mailbox: changed, modseq, kind, .. }) if changed == mailbox => {
+                    state.apply(modseq, &kind);
+                }
+                Ok(_) => {}
+                Err(TryRecvError::Lagged(_)) => match State::read(&self.0.store, mailbox)? {
+                    Some(anew) => state = anew,
+                    None => return Ok(None),
+                },
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        let (account, state) = (state.account, Mutex::new(state));
+        let open = Arc::new(OpenMailbox { id: mailbox, account, state, version: watch::Sender::new(0) });
         inner.mailboxes.insert(mailbox, Arc::downgrade(&open));
         Ok(Some(open))
+    }
+
+    /// If somebody has it open.
+    fn known(&self, mailbox: Id) -> Option<Arc<OpenMailbox>> {
+        let mut inner = self.lock();
+        self.take_in(&mut inner);
+        inner.mailboxes.get(&mailbox).and_then(Weak::upgrade)
     }
 
     /// Everything that happens in an account's folders from now on.
@@ -175,7 +202,8 @@ impl State {
         let uids = store.uids(mailbox)?;
         let uidnext = found.uidnext.max(uids.last().map_or(1, |last| last.saturating_add(1)));
         let now = Snapshot { uids: Arc::new(uids), modseq: found.modseq, gone: false };
-        Ok(Some(Self { now, uidnext, flags: VecDeque::new(), floor: found.modseq }))
+        let (account, floor) = (found.account, found.modseq);
+        Ok(Some(Self { account, now, uidnext, flags: VecDeque::new(), floor }))
     }
 
     fn apply(&mut self, modseq: u64, change: &MailboxChange) {

@@ -117,12 +117,13 @@ impl Driver {
 
     /// The messages that a key names, of those that the client knows.
     async fn find(&mut self, key: &SearchKey) -> Outcome<Found> {
-        let (store, user) = (self.data_store(), self.user()?.id);
+        let store = self.data_store();
         let view = self.view()?;
+        let owner = view.mailbox.account;
         let compiled = compile(key, view)?;
         let (mailbox, uids) = (view.mailbox.id, Arc::clone(view.uids()));
         let now = Timestamp::now();
-        let searched = find(store, user, mailbox, uids, compiled, now);
+        let searched = find(store, owner, mailbox, uids, compiled, now);
         let (uids, highest) = self.with_progress(searched).await?;
         let modseq = self.session.enabled().condstore && asks_for_modseq(key) && !uids.is_empty();
         Ok(Found { uids, modseq: modseq.then_some(highest) })

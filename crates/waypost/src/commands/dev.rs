@@ -109,6 +109,7 @@ fn welcome(setup: &Setup) {
          Page        http://127.0.0.1:{}/\n  \
          SMTP        127.0.0.1:{}\n  \
          Submission  127.0.0.1:{} (STARTTLS), {} (TLS)\n  \
+         IMAP        127.0.0.1:{}, {} (TLS)\n  \
          POP3        127.0.0.1:{}, {} (TLS)\n  \
          Mailbox     dev@localhost, password dev\n\n  \
          Try: waypost send --to you@example.org --subject Hello --body 'It works.'\n  \
@@ -117,6 +118,8 @@ fn welcome(setup: &Setup) {
         port(Service::Smtp),
         port(Service::Submission),
         port(Service::Submissions),
+        port(Service::Imap),
+        port(Service::Imaps),
         port(Service::Pop3),
         port(Service::Pop3s),
     );

@@ -1,8 +1,10 @@
 //! Mailboxes, read: for an administrator anybody's, for a person their own.
 
 mod search;
+mod undelete;
 
 pub use search::{MAX_FOUND, Search};
+pub use undelete::{Removed, RemovedMessage, Undelete};
 
 use crate::operation::blocking;
 use crate::{Access, Actor, AdminError, Operation, Operations, account};

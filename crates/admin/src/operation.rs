@@ -155,6 +155,8 @@ requests! {
     MailList(mail::List),
     MailRaw(mail::Raw),
     MailSearch(mail::Search),
+    MailRemoved(mail::Removed),
+    MailUndelete(mail::Undelete),
     ImportPrepare(import::Prepare),
     ImportSubscribe(import::Subscribe),
     ImportKnown(import::Known),

@@ -49,7 +49,7 @@ pub struct Enabled {
 }
 
 impl Enabled {
-    /// Whether quoted strings and names of mailboxes may be UTF-8 (RFC 9051 §4.3 and §5.1, RFC 6855 §3).
+    /// Whether quoted strings and names of mailboxes may be UTF-8 (RFC 9051 §4.3 and §5.1, RFC 6855 §3, RFC 9755 §3).
     pub fn unicode(self) -> bool {
         self.rev2 || self.utf8
     }

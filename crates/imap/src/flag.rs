@@ -14,7 +14,7 @@ pub enum Flag {
     Deleted,
     Seen,
     Draft,
-    /// A word of the client's or a registered one (`$Forwarded`); upper and lower case are the same.
+    /// A word of the client's or a registered one (`$Forwarded`, RFC 5788); upper and lower case are the same.
     Keyword(Keyword),
 }
 

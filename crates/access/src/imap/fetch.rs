@@ -162,7 +162,7 @@ impl Driver {
             after = last;
         }
         self.summary.fetched += u64::from(told);
-        // RFC 2180 §4.1: something is not there any more, and the client is about to hear it.
+        // Something is not there any more, and the client is about to hear it (RFC 5530 §3).
         match since == 0 && told < uids.len() {
             true => Ok(Status::ok("some of them have gone").with(Code::ExpungeIssued)),
             false => Ok(Status::ok("these are the messages")),

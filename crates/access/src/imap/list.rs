@@ -1,4 +1,4 @@
-//! LIST, LSUB, STATUS (RFC 9051 §6.3.9 and §6.3.11; RFC 5258, RFC 5819, RFC 6154, RFC 8440).
+//! LIST, LSUB, STATUS (RFC 9051 §6.3.9 and §6.3.11; RFC 5258, RFC 5819, RFC 6154, RFC 8438, RFC 8440).
 
 use super::connection::Driver;
 use super::message::mailbox_id;

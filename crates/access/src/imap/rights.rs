@@ -37,7 +37,7 @@ impl Rights {
     /// The owner's.
     pub(super) const ALL: Self = Self((1 << 11) - 1);
 
-    /// From letters. RFC 2086's `c` stands for `k`, and `d` for `x`, `t` and `e` (RFC 4314 §2.1.1). Others name
+    /// From letters. What was `c` before stands for `k`, and `d` for `x`, `t` and `e` (RFC 4314 §2.1.1). Others name
     /// no right here: `None`.
     pub(super) fn parse(letters: &str) -> Option<Self> {
         letters.chars().try_fold(Self::NONE, |rights, letter| {

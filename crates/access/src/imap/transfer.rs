@@ -1,4 +1,4 @@
-//! COPY, MOVE, EXPUNGE (RFC 9051 §6.4.7 to §6.4.9, §6.4.3).
+//! COPY, MOVE, EXPUNGE (RFC 9051 §6.4.7 to §6.4.9, §6.4.3; RFC 4315, RFC 6851).
 
 use super::connection::Driver;
 use super::rights::Rights;

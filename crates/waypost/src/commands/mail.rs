@@ -2,6 +2,7 @@
 
 mod pop3;
 mod remote;
+mod undelete;
 
 pub use pop3::Server;
 
@@ -28,9 +29,10 @@ Examples:
   waypost mail show 7 --user you@example.org
   waypost mail search invoice --user you@example.org --folder Archive
   waypost mail save 7 --user you@example.org --dir attachments
+  waypost mail undelete --all --user you@example.org --folder INBOX
   waypost mail list --server pop.example.org:995 --user you@example.org --password-stdin";
 
-/// List, show, search and save messages
+/// List, show, search, save and undelete messages
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -107,6 +109,19 @@ pub enum Verb {
         #[arg(long, conflicts_with = "part")]
         source: bool,
     },
+    /// Bring removed messages of a folder back; without an id, list those that can be
+    ///
+    /// What was removed, by whatever program, is kept for two weeks.
+    #[command(
+        after_help = "Example:\n  waypost mail undelete --user you@example.org --folder Archive\n  waypost mail undelete 0d3xw8kq2m000 --user you@example.org"
+    )]
+    Undelete {
+        #[arg(value_name = "ID")]
+        ids: Vec<String>,
+        /// All that can be brought back
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
 }
 
 /// Messages of a listing when nothing else is said.
@@ -139,6 +154,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
                 let whole = client.message(&account, &folder, uid(&id)?).await?;
                 save(&whole, &id, &dir, part, source, json)
             }
+            Verb::Undelete { ids, all } => undelete::run(client, account, folder, &ids, all, json).await,
         }
     })
 }

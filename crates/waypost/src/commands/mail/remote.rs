@@ -76,6 +76,9 @@ async fn carry_out(mailbox: &mut Connection, verb: Verb, json: bool) -> Result<E
             let whole = fetch(mailbox, &id).await?;
             save(&whole, &message::file_name(&id, "message/rfc822"), &dir, part, source, json)
         }
+        Verb::Undelete { .. } => {
+            Err(Failure::usage("undelete is for the mailboxes of this machine: leave --server out"))
+        }
     }
 }
 

@@ -7,8 +7,11 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 use support::{Program, USER};
 
 /// Seconds since 1970 of a message's arrival.
@@ -254,4 +257,144 @@ fn a_large_message_comes_and_goes_in_pieces() {
     program.run(&["export", "mbox", to.to_str().unwrap(), "--account", USER]).done();
     let written = std::fs::read_to_string(to.join("INBOX.mbox")).unwrap();
     assert!(written.ends_with(&format!("{}\n", &text["Subject: large\n".len()..])));
+}
+
+const OTHER: &str = "bob@example.org";
+const PASSWORD: &str = "correct horse battery\n";
+/// Waiting for what comes soon on any machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An installation that serves IMAP, with two accounts.
+struct Served {
+    program: Program,
+    child: Child,
+    port: u16,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn new() -> Self {
+        let program = install();
+        program.run_with(&["account", "add", OTHER, "--password-stdin"], PASSWORD).done();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings =
+            format!("hostname = 'mail.example.org'\ndata = 'data'\n[listen]\nimaps = ['127.0.0.1:{port}']\n");
+        program.write("waypost.toml", settings);
+        let mut child = program_command(&program, &["serve"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self { program, child, port }
+    }
+
+    /// From the first account here into one of another installation, or the second here.
+    fn import_imap(&self, into: &Program, account: &str) -> Value {
+        let server = format!("imaps://127.0.0.1:{}", self.port);
+        let words = [
+            "import",
+            "imap",
+            "--server",
+            &server,
+            "--user",
+            USER,
+            "--password-stdin",
+            "--account",
+            account,
+            "--json",
+        ];
+        into.run_with(&words, PASSWORD).done().json()
+    }
+}
+
+fn program_command(program: &Program, words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    command.args(words).env("WAYPOST_HOME", program.folder()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn export(program: &Program, account: &str, name: &str) -> BTreeMap<String, String> {
+    let out = program.path(name);
+    program.run(&["export", "maildir", out.to_str().unwrap(), "--account", account]).done();
+    exported(&out)
+}
+
+#[test]
+fn an_imap_account_comes_once_with_all_that_is_noted_on_it() {
+    let served = Served::new();
+    let from = served.program.path("Maildir");
+    maildir(&from);
+    // Larger than what is held of one message.
+    put(
+        &from.join(".Archive.2024/cur/7.g.host:2,S"),
+        &format!("Subject: large\n\n{}", "0123456789\n".repeat(200_000)),
+    );
+    import(&served.program, &["maildir", from.to_str().unwrap()]);
+    let all = export(&served.program, USER, "all");
+    assert_eq!(all.len(), 6);
+
+    let report = served.import_imap(&served.program, OTHER);
+    let imported = |line: &&String| !line.ends_with(" 0 0 0 0");
+    let tallied = tally(&report);
+    assert_eq!(
+        tallied.iter().filter(imported).collect::<Vec<_>>(),
+        ["INBOX: 3 0 3 0", "Archive/2024: 2 0 2 0", "Entwürfe: 1 0 1 0"]
+    );
+    assert!(report["folders"].as_array().unwrap().iter().all(|one| one["verified"] == true), "{report}");
+    assert_eq!(export(&served.program, OTHER, "other"), all);
+    let again = served.import_imap(&served.program, OTHER);
+    assert!(again["folders"].as_array().unwrap().iter().all(|one| one["imported"] == 0), "{again}");
+
+    // Many accounts from a file, into an installation without a server.
+    let elsewhere = install();
+    let password = PASSWORD.trim_end();
+    let csv =
+        format!("server,user,password,account\nimaps://127.0.0.1:{},{USER},{password},{USER}\n", served.port);
+    let csv = elsewhere.write("accounts.csv", csv);
+    let reports = elsewhere.run(&["import", "imap", "--csv", &csv, "--json"]).done().json();
+    assert_eq!(reports[0]["account"], USER);
+    assert_eq!(export(&elsewhere, USER, "out"), all);
+    let csv =
+        elsewhere.write("wrong.csv", format!("imaps://127.0.0.1:{},{USER},wrong,{USER}\n", served.port));
+    let ran = elsewhere.run(&["import", "imap", "--csv", &csv, "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.json()[0]["stopped"].as_str().unwrap().contains("refused the login"), "{ran:?}");
+    for words in [&["import", "imap"][..], &["import", "imap", "--server", "imaps://h", "--account", USER]] {
+        assert_eq!(elsewhere.run(words).code, Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on_where_it_was() {
+    const MANY: u64 = 1_500;
+    let served = Served::new();
+    let from = served.program.path("Maildir");
+    for number in 0..MANY {
+        put(&from.join(format!("cur/{number}.x.host:2,S")), &format!("Subject: {number}\n\nx\n"));
+    }
+    let path = from.to_str().unwrap();
+    let words = ["import", "maildir", path, "--account", USER];
+    let mut child = program_command(&served.program, &words).spawn().unwrap();
+    let began = Instant::now();
+    loop {
+        let folders =
+            served.program.run(&["mail", "list", "--folders", "--user", USER, "--json"]).done().json();
+        let inbox = folders.as_array().unwrap().iter().find(|folder| folder["name"] == "INBOX").unwrap();
+        if inbox["messages"].as_u64().unwrap() > 0 {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "nothing is imported");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let report = import(&served.program, &["maildir", path]);
+    let inbox = &report["folders"][0];
+    let (known, imported) = (inbox["known"].as_u64().unwrap(), inbox["imported"].as_u64().unwrap());
+    assert!(known > 0 && known + imported == MANY, "{report}");
+    assert_eq!(export(&served.program, USER, "out").len() as u64, MANY);
 }

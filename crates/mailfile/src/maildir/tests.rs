@@ -129,7 +129,7 @@ fn what_is_written_is_read_again_and_not_written_twice() {
     let read = |list: &[Entry]| list[0].flags(&Keywords::read(&folder));
     assert_eq!(read(&list), flags);
     let file = list[0].path(&folder);
-    assert!(file.to_str().unwrap().ends_with("/cur/7.a.host,S=12:2,DPSa"), "{file:?}");
+    assert!(file.to_str().unwrap().ends_with("/cur/7.a.host,S=12:2,DPSab"), "{file:?}");
     let modified = std::fs::metadata(&file).unwrap().modified().unwrap();
     assert_eq!(modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs(), 1_000_000_123);
 

@@ -96,13 +96,12 @@ impl FolderWriter {
         letters.extend(marks.iter().filter(|(set, _)| *set).map(|(_, letter)| *letter));
         let before = self.keywords.clone();
         for keyword in &flags.keywords {
-            if keyword.eq_ignore_ascii_case(FORWARDED) {
-                letters.push(b'P');
-            } else {
-                match self.keywords.letter(keyword) {
-                    Some(letter) => letters.push(letter),
-                    None => self.lost += 1,
-                }
+            // mutt reads P, Dovecot the keyword.
+            let forwarded = keyword.eq_ignore_ascii_case(FORWARDED);
+            letters.extend(forwarded.then_some(b'P'));
+            match self.keywords.letter(keyword) {
+                Some(letter) => letters.push(letter),
+                None => self.lost += usize::from(!forwarded),
             }
         }
         if self.keywords != before {

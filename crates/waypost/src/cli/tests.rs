@@ -111,6 +111,8 @@ fn lines_of_the_contract_parse() {
         "waypost check relay [::1]:2525",
         "waypost import maildir d --account a@example.org --folder Old --rename A=B --rename C=D --exclude E --dry-run --json",
         "waypost import mbox f g --account a@example.org",
+        "waypost import imap --server imaps://h --user u --password-stdin --account a@example.org --dry-run --json",
+        "waypost import imap --csv f --jobs 8 --insecure --dns 127.0.0.1",
         "waypost export maildir d --account a@example.org --folder A --folder B --json",
         "waypost export mbox d --account a@example.org",
         "waypost check tls 192.0.2.1",

@@ -1,4 +1,4 @@
-//! Calling an SMTP server: what `send`, `sendmail`, the checks and `bench` share.
+//! Calling an SMTP server: what `send`, `sendmail`, the checks and `bench` share. Calling an IMAP server is [`imap`]'s.
 //!
 //! The dialogue itself is [`transport::Client`]'s. Here is what only the command line has: [`Settings`] from its words, a
 //! [`Transcript`] for a person to read, [`Error`]s with an exit status, and [`Here`], who calls when nobody says.
@@ -8,6 +8,7 @@
 mod dial;
 mod error;
 mod here;
+pub mod imap;
 mod login;
 mod transcript;
 

@@ -4,9 +4,11 @@
 //! of `admin`, in bounded batches, and keeps the account of it. What was brought is noted with the data, in the transaction
 //! that brings it, by the key of the message at its source.
 
+mod imap;
 mod maildir;
 mod mbox;
 mod place;
+mod remote;
 mod report;
 mod source;
 mod transfer;
@@ -17,6 +19,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use address::Address;
 use place::{Placing, Rename};
+pub use remote::Remote;
 use source::Source;
 use std::path::PathBuf;
 use transfer::Transfer;
@@ -26,9 +29,10 @@ What was imported is remembered: run it again, and only what is new comes.
 
 Examples:
   waypost import maildir /home/you/Maildir --account you@example.org
-  waypost import mbox ~/mail/*.mbox --account you@example.org --folder Old";
+  waypost import mbox ~/mail/*.mbox --account you@example.org --folder Old
+  waypost import imap --server imaps://imap.example.net --user you --account you@example.org";
 
-/// Bring mail from elsewhere: Maildir, mbox
+/// Bring mail from elsewhere: Maildir, mbox, another IMAP server
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -62,6 +66,13 @@ Example:\n  waypost import mbox /var/mail/you --account you@example.org --folder
         #[command(flatten)]
         into: Target,
     },
+    /// All folders of an account of an IMAP server, with flags, keywords, subscriptions and dates; nothing is changed there
+    #[command(
+        after_help = "Folders that only show messages of others (\\All, \\Flagged) are left out, unless --rename names them.\n\n\
+Examples:\n  waypost import imap --server imaps://imap.example.net --user you --password-stdin --account you@example.org\n  \
+waypost import imap --csv accounts.csv --jobs 8"
+    )]
+    Imap(Box<Remote>),
 }
 
 /// Where it goes.
@@ -100,6 +111,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             let named = into.how.folder.is_some();
             local(global, into, json, mbox::Mbox::new(files, named))
         }
+        Verb::Imap(words) => remote::run(global, *words, json),
     }
 }
 

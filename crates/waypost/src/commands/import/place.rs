@@ -10,6 +10,12 @@ pub struct Rename {
     new: String,
 }
 
+impl Rename {
+    pub(super) fn old(&self) -> &str {
+        &self.old
+    }
+}
+
 impl FromStr for Rename {
     type Err = String;
 

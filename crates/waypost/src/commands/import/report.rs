@@ -43,6 +43,8 @@ pub(super) struct FolderReport {
     pub(super) imported: u64,
     pub(super) imported_octets: u64,
     pub(super) failed: u64,
+    /// Whether number and octets are the same here and there, where the other side says them.
+    pub(super) verified: Option<bool>,
 }
 
 #[derive(Debug, Serialize)]

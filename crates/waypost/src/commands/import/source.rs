@@ -8,13 +8,13 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 /// Octets of a message that is given in one piece. Each may wait in a channel and in a batch.
-const MAX_WHOLE: usize = 1 << 20;
+pub(super) const MAX_WHOLE: usize = 1 << 20;
 /// Octets of the pieces of a larger one.
 pub(super) const PIECE: usize = 256 << 10;
 /// Messages that were read and wait to be put: with [`MAX_WHOLE`], octets too.
 pub(super) const AHEAD: usize = 16;
 /// Pieces of a message that wait.
-const PIECES_AHEAD: usize = 4;
+pub(super) const PIECES_AHEAD: usize = 4;
 
 /// Keys of what was brought from a folder before, with the octets of each.
 pub(super) type Known = Arc<HashMap<Vec<u8>, u64>>;
@@ -57,7 +57,7 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) enum Content {
     Whole(Bytes),
-    /// A large one. Without [`Piece::End`] it broke off.
+    /// A large one. Without [`Piece::End`] it broke off: it comes again, or is said to have failed.
     Pieces(mpsc::Receiver<Piece>),
 }
 
@@ -94,6 +94,15 @@ pub(super) trait Source {
     /// Reads a folder and gives what is not known, in order; without `out` it only counts. Ends early when nobody takes
     /// what it gives any more.
     async fn read(&mut self, folder: usize, known: Known, out: Option<Out>) -> Result<Count, Failure>;
+
+    /// Keys and octets of the messages of the folder that was read last, where the other side says: what is here is
+    /// compared with them.
+    fn sizes(&self) -> Option<Vec<(Vec<u8>, u64)>> {
+        None
+    }
+
+    /// Takes leave of the other side.
+    async fn end(&mut self) {}
 }
 
 /// What everybody but the text knows of a message.

@@ -57,6 +57,7 @@ impl Transfer<'_> {
             };
             let known = self.known(&folder.source).await?;
             let one = self.folder(source, number, &folder.source, known, one, &mut report).await?;
+            let one = self.compare(source, &folder.source, one, &mut report).await?;
             report.folders.push(one);
             if report.stopped.is_some() {
                 return Ok(report);
@@ -65,6 +66,7 @@ impl Transfer<'_> {
         if !self.dry_run {
             self.subscribe(source).await?;
         }
+        source.end().await;
         Ok(report)
     }
 
@@ -108,6 +110,30 @@ impl Transfer<'_> {
             read?
         };
         (one.messages, one.known, one.octets) = (count.messages, one.known + count.known, count.octets);
+        Ok(one)
+    }
+
+    /// Whether all that is there is here, by number and octets.
+    async fn compare(
+        &self,
+        source: &impl Source,
+        name: &str,
+        mut one: FolderReport,
+        report: &mut Report,
+    ) -> Result<FolderReport, Failure> {
+        let Some(there) = source.sizes().filter(|_| !self.dry_run) else { return Ok(one) };
+        let known = self.known(name).await?;
+        let here: Vec<u64> = there.iter().filter_map(|(key, _)| known.get(key).copied()).collect();
+        let octets = |sizes: &mut dyn Iterator<Item = u64>| sizes.sum::<u64>();
+        let (count, size) = (here.len(), octets(&mut here.iter().copied()));
+        let wanted = octets(&mut there.iter().map(|(_, size)| *size));
+        one.verified = Some(count == there.len() && size == wanted);
+        if one.verified == Some(false) {
+            let (from, all) = (&one.source, there.len());
+            report.differences.push(format!(
+                "{from}: the server says {all} messages of {wanted} octets, here are {count} of {size} octets"
+            ));
+        }
         Ok(one)
     }
 
@@ -159,7 +185,8 @@ impl Batches<'_> {
                 (import::Content::Octets(octets.into()), count as u64)
             }
             Content::Pieces(pieces) => match self.upload(pieces).await? {
-                Ok((id, octets)) => (import::Content::Uploaded(id), octets),
+                Ok(Some((id, octets))) => (import::Content::Uploaded(id), octets),
+                Ok(None) => return Ok(()),
                 Err(why) => {
                     self.report.fail(self.one, label, why);
                     return Ok(());
@@ -176,12 +203,15 @@ impl Batches<'_> {
         Ok(())
     }
 
-    /// Sends a large message piece by piece; or why it could not be.
-    async fn upload(&self, mut pieces: mpsc::Receiver<Piece>) -> Result<Result<(Id, u64), String>, Failure> {
+    /// Sends a large message piece by piece; or why it could not be. Nothing: it broke off.
+    async fn upload(
+        &self,
+        mut pieces: mpsc::Receiver<Piece>,
+    ) -> Result<Result<Option<(Id, u64)>, String>, Failure> {
         let (id, mut octets) = (Id::generate(), 0);
         while let Some(piece) = pieces.recv().await {
             let data = match piece {
-                Piece::End => return Ok(Ok((id, octets))),
+                Piece::End => return Ok(Ok(Some((id, octets)))),
                 Piece::Data(data) => data,
             };
             octets += data.len() as u64;
@@ -191,7 +221,7 @@ impl Batches<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(Err("it could not be read to its end".to_owned()))
+        Ok(Ok(None))
     }
 
     /// Puts what waits.

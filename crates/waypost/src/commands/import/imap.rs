@@ -4,7 +4,7 @@
 mod fetch;
 mod folders;
 
-use super::source::{Count, Folder, Known, Out, Source};
+use super::source::{Count, Folder, Item, Known, Out, Source};
 use crate::client::imap::{Connection, Settings, said};
 use crate::exit::{Exit, Failure};
 use crate::output;
@@ -106,7 +106,11 @@ impl Imap {
         if left.is_none() {
             self.sizes = self.list_messages().await?;
             let fresh = self.sizes.iter().filter(|(uid, _)| !known.contains_key(&key(*uid)[..]));
-            *left = Some(fresh.copied().collect());
+            let fresh: Vec<(u32, u64)> = fresh.copied().collect();
+            if let Some(out) = out {
+                let _ = out.send(Item::Expected(fresh.len() as u64)).await;
+            }
+            *left = Some(fresh);
         }
         let (Some(left), Some(out)) = (left.as_mut(), out) else { return Ok(()) };
         let connection = self.connection().await?;

@@ -75,6 +75,10 @@ impl Reading {
 
     fn run(self) -> Result<Count, Failure> {
         let mut count = Count { messages: self.entries.len() as u64, ..Count::default() };
+        if let Some(out) = &self.out {
+            let fresh = self.entries.iter().filter(|entry| !self.known.contains_key(&hash(entry.unique())));
+            let _ = out.blocking_send(Item::Expected(fresh.count() as u64));
+        }
         for entry in &self.entries {
             let key = hash(entry.unique());
             if self.known.contains_key(&key) {

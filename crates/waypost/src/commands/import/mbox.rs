@@ -1,7 +1,7 @@
 //! mbox files as a source. Messages in them have no names: one is named by its `From ` line's date and its header, and
 //! by how many alike stand before it in its file.
 
-use super::source::{Composer, Count, Folder, Gone, Head, Known, Out, Source, blocking, hash};
+use super::source::{Composer, Count, Folder, Gone, Head, Item, Known, Out, Source, blocking, hash};
 use crate::exit::Failure;
 use mailfile::mbox::{self, Event, Reader};
 use std::collections::HashMap;
@@ -137,6 +137,8 @@ fn read(path: &Path, known: &Known, out: Option<&Out>) -> std::io::Result<Count>
                     count.known += 1;
                     Ok(())
                 } else if let Some(out) = out {
+                    // How many there are is known at the end alone.
+                    let _ = out.blocking_send(Item::Expected(1));
                     let label = format!("message {} of {}", count.messages, path.display());
                     let received = head.date.unwrap_or(modified);
                     composer = Some(Composer::new(out, Head { key, label, flags: head.flags, received }));

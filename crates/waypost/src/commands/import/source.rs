@@ -70,6 +70,8 @@ pub(super) enum Piece {
 /// What comes out of a folder.
 #[derive(Debug)]
 pub(super) enum Item {
+    /// So many messages more are to be expected: for the progress bar.
+    Expected(u64),
     Message(Message),
     /// A message that cannot be read.
     Failed {

@@ -163,6 +163,7 @@ impl Batches<'_> {
     async fn take_all(&mut self, mut receiver: mpsc::Receiver<Item>) -> Result<(), Failure> {
         while let Some(item) = receiver.recv().await {
             match item {
+                Item::Expected(count) => self.transfer.bar.inc_length(count),
                 Item::Message(message) => self.take(message).await?,
                 Item::Failed { label, why } => self.report.fail(self.one, label, why),
             }

@@ -280,6 +280,39 @@ async fn mail_is_listed_newest_first_read_in_pieces_and_searched() {
     assert_eq!(text(missing), "there is no folder \"Nowhere\" of me@example.org");
 }
 
+#[tokio::test]
+async fn removed_mail_is_listed_and_brought_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let operations = installed(folder.path()).await;
+    for number in 1..=3 {
+        deliver(&operations, format!("Subject: No {number}\r\n\r\ntext\r\n").as_bytes()).await;
+    }
+    let account = address("me@example.org");
+    let inbox = operations.store().inbox(operations.store().accounts(None).unwrap()[0].id).unwrap().id;
+    operations.store().remove_messages(inbox, vec![1, 3]).await.unwrap();
+    let removed = |folder: &str, after| mail::Removed {
+        account: account.clone(),
+        folder: folder.to_owned(),
+        after,
+        limit: 1,
+    };
+    let first = root(&operations, removed("INBOX", None)).await.unwrap();
+    let second = root(&operations, removed("INBOX", Some(first[0].id))).await.unwrap();
+    assert_eq!([&*first[0].subject, &*second[0].subject], ["No 1", "No 3"]);
+    assert_eq!(root(&operations, removed("INBOX", Some(second[0].id))).await.unwrap(), []);
+    assert_eq!(root(&operations, removed("Archive", None)).await.unwrap(), []);
+
+    let back = || mail::Undelete { account: account.clone(), messages: vec![first[0].id] };
+    assert_eq!(root(&operations, back()).await.unwrap(), 1);
+    assert_eq!(root(&operations, back()).await.unwrap(), 0);
+    let list = mail::List { account: account.clone(), folder: "INBOX".into(), before: None, limit: 9 };
+    let there: Vec<String> =
+        root(&operations, list).await.unwrap().into_iter().map(|one| one.subject).collect();
+    assert_eq!(there, ["No 1", "No 2"]);
+    let stranger = Actor::Account(address("you@example.org"));
+    assert!(operations.call(&stranger, back()).await.is_err());
+}
+
 fn everything(action: Action) -> queue::Change {
     queue::Change { action, ids: None, filter: queue::Filter::default() }
 }

@@ -71,4 +71,4 @@ macro_rules! dialogues {
     };
 }
 
-dialogues!(first_steps, append_and_fetch, two_clients, folders);
+dialogues!(first_steps, append_and_fetch, two_clients, folders, uids_and_modseqs);

@@ -27,7 +27,7 @@ impl Driver {
         let told = uids.difference(&done.modified);
         self.view()?.made(done.modseqs);
         match asked.silent {
-            false => self.tell_flags(told).await?,
+            false => self.tell_flags(told, asked.uid).await?,
             true if self.session.enabled().condstore => self.tell_modseqs(told).await?,
             true => {}
         }

@@ -37,7 +37,7 @@ impl Driver {
             }
         }
         self.tell_new(&news.new).await?;
-        self.tell_flags(news.flags).await
+        self.tell_flags(news.flags, false).await
     }
 
     fn tell_expunged(&mut self, news: &News) {
@@ -53,12 +53,13 @@ impl Driver {
         }
     }
 
-    /// FETCH responses with the flags of these messages, as far as they are still there.
-    pub(super) async fn tell_flags(&mut self, uids: Runs) -> Outcome<()> {
+    /// FETCH responses with the flags of these messages, as far as they are still there; with their UIDs when a UID
+    /// command is the cause (RFC 3501 §6.4.8).
+    pub(super) async fn tell_flags(&mut self, uids: Runs, with_uid: bool) -> Outcome<()> {
         let mut after = 0;
         while !uids.is_empty() {
             let rows = self.rows(uids.clone(), after, PAGE).await?;
-            rows.iter().for_each(|row| self.tell_flags_of(row));
+            rows.iter().for_each(|row| self.tell_flags_of(row, with_uid));
             self.relieve().await?;
             match rows.last().filter(|_| rows.len() == PAGE) {
                 Some(last) => after = last.uid,
@@ -68,12 +69,12 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) fn tell_flags_of(&mut self, row: &Summary) {
+    pub(super) fn tell_flags_of(&mut self, row: &Summary, with_uid: bool) {
         let Some(number) = self.view.as_ref().and_then(|view| view.number(row.uid)) else { return };
         let enabled = self.session.enabled();
         let mut items = Vec::with_capacity(3);
         // RFC 9051 asks for the UID in all of these; RFC 7162 §3.2.4 once QRESYNC is enabled.
-        if enabled.rev2 || enabled.condstore {
+        if with_uid || enabled.rev2 || enabled.condstore {
             items.push(FetchData::Uid(row.uid));
         }
         items.push(FetchData::Flags(flags_of(row)));

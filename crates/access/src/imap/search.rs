@@ -32,8 +32,8 @@ impl Driver {
     pub(super) async fn search(&mut self, search: Search) -> Outcome<Status> {
         let returns = search.returns;
         let found = self.find(&search.key).await?;
+        let modseq = self.modseq_told(&found, returns).await?;
         let view = self.view()?;
-        let modseq = found.modseq;
         let answer = numbers(view, &found.uids, search.uid);
         let save = returns.is_some_and(|returns| returns.save);
         match returns {
@@ -108,6 +108,16 @@ impl Driver {
         let threads = threads.await?;
         self.data(&Data::Thread(threads));
         Ok(Status::ok("these are the threads"))
+    }
+
+    /// RFC 4731 §3.2: where only MIN and MAX are told, theirs is the highest.
+    async fn modseq_told(&mut self, found: &Found, returns: Option<SearchReturn>) -> Outcome<Option<u64>> {
+        let told = returns.map_or_else(|| found.uids.clone(), |returns| saved(&found.uids, returns));
+        if found.modseq.is_none() || told == found.uids {
+            return Ok(found.modseq);
+        }
+        let rows = self.rows(told, 0, 2).await?;
+        Ok(rows.iter().map(|row| row.modseq).max())
     }
 
     /// By which the client knows an answer as its command's.

@@ -125,7 +125,7 @@ impl Driver {
         loop {
             let (store, id, among) = (self.data_store(), self.view()?.mailbox.id, uids.clone());
             let rows = read(move || store.messages_in(id, &among, since, after, PAGE)).await?;
-            rows.iter().for_each(|row| self.tell_flags_of(row));
+            rows.iter().for_each(|row| self.tell_flags_of(row, false));
             self.relieve().await?;
             match rows.last().filter(|_| rows.len() == PAGE) {
                 Some(last) => after = last.uid,

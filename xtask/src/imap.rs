@@ -2,8 +2,12 @@
 //!
 //! Fast enough that a server is what is measured: answers are scanned in large pieces for their ends, and not understood.
 
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use crate::wire::Both;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A search through 100,000 messages may say nothing for minutes.
@@ -14,12 +18,17 @@ const BUFFER: usize = 256 << 10;
 const MAX_LINE: u64 = 16 << 20;
 
 /// A connection that waits for answers.
-#[derive(Debug)]
 pub struct Imap {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Both>>,
     commands: u32,
     /// Literals need no leave (RFC 7888).
     literal_plus: bool,
+}
+
+impl std::fmt::Debug for Imap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Imap").field("commands", &self.commands).finish_non_exhaustive()
+    }
 }
 
 /// What came before a command's OK.
@@ -32,23 +41,22 @@ pub struct Answer {
 }
 
 impl Imap {
-    /// Connects, and reads the greeting.
+    /// Connects to where TLS is from the start, and reads the greeting.
     ///
     /// # Errors
     /// When nobody greets there.
-    pub fn connect(place: SocketAddr) -> io::Result<Self> {
-        Self::over(TcpStream::connect(place)?)
-    }
-
-    /// As [`Imap::connect`], over a connection that is there.
-    ///
-    /// # Errors
-    /// When nobody greets there.
-    pub fn over(socket: TcpStream) -> io::Result<Self> {
+    pub fn connect(place: SocketAddr, tls: &Arc<ClientConfig>, name: &str) -> io::Result<Self> {
+        let socket = TcpStream::connect(place)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
-        let stream = BufReader::with_capacity(BUFFER, socket);
+        let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+        let client = ClientConnection::new(Arc::clone(tls), name).map_err(io::Error::other)?;
+        Self::over(Box::new(StreamOwned::new(client, socket)))
+    }
+
+    fn over(stream: Box<dyn Both>) -> io::Result<Self> {
+        let stream = BufReader::with_capacity(BUFFER, stream);
         let mut imap = Self { stream, commands: 0, literal_plus: false };
         let mut greeting = Vec::new();
         imap.line(&mut greeting)?;
@@ -95,7 +103,7 @@ impl Imap {
     /// When the server says no, or is gone.
     pub fn ask_and(&mut self, command: &str, note: impl FnMut(&[u8])) -> io::Result<Answer> {
         let tag = self.next_tag();
-        self.stream.get_mut().write_all(format!("{tag} {command}\r\n").as_bytes())?;
+        self.send(format!("{tag} {command}\r\n").as_bytes())?;
         self.answer(&tag, note)
     }
 
@@ -106,13 +114,13 @@ impl Imap {
         let plus = if self.literal_plus { "+" } else { "" };
         let mut words = format!("{tag} APPEND \"{folder}\" {{{}{plus}}}\r\n", message.len()).into_bytes();
         if !self.literal_plus {
-            self.stream.get_mut().write_all(&words)?;
+            self.send(&words)?;
             words.clear();
             self.wait_for_plus()?;
         }
         words.extend_from_slice(message);
         words.extend_from_slice(b"\r\n");
-        self.stream.get_mut().write_all(&words)?;
+        self.send(&words)?;
         self.answer(&tag, |_line| {}).map(drop)
     }
 
@@ -120,6 +128,12 @@ impl Imap {
     /// When the server does not say that it ends.
     pub fn log_out(mut self) -> io::Result<()> {
         self.ask("LOGOUT").map(drop)
+    }
+
+    fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        stream.write_all(octets)?;
+        stream.flush()
     }
 
     fn next_tag(&mut self) -> String {
@@ -207,6 +221,7 @@ fn unexpected(line: &[u8]) -> io::Error {
 #[allow(clippy::unwrap_used, reason = "a test ends where something fails")]
 mod tests {
     use super::*;
+    use std::io::Write as _;
     use std::net::TcpListener;
 
     /// A server that says this after its greeting, whatever it hears.
@@ -220,7 +235,7 @@ mod tests {
             // Until the client is gone.
             let _ = io::copy(&mut stream, &mut io::sink());
         });
-        Imap::connect(place).unwrap()
+        Imap::over(Box::new(TcpStream::connect(place).unwrap())).unwrap()
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub const SMTP: u16 = 2525;
 pub const SUBMISSION: u16 = 2587;
 pub const SUBMISSIONS: u16 = 2465;
 pub const LMTP: u16 = 2424;
-pub const IMAP: u16 = 2143;
+pub const IMAPS: u16 = 2993;
 pub const POP3S: u16 = 2995;
 /// For the next server, where a harness plays it.
 pub const NEXT: u16 = 2526;

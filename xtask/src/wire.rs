@@ -12,7 +12,8 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The longest line of a server that is believed.
 const MAX_LINE: u64 = 64 << 10;
 
-trait Both: Read + Write + Send {}
+/// What a dialogue goes over.
+pub(crate) trait Both: Read + Write + Send {}
 impl<T: Read + Write + Send> Both for T {}
 
 /// A connection that reads lines and writes octets.

@@ -11,7 +11,7 @@ use super::site::Site;
 use super::{Context, Findings, process};
 use crate::Error;
 use crate::imap::Imap;
-use crate::installation::{IMAP, PASSWORD};
+use crate::installation::{HOSTNAME, IMAPS, PASSWORD};
 use crate::maildrop::Marked;
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     context.tell("waiting for the index".to_owned());
     process::wait_until_idle(server.id(), INDEX_LIMIT)?;
     context.tell(format!("{messages} messages are copied over IMAP"));
-    let mut client = Imap::connect(installation.place(IMAP))?;
+    let mut client = Imap::connect(installation.place(IMAPS), installation.tls(), HOSTNAME)?;
     client.log_in(FULL, PASSWORD)?;
     client.ask("CREATE copies")?;
     client.select("INBOX")?;

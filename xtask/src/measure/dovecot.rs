@@ -1,12 +1,18 @@
-//! A private Dovecot to measure beside, by the script of the project's peers: Maildir, and fsync as it comes.
+//! A private Dovecot to measure beside, by the script of the project's peers: Maildir, fsync as it comes, and TLS from
+//! the start.
 
 use super::Context;
 use super::load::wait;
 use super::postfix::{allow_others, free_place};
 use crate::Error;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// Of every user; there is one by any name.
@@ -45,7 +51,13 @@ impl Dovecot {
 
     fn run(&self, verb: &str, more: &[String]) -> Result<(), Error> {
         let mut command = Command::new(&self.script);
-        command.arg(verb).arg(self.place()).args(more).stdin(Stdio::null()).stdout(Stdio::null());
+        command
+            .env("TLS", "1")
+            .arg(verb)
+            .arg(self.place())
+            .args(more)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
         let missing =
             |error| Error::Stuck(format!("{}: {error}; say where with --peers", self.script.display()));
         let status = command.status().map_err(missing)?;
@@ -56,5 +68,54 @@ impl Dovecot {
 impl Drop for Dovecot {
     fn drop(&mut self) {
         let _ = self.run("down", &[]);
+    }
+}
+
+/// For its certificate, which it makes itself: an authority's, which stands for no server.
+pub(super) fn any_certificate() -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

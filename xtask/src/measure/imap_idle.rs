@@ -11,10 +11,9 @@ use super::process::{self, Memory};
 use super::versus::{Side, Versus};
 use super::{Context, Findings};
 use crate::Error;
-use crate::installation::{DOMAIN, HOSTNAME, Installation};
+use crate::installation::{DOMAIN, HOSTNAME};
 use crate::wire::Wire;
-use std::io::Read as _;
-use std::net::TcpStream;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 const CONNECTIONS: u64 = 10_000;
@@ -33,25 +32,20 @@ const INDEX_LIMIT: Duration = Duration::from_secs(600);
 pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let count = allowed(context.connections.unwrap_or(CONNECTIONS))?;
     let letters = Letters::new();
-    let (plain, notified, theirs) = {
-        let waiting = Waiting::start(context, &letters, count)?;
-        let mut plain = waiting.memory(count, false)?;
-        let notified = waiting.notify(&waiting.versus.ours, &mut plain.held)?;
-        let theirs = waiting.versus.theirs.as_ref().map(|theirs| waiting.theirs(theirs)).transpose()?;
-        (plain, notified, theirs)
-    };
-    let alone = Context { alone: true, ..*context };
-    let tls = Waiting::start(&alone, &letters, count)?.memory(count, true)?;
+    let waiting = Waiting::start(context, &letters, count)?;
+    let mut ours = waiting.memory(count)?;
+    let notified = waiting.notify(&waiting.versus.ours, &mut ours.held)?;
+    let theirs = waiting.versus.theirs.as_ref().map(|theirs| waiting.theirs(theirs)).transpose()?;
     let mut figures = vec![
         Figure::new("connections", count as f64, "connections"),
-        Figure::new("plain_pss", plain.pss, "KiB a connection").at_most(30.0),
-        Figure::new("plain_rss", plain.rss, "KiB a connection"),
-        Figure::new("tls_pss", tls.pss, "KiB a connection"),
+        Figure::new("tls_pss", ours.pss, "KiB a connection").at_most(30.0),
+        Figure::new("tls_rss", ours.rss, "KiB a connection"),
+        Figure::new("process_pss", ours.process, "MiB"),
     ];
     figures.extend(times("notified", &notified, Some(100.0)));
     if let Some((each, notified)) = theirs {
         figures.push(Figure::new("dovecot_pss", each, "KiB a connection"));
-        figures.push(Figure::new("dovecot_vs_plain", each / plain.pss, "times").at_least(20.0));
+        figures.push(Figure::new("dovecot_vs_tls", each / ours.pss, "times").at_least(20.0));
         figures.extend(times("dovecot_notified", &notified, None));
     }
     Ok(Findings::of(figures))
@@ -81,10 +75,12 @@ struct Waiting<'a> {
 
 /// Connections in IDLE, those of an account together, and what they cost.
 struct Held {
-    held: Vec<Vec<TcpStream>>,
+    held: Vec<Vec<Wire>>,
     /// KiB for each.
     pss: f64,
     rss: f64,
+    /// MiB of the process with all of them.
+    process: f64,
 }
 
 impl<'a> Waiting<'a> {
@@ -96,12 +92,13 @@ impl<'a> Waiting<'a> {
         context.tell("adding accounts".to_owned());
         let versus = Versus::start(context, &limits, &names)?;
         let messages = context.messages(MESSAGES);
-        let waiting = Self { context, letters, accounts, messages, versus };
+        let mut waiting = Self { context, letters, accounts, messages, versus };
         for side in [Some(&waiting.versus.ours), waiting.versus.theirs.as_ref()].into_iter().flatten() {
             context.tell(format!("{}: filling their folders", side.name));
             waiting.fill(side)?;
         }
         process::wait_until_idle(waiting.versus.ours.process, INDEX_LIMIT)?;
+        waiting.versus.restart()?;
         Ok(waiting)
     }
 
@@ -116,27 +113,31 @@ impl<'a> Waiting<'a> {
         })
     }
 
-    /// What so many connections add to the memory of Waypost.
-    fn memory(&self, count: u64, tls: bool) -> Result<Held, Error> {
+    /// What a connection adds to the memory of Waypost: the second half of so many over the first. What logins leave
+    /// behind to be used again, dozens of MiB, would hide the memory of the first thousands.
+    fn memory(&self, count: u64) -> Result<Held, Error> {
         let ours = &self.versus.ours;
-        let tls = tls.then_some(&self.versus.site.installation);
-        // What the first connection of an account brings about for all is no memory of a connection.
-        for number in 0..ACCOUNTS {
-            drop(self.wait_in_folder(ours, number, tls)?);
-        }
-        process::wait_until_idle(ours.process, QUIET_LIMIT)?;
-        let before = process::memory(ours.process)?;
-        let held = self.hold(ours, count, tls)?;
-        process::wait_until_idle(ours.process, QUIET_LIMIT)?;
-        let after = process::memory(ours.process)?;
-        let each =
-            |pick: fn(&Memory) -> u64| pick(&after).saturating_sub(pick(&before)) as f64 / count as f64;
-        Ok(Held { held, pss: each(|memory| memory.pss), rss: each(|memory| memory.rss) })
+        let mut held = Vec::new();
+        let mut memory = |numbers: Range<u64>| {
+            self.hold(ours, numbers, &mut held)?;
+            process::wait_until_idle(ours.process, QUIET_LIMIT)?;
+            Ok::<_, Error>(process::memory(ours.process)?)
+        };
+        let (half, all) = (memory(0..count / 2)?, memory(count / 2..count)?);
+        let second = (count - count / 2) as f64;
+        let each = |pick: fn(&Memory) -> u64| pick(&all).saturating_sub(pick(&half)) as f64 / second;
+        Ok(Held {
+            held,
+            pss: each(|memory| memory.pss),
+            rss: each(|memory| memory.rss),
+            process: all.pss as f64 / 1024.0,
+        })
     }
 
     /// KiB of each of Dovecot's processes that serve a connection, and how soon they tell of a delivery.
     fn theirs(&self, side: &Side) -> Result<(f64, Latency), Error> {
-        let mut held = self.hold(side, THEIR_CONNECTIONS, None)?;
+        let mut held = Vec::new();
+        self.hold(side, 0..THEIR_CONNECTIONS, &mut held)?;
         let tree = process::tree(side.process)?;
         let serving = tree.into_iter().filter(|id| process::name(*id).is_ok_and(|name| name == "imap"));
         let memory = serving.map(|id| Ok(process::memory(id)?.pss)).collect::<Result<Vec<u64>, Error>>()?;
@@ -147,49 +148,36 @@ impl<'a> Waiting<'a> {
         Ok((each, self.notify(side, &mut held)?))
     }
 
-    fn hold(
-        &self,
-        side: &Side,
-        count: u64,
-        tls: Option<&Installation>,
-    ) -> Result<Vec<Vec<TcpStream>>, Error> {
-        let mut held: Vec<Vec<TcpStream>> = (0..self.accounts).map(|_| Vec::new()).collect();
-        for number in 0..count {
+    /// Adds the connections of these numbers, those of an account to each other.
+    fn hold(&self, side: &Side, numbers: Range<u64>, held: &mut Vec<Vec<Wire>>) -> Result<(), Error> {
+        held.resize_with(self.accounts as usize, Vec::new);
+        for number in numbers {
             if number % 100 == 0 {
-                let kind = if tls.is_some() { "TLS" } else { "plain" };
-                self.context.tell(format!("{}, {kind}: {number} of {count}", side.name));
+                self.context.tell(format!("{}: {number} connections", side.name));
             }
-            let stream = self
-                .wait_in_folder(side, number, tls)
+            let wire = self
+                .wait_in_folder(side, number)
                 .map_err(|error| Error::Stuck(format!("{}, connection {number}: {error}", side.name)))?;
             if let Some(of_account) = held.get_mut((number % self.accounts) as usize) {
-                of_account.push(stream);
+                of_account.push(wire);
             }
         }
-        Ok(held)
+        Ok(())
     }
 
-    /// The socket of a connection that is in IDLE in the account's INBOX; what TLS needs at this end is forgotten.
-    fn wait_in_folder(
-        &self,
-        side: &Side,
-        number: u64,
-        tls: Option<&Installation>,
-    ) -> Result<TcpStream, Error> {
-        let mut wire = Wire::over(connect_from(number / PER_ADDRESS, side.imap)?)?;
+    /// A connection that is in IDLE in the account's INBOX.
+    fn wait_in_folder(&self, side: &Side, number: u64) -> Result<Wire, Error> {
+        let wire = Wire::over(connect_from(number / PER_ADDRESS, side.imap)?)?;
+        let mut wire = wire.start_tls(&side.tls, HOSTNAME)?;
         until(&mut wire, "* OK")?;
-        if let Some(site) = tls {
-            say(&mut wire, "a STARTTLS", "a OK")?;
-            wire = wire.start_tls(site.tls(), HOSTNAME)?;
-        }
         say(&mut wire, &format!("b LOGIN {} \"{}\"", self.account(number), side.password), "b OK")?;
         say(&mut wire, "c SELECT INBOX", "c OK")?;
         say(&mut wire, "d IDLE", "+")?;
-        Ok(wire.socket().try_clone()?)
+        Ok(wire)
     }
 
     /// Delivers to the accounts in turn, and waits each time until all who are connected have heard of it.
-    fn notify(&self, side: &Side, held: &mut [Vec<TcpStream>]) -> Result<Latency, Error> {
+    fn notify(&self, side: &Side, held: &mut [Vec<Wire>]) -> Result<Latency, Error> {
         self.context.tell(format!("{}: delivering", side.name));
         let part = held.len().div_ceil(SESSIONS);
         let sessions = (0..).step_by(part).zip(held.chunks_mut(part));
@@ -198,34 +186,22 @@ impl<'a> Waiting<'a> {
     }
 
     /// Times from a delivery's 250 to its news, as they are read one after another.
-    fn news(&self, side: &Side, first: u64, accounts: &mut [Vec<TcpStream>]) -> Result<Vec<Duration>, Error> {
+    fn news(&self, side: &Side, first: u64, accounts: &mut [Vec<Wire>]) -> Result<Vec<Duration>, Error> {
         let mut lmtp = Lmtp::connect(side.lmtp)?;
         let mut times = Vec::new();
         for delivery in 1..=DELIVERIES {
-            for (number, streams) in (first..).zip(accounts.iter_mut()) {
+            for (number, wires) in (first..).zip(accounts.iter_mut()) {
                 lmtp.deliver(&self.account(number), self.letters.letter(number))?;
                 let accepted = Instant::now();
                 let news = format!("* {} EXISTS\r\n", self.messages + delivery);
-                for stream in streams {
-                    hear(stream, &news)?;
+                for wire in wires {
+                    until(wire, &news)?;
                     times.push(accepted.elapsed());
                 }
             }
         }
         Ok(times)
     }
-}
-
-/// Reads until this line comes.
-fn hear(stream: &mut TcpStream, news: &str) -> Result<(), Error> {
-    let (mut heard, mut piece) = (Vec::new(), [0; 512]);
-    while !heard.windows(news.len()).any(|window| window == news.as_bytes()) {
-        match stream.read(&mut piece)? {
-            0 => return Err(Error::Stuck("a connection in IDLE was closed".to_owned())),
-            octets => heard.extend_from_slice(&piece[..octets]),
-        }
-    }
-    Ok(())
 }
 
 fn say(wire: &mut Wire, words: &str, wanted: &str) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! An installation to be measured: as it comes, but for the limits that a load generator would meet.
 
 use crate::Error;
-use crate::installation::{HOSTNAME, IMAP, Installation, LMTP, NEXT, POP3S, SMTP, Server};
+use crate::installation::{HOSTNAME, IMAPS, Installation, LMTP, NEXT, POP3S, SMTP, Server};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
 
@@ -20,7 +20,7 @@ impl Site {
         let place = |port| format!("[\"{}\"]", site.installation.place(port));
         site.installation.write(&format!(
             "hostname = \"{HOSTNAME}\"\ndata = \"data\"\n\
-             [listen]\nsmtp = {}\nlmtp = {}\nimap = {}\npop3s = {}\n\
+             [listen]\nsmtp = {}\nlmtp = {}\nimaps = {}\npop3s = {}\n\
              [tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
              [relay]\ntrusted = [\"127.0.0.0/8\"]\n\
              [dns]\nservers = [\"{}\"]\n\
@@ -28,7 +28,7 @@ impl Site {
              [[route]]\ndomain = \"{SINK_DOMAIN}\"\nto = \"smtp://{}\"\n{tables}\n",
             place(SMTP),
             place(LMTP),
-            place(IMAP),
+            place(IMAPS),
             place(POP3S),
             site.installation.place(NEXT + 1),
             site.sink(),

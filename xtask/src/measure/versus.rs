@@ -7,8 +7,10 @@ use super::site::Site;
 use super::{Context, Findings};
 use crate::Error;
 use crate::imap::Imap;
-use crate::installation::{IMAP, LMTP, PASSWORD, Server};
+use crate::installation::{HOSTNAME, IMAPS, LMTP, PASSWORD, Server};
+use rustls::ClientConfig;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// One of the two, running.
@@ -16,7 +18,10 @@ use std::time::{Duration, Instant};
 pub(super) struct Side {
     /// In the names of figures.
     pub(super) name: &'static str,
+    /// TLS is there from the start.
     pub(super) imap: SocketAddr,
+    /// For its certificate.
+    pub(super) tls: Arc<ClientConfig>,
     pub(super) lmtp: SocketAddr,
     /// Of each account.
     pub(super) password: &'static str,
@@ -26,7 +31,7 @@ pub(super) struct Side {
 
 impl Side {
     pub(super) fn log_in(&self, user: &str) -> Result<Imap, Error> {
-        let mut imap = Imap::connect(self.imap)?;
+        let mut imap = Imap::connect(self.imap, &self.tls, HOSTNAME)?;
         imap.log_in(user, self.password)?;
         Ok(imap)
     }
@@ -82,7 +87,7 @@ pub(super) enum As {
 pub(super) struct Versus<'a> {
     context: &'a Context<'a>,
     pub(super) site: Site,
-    _server: Server,
+    server: Option<Server>,
     _dovecot: Option<Dovecot>,
     pub(super) ours: Side,
     pub(super) theirs: Option<Side>,
@@ -96,18 +101,36 @@ impl<'a> Versus<'a> {
         let server = site.installation.serve()?;
         let ours = Side {
             name: "waypost",
-            imap: site.installation.place(IMAP),
+            imap: site.installation.place(IMAPS),
+            tls: Arc::clone(site.installation.tls()),
             lmtp: site.installation.place(LMTP),
             password: PASSWORD,
             process: server.id(),
         };
         let dovecot = if context.alone { None } else { Some(Dovecot::start(context)?) };
         let theirs = dovecot.as_ref().map(|dovecot| {
-            let (imap, lmtp) = (dovecot.imap.into(), dovecot.lmtp.into());
-            Ok(Side { name: "dovecot", imap, lmtp, password: dovecot::PASSWORD, process: dovecot.id()? })
+            Ok::<_, Error>(Side {
+                name: "dovecot",
+                imap: dovecot.imap.into(),
+                tls: dovecot::any_certificate()?,
+                lmtp: dovecot.lmtp.into(),
+                password: dovecot::PASSWORD,
+                process: dovecot.id()?,
+            })
         });
-        let theirs = theirs.transpose().map_err(|error: Error| error)?;
-        Ok(Self { context, site, _server: server, _dovecot: dovecot, ours, theirs })
+        let theirs = theirs.transpose()?;
+        Ok(Self { context, site, server: Some(server), _dovecot: dovecot, ours, theirs })
+    }
+
+    /// Starts Waypost anew: what it did before is then no longer in its memory.
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
+        if let Some(server) = self.server.take() {
+            server.kill()?;
+        }
+        let server = self.site.installation.serve()?;
+        self.ours.process = server.id();
+        self.server = Some(server);
+        Ok(())
     }
 
     /// Who has a turn in this round, and in which order: the other one first every second time, and in the last round

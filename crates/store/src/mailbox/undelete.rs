@@ -1,6 +1,6 @@
 //! Messages that were removed and can be brought back, for [`crate::Options::undelete`].
 
-use super::{Keywords, SLICE, sqlite};
+use super::{Keywords, Message, SLICE, UidRuns, sqlite};
 use crate::committer::Writer;
 use crate::{Body, Id, Store, StoreError};
 
@@ -46,6 +46,23 @@ impl Store {
     /// The body of a removed message; what was above it is not read.
     pub fn expunged_body(&self, expunged: &Expunged) -> Result<Body, StoreError> {
         self.body(expunged.body, expunged.size - u64::from(expunged.prefix_size))
+    }
+
+    /// The next `limit` messages above a UID that are among `uids` and were removed from a folder (not moved to another),
+    /// for those who have not heard of it yet. Their [`super::Summary`] has neither `modseq` nor `saved`: both are 0.
+    pub fn removed_messages(
+        &self,
+        mailbox: Id,
+        uids: &UidRuns,
+        after: u32,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let rows = self.inner.main.with(|db| sqlite::undelete::removed(db, mailbox, uids, after, limit))?;
+        let with_body = |(summary, prefix): (super::Summary, _)| {
+            let body = self.body(summary.body, summary.body_size())?;
+            Ok(Message { summary, prefix, body })
+        };
+        rows.into_iter().map(with_body).collect()
     }
 
     /// Brings messages back into the folders they were in, with new UIDs and without [`super::flag::DELETED`], slice by

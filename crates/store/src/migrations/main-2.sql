@@ -87,6 +87,7 @@ CREATE TABLE expunged(
 );
 CREATE INDEX expunged_account ON expunged(account);
 CREATE INDEX expunged_body ON expunged(body);
+CREATE INDEX expunged_uid ON expunged(mailbox, uid);
 
 -- Folders gone for everybody, whose rows go a slice at a time. A row whose mailbox is its account: the account has gone.
 CREATE TABLE emptied(

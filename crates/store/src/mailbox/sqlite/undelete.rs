@@ -1,11 +1,12 @@
 //! Bringing messages back: the SQL.
 
 use super::room::need_room;
-use super::{Keywords, Stored, Summary, Tally, folder, insert, touch};
+use super::{Keywords, Stored, Summary, Tally, UidRuns, folder, insert, read_prefix, touch};
 use crate::committer::Writer;
 use crate::directory::Quotas;
 use crate::mailbox::{Expunged, flag};
 use crate::{Change, Id, MailboxChange, StoreError};
+use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::collections::BTreeMap;
 
@@ -41,6 +42,34 @@ pub(in crate::mailbox) fn list(
     let after = after.map_or(0, Id::get);
     let rows = statement.query_map((account, after, limit as i64), |row| Ok(read(row)?.0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(in crate::mailbox) fn removed(
+    db: &Connection,
+    mailbox: Id,
+    uids: &UidRuns,
+    after: u32,
+    limit: usize,
+) -> Result<Vec<(Summary, Bytes)>, StoreError> {
+    let sql = format!(
+        "SELECT {EXPUNGED} FROM expunged WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
+    );
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut found = Vec::new();
+    for run in uids.ranges().filter(|run| *run.end() > after) {
+        let (first, left) = ((*run.start()).max(after.saturating_add(1)), limit - found.len());
+        if left == 0 {
+            break;
+        }
+        for row in statement.query_map((mailbox, first, run.end(), left as i64), read)? {
+            let (message, prefix) = row?;
+            let summary = Summary { uid: message.uid, ..as_it_was(&message) };
+            let stored = Stored { summary, prefix };
+            let prefix = read_prefix(db, &stored)?;
+            found.push((stored.summary, prefix));
+        }
+    }
+    Ok(found)
 }
 
 /// Brings a slice of them back; returns how many.
@@ -89,7 +118,9 @@ fn put_back(
     let (db, saved) = (writer.db, Id::generate().unix_ms());
     let (mut tally, mut back) = (Tally::default(), Vec::with_capacity(messages.len()));
     for (message, prefix) in messages {
-        let summary = summary(&message, super::flags::known(db, mailbox, &message.keywords)?, saved);
+        let keywords = super::flags::known(db, mailbox, &message.keywords)?;
+        let flags = message.flags & !flag::DELETED;
+        let summary = Summary { keywords, saved, flags, ..as_it_was(&message) };
         tally.add(&summary);
         back.push(Stored { summary, prefix });
     }
@@ -111,7 +142,7 @@ fn put_back(
     Ok(())
 }
 
-fn summary(message: &Expunged, keywords: Keywords, saved: i64) -> Summary {
+fn as_it_was(message: &Expunged) -> Summary {
     Summary {
         uid: 0,
         id: message.message,
@@ -119,9 +150,9 @@ fn summary(message: &Expunged, keywords: Keywords, saved: i64) -> Summary {
         size: message.size,
         prefix_size: message.prefix_size,
         received: message.received,
-        saved,
-        flags: message.flags & !flag::DELETED,
-        keywords,
+        saved: 0,
+        flags: message.flags,
+        keywords: message.keywords.clone(),
         modseq: 0,
     }
 }

@@ -114,6 +114,24 @@ async fn removed_messages_come_back_with_all_they_had() {
 }
 
 #[tokio::test]
+async fn removed_messages_can_still_be_read_by_uid() {
+    let world = World::new().await;
+    world.fill(world.inbox, 5).await;
+    let before: Vec<Summary> = world.list(world.inbox);
+    world.store.remove_messages(world.inbox, vec![2, 4]).await.unwrap();
+    let removed =
+        |uids, after, limit| world.store.removed_messages(world.inbox, &uids, after, limit).unwrap();
+    let found = removed(UidRuns::from(1..=9), 0, 9);
+    assert_eq!(found.iter().map(|one| one.summary.uid).collect::<Vec<_>>(), [2, 4]);
+    let was = Summary { modseq: 0, saved: 0, ..before[1].clone() };
+    assert_eq!(found[0].summary, was);
+    assert_eq!(read(&found[0].body).await.len() as u64, was.body_size());
+    assert_eq!(removed(UidRuns::from(1..=9), 2, 9).len(), 1);
+    assert_eq!(removed(UidRuns::from(1..=9), 0, 1).len(), 1);
+    assert!(removed(UidRuns::from(3..=3), 0, 9).is_empty());
+}
+
+#[tokio::test]
 async fn what_comes_back_must_have_room() {
     let world = World::new().await;
     world.fill(world.inbox, MANY).await;

@@ -146,7 +146,7 @@ impl Driver {
             self.tell_vanished(set, since).await?;
         }
         let since = modifiers.changed_since.unwrap_or(0);
-        let (mut after, mut told) = (0, 0);
+        let (mut after, mut told) = (0, Runs::default());
         while !uids.is_empty() {
             let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
             let (among, wanted) = (uids.clone(), Arc::clone(&plan));
@@ -154,26 +154,46 @@ impl Driver {
             let Some(last) = page.last().map(|loaded| loaded.row.uid) else { break };
             self.set_seen(&plan, &mut page).await?;
             for loaded in &page {
-                told += u32::from(self.tell_message(&plan, loaded).await?);
+                self.tell_message(&plan, loaded).await?;
+                told.push(loaded.row.uid);
             }
             if !more {
                 break;
             }
             after = last;
         }
-        self.summary.fetched += u64::from(told);
-        // Something is not there any more, and the client is about to hear it (RFC 5530 §3).
-        match since == 0 && told < uids.len() {
-            true => Ok(Status::ok("some of them have gone").with(Code::ExpungeIssued)),
-            false => Ok(Status::ok("these are the messages")),
+        let gone = if since == 0 { uids.difference(&told) } else { Runs::default() };
+        self.tell_removed(&plan, &gone).await?;
+        self.summary.fetched += u64::from(told.len());
+        // RFC 5530 §3: the client is about to hear it.
+        match gone.is_empty() {
+            false => Ok(Status::ok("some of them have gone").with(Code::ExpungeIssued)),
+            true => Ok(Status::ok("these are the messages")),
         }
+    }
+
+    /// Messages that the client does not know to be removed are there for it as long as the store keeps them.
+    async fn tell_removed(&mut self, plan: &Arc<Plan>, gone: &Runs) -> Outcome<()> {
+        let mut after = 0;
+        while !gone.is_empty() {
+            let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
+            let (among, wanted) = (gone.clone(), Arc::clone(plan));
+            let page = read(move || load_removed(&store, mailbox, &among, after, &wanted)).await?;
+            let Some(last) = page.last() else { break };
+            after = last.row.uid;
+            for loaded in &page {
+                self.tell_message(plan, loaded).await?;
+            }
+        }
+        Ok(())
     }
 
     /// `UID FETCH … (CHANGEDSINCE n VANISHED)`, RFC 7162 §3.2.6.
     async fn tell_vanished(&mut self, set: &SequenceSet, since: u64) -> Outcome<()> {
         let view = self.view()?;
         let (mailbox, there) = (view.mailbox.id, (**view.uids()).clone());
-        let Some(named) = set.resolve(there.last().unwrap_or(0)) else { return Ok(()) };
+        // `*` is the highest that ever was: what was above the last may have gone.
+        let Some(named) = set.resolve(u32::MAX) else { return Ok(()) };
         let store = self.data_store();
         let gone = read(move || store.vanished(mailbox, since, &named)).await?.difference(&there);
         if !gone.is_empty() {
@@ -214,10 +234,10 @@ impl Driver {
         Ok(())
     }
 
-    /// One FETCH response; `false` when the client does not know the message.
-    async fn tell_message(&mut self, plan: &Plan, loaded: &Loaded) -> Outcome<bool> {
+    /// One FETCH response, of a message that the client knows.
+    async fn tell_message(&mut self, plan: &Plan, loaded: &Loaded) -> Outcome<()> {
         let row = &loaded.row;
-        let Some(number) = self.view()?.number(row.uid) else { return Ok(false) };
+        let Some(number) = self.view()?.number(row.uid) else { return Ok(()) };
         let mut contents = Vec::new();
         for item in &plan.items {
             if let Some((name, content)) = content_of(item, loaded)? {
@@ -243,7 +263,7 @@ impl Driver {
         }
         self.session.end_fetch();
         self.relieve().await?;
-        Ok(true)
+        Ok(())
     }
 
     /// A literal, piece by piece, as fast as the client takes it.
@@ -317,6 +337,27 @@ fn load(
     Ok((rows.into_iter().map(load).collect::<Result<_, StoreError>>()?, more))
 }
 
+/// The same of messages that have been removed.
+fn load_removed(
+    store: &Store,
+    mailbox: Id,
+    uids: &Runs,
+    after: u32,
+    plan: &Plan,
+) -> Result<Vec<Loaded>, StoreError> {
+    let messages = store.removed_messages(mailbox, uids, after, ROWS_WITH_BODY)?;
+    let bodies = messages.iter().map(|message| (message.summary.body, message.summary.body_size()));
+    let bodies: Vec<(Id, u64)> = bodies.collect();
+    let parsed = if plan.parsed { store.parsed_many(&bodies)? } else { Vec::new() };
+    let previews = if plan.preview { store.previews(&bodies)? } else { Vec::new() };
+    let (mut parsed, mut previews) = (parsed.into_iter(), previews.into_iter());
+    let load = |message: Message| {
+        let (row, parsed, preview) = (message.summary.clone(), parsed.next(), previews.next());
+        Loaded { row, parsed, preview, message: Some(message) }
+    };
+    Ok(messages.into_iter().map(load).collect())
+}
+
 /// Items without a literal.
 fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Option<FetchData> {
     let structure = |extended| {
@@ -330,8 +371,10 @@ fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Opt
         FetchItem::BodyStructure => structure(true)?,
         FetchItem::Body => structure(false)?,
         FetchItem::Rfc822Size => FetchData::Rfc822Size(row.size),
+        // What has been removed has neither.
+        FetchItem::ModSeq if row.modseq == 0 => return None,
         FetchItem::ModSeq => FetchData::ModSeq(row.modseq),
-        FetchItem::SaveDate => FetchData::SaveDate(Some(moment(row.saved))),
+        FetchItem::SaveDate => FetchData::SaveDate((row.saved != 0).then(|| moment(row.saved))),
         FetchItem::EmailId => FetchData::EmailId(email_id(row)),
         FetchItem::ThreadId => FetchData::ThreadId(None),
         FetchItem::Preview { .. } => FetchData::Preview(preview.clone()),

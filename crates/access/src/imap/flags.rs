@@ -25,11 +25,18 @@ impl Driver {
         let change = self.change(&asked)?;
         let done = self.data_store().set_flags(id, uids.clone(), change, asked.unchanged_since).await?;
         let told = uids.difference(&done.modified);
-        self.view()?.made(done.modseqs);
+        let view = self.view()?;
+        view.made(done.modseqs);
+        let gone = view.gone(&told);
+        let all_gone = gone.len() == uids.len();
         match asked.silent {
             false => self.tell_flags(told, asked.uid).await?,
             true if self.session.enabled().condstore => self.tell_modseqs(told).await?,
             true => {}
+        }
+        // RFC 5530 §3. Who asked for no answer is content with what was left, if anything was.
+        if !gone.is_empty() && (all_gone || !asked.silent) {
+            return Err(Stop::no(Code::ExpungeIssued, "some of them have gone"));
         }
         Ok(stored(self.as_named(done.modified, asked.uid)?))
     }

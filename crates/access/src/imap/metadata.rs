@@ -29,10 +29,7 @@ impl Driver {
         for name in &get.entries {
             let name = name.to_ascii_lowercase();
             let skipped = too_long.is_some();
-            if get.depth.is_none_or(|depth| depth == 0)
-                && !skipped
-                && !entries.iter().any(|(entry, _)| *entry == name)
-            {
+            if get.depth == Some(0) && !skipped && !entries.iter().any(|(entry, _)| *entry == name) {
                 entries.push((name, None));
             }
         }

@@ -278,3 +278,20 @@ impl OpenMailbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+impl OpenMailbox {
+    /// With UIDs from 1, without a store.
+    pub(super) fn with(count: u32) -> Arc<Self> {
+        let account = Id::generate();
+        let now = Snapshot { uids: Arc::new(Runs::from_ranges([1..=count])), modseq: 1, gone: false };
+        let state = State { account, now, uidnext: count + 1, flags: VecDeque::new(), floor: 1 };
+        let (state, version) = (Mutex::new(state), watch::Sender::new(0));
+        Arc::new(Self { id: Id::generate(), account, state, version })
+    }
+
+    pub(super) fn tell(&self, modseq: u64, kind: &MailboxChange) {
+        self.lock().apply(modseq, kind);
+        self.version.send_modify(|version| *version += 1);
+    }
+}

@@ -30,13 +30,13 @@ impl Driver {
         let view = View::new(mailbox, read_only);
         let found = Found { mailbox: row, ..found };
         self.tell_selected(&select, &found, &view, &keywords).await?;
-        let (uidvalidity, code) =
-            (found.mailbox.uidvalidity, if read_only { Code::ReadOnly } else { Code::ReadWrite });
+        let (uidvalidity, uidnext) = (found.mailbox.uidvalidity, found.mailbox.uidnext);
+        let code = if read_only { Code::ReadOnly } else { Code::ReadWrite };
         self.view = Some(view);
         self.rights = found.rights;
         self.session.select(Some(Selected { read_only }));
         if let Some(qresync) = select.qresync.filter(|qresync| qresync.uidvalidity == uidvalidity) {
-            self.resynchronize(qresync).await?;
+            self.resynchronize(qresync, uidnext).await?;
         }
         Ok(Status::ok("the mailbox is open").with(code))
     }
@@ -102,10 +102,11 @@ impl Driver {
     }
 
     /// What changed since the client was last here.
-    async fn resynchronize(&mut self, qresync: Qresync) -> Outcome<()> {
+    async fn resynchronize(&mut self, qresync: Qresync, uidnext: u32) -> Outcome<()> {
         let view = self.view()?;
         let (id, there) = (view.mailbox.id, (**view.uids()).clone());
-        let last = there.last().unwrap_or(0);
+        // Not the last that is there: those after it may have gone (RFC 7162 §3.2.5, the default of known UIDs).
+        let last = uidnext.saturating_sub(1);
         let known = qresync.known_uids.and_then(|set| set.resolve(last));
         let known = known.unwrap_or_else(|| Runs::from_ranges([1..=last]));
         let (store, since) = (self.data_store(), qresync.modseq);

@@ -4,17 +4,22 @@
 //! clients take part (`B C:`), or one of:
 //! - `# …`: a remark;
 //! - `deliver: text`: a message to INBOX, with `\n` for line ends;
-//! - `account: name`: makes `name@example.org` with the password `secret`.
+//! - `account: name`: makes `name@example.org` with the password `secret`;
+//! - `login: name` (with a client's name before it or not): reads the greeting and logs in as `name@example.org`;
+//! - `until: …`: lines come, then this one.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 
 use access::imap::Port;
-use common::{Client, World};
+use common::{Client, World, fits};
 use net::Stream;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// What a client does that has no name.
+const STEPS: [&str; 2] = ["login:", "until:"];
 
 async fn follow(script: &str) {
     let world = World::new().await;
@@ -38,11 +43,19 @@ async fn follow(script: &str) {
             Some((who, step)) if !line.starts_with("C:") && !line.starts_with("S:") => (who, step),
             _ => ("", line),
         };
+        let (who, step) = if STEPS.contains(&who) { ("", line) } else { (who, step) };
         if !clients.contains_key(who) {
             clients.insert(who.to_owned(), Client::call(&place).await);
         }
         let client = clients.get_mut(who).unwrap();
-        client.talk(step).await;
+        if let Some(name) = step.strip_prefix("login:") {
+            let login = format!("C: login LOGIN {}@example.org secret", name.trim());
+            client.talk(&format!("S: * OK…\n{login}\nS: login OK…")).await;
+        } else if let Some(expected) = step.strip_prefix("until:") {
+            while !fits(&client.line().await, expected.trim()) {}
+        } else {
+            client.talk(step).await;
+        }
     }
 }
 
@@ -71,4 +84,28 @@ macro_rules! dialogues {
     };
 }
 
-dialogues!(first_steps, append_and_fetch, two_clients, folders, uids_and_modseqs);
+dialogues!(
+    append_and_fetch,
+    apple_mail,
+    binary,
+    expunged_by_another,
+    first_steps,
+    folders,
+    list_extended,
+    metadata,
+    mime_sections,
+    multiappend,
+    notify,
+    objects,
+    qresync,
+    quota,
+    replace,
+    search_results,
+    session_commands,
+    shared_folders,
+    sort_and_thread,
+    thunderbird,
+    two_clients,
+    uids_and_modseqs,
+    utf8,
+);

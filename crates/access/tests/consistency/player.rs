@@ -101,8 +101,8 @@ impl Player {
                 let (folder, flags) = (FOLDERS[*folder], names(flags).join(" "));
                 self.ok(&format!("APPEND {folder} ({flags}) {{{}+}}\r\n{body}", body.len())).await;
             }
-            Act::Copy { which, to } => return self.transfer("COPY", *which, *to).await.then_some(true),
-            Act::Move { which, to } => return self.transfer("MOVE", *which, *to).await.then_some(true),
+            Act::Copy { which, to } => return self.transfer("COPY", *which, *to).await,
+            Act::Move { which, to } => return self.transfer("MOVE", *which, *to).await,
             Act::Expunge => {
                 let done = self.any("EXPUNGE").await;
                 let picture = self.picture.as_mut().unwrap();
@@ -148,7 +148,7 @@ impl Player {
         (picture.uidvalidity, picture.modseq) = (uidvalidity, modseq);
         match kept {
             Some(kept) => self.resynchronized(kept, &done).await,
-            None => self.ask(|_| true).await,
+            None => drop(self.ask(|_| true).await),
         }
     }
 
@@ -157,7 +157,8 @@ impl Player {
         let picture = self.picture.as_mut().unwrap();
         assert_eq!(kept.uidvalidity, picture.uidvalidity);
         if kept.messages.iter().any(|message| message.uid.is_none()) {
-            return self.ask(|_| true).await;
+            self.ask(|_| true).await;
+            return;
         }
         let (mut known, exists) = (kept.by_uid(), picture.messages.len());
         known.retain(|uid, _| !done.vanished.contains(uid));
@@ -176,16 +177,18 @@ impl Player {
         self.numbered = Vec::new();
     }
 
-    /// Asks by number for messages of which something is not known.
-    async fn ask(&mut self, unknown: impl Fn(&Message) -> bool) {
+    /// Asks by number for messages of which something is not known; `false`: there were none.
+    async fn ask(&mut self, unknown: impl Fn(&Message) -> bool) -> bool {
         let messages = &self.picture.as_ref().unwrap().messages;
         let numbers = messages.iter().enumerate().filter(|(_, message)| unknown(message));
         let numbers: Vec<String> = numbers.map(|(place, _)| (place + 1).to_string()).collect();
-        if !numbers.is_empty() {
-            let modseq = if self.kind >= 2 { " MODSEQ" } else { "" };
-            let command = format!("FETCH {} (UID FLAGS{modseq})", numbers.join(","));
-            assert_eq!(self.command(&command, false).await.status, "OK");
+        if numbers.is_empty() {
+            return false;
         }
+        let modseq = if self.kind >= 2 { " MODSEQ" } else { "" };
+        let command = format!("FETCH {} (UID FLAGS{modseq})", numbers.join(","));
+        assert_eq!(self.command(&command, false).await.status, "OK");
+        true
     }
 
     /// `false`: there is nothing that could be named.
@@ -301,12 +304,13 @@ impl Player {
         }
     }
 
-    async fn transfer(&mut self, verb: &str, which: Which, to: usize) -> bool {
+    /// As [`Player::act`].
+    async fn transfer(&mut self, verb: &str, which: Which, to: usize) -> Option<bool> {
         // What is moved has to be remembered by its UID.
-        self.ask(|message| message.uid.is_none()).await;
+        let asked = self.ask(|message| message.uid.is_none()).await;
         let (places, set) = self.named(which);
-        if set.is_empty() {
-            return false;
+        if set.is_empty() || self.uids_at(&places).contains(&None) {
+            return asked.then_some(false);
         }
         if verb == "MOVE" {
             let folder = self.picture.as_ref().unwrap().folder;
@@ -315,7 +319,7 @@ impl Player {
         }
         let uid = if which.uid { "UID " } else { "" };
         self.any(&format!("{uid}{verb} {set} {}", FOLDERS[to])).await;
-        true
+        Some(true)
     }
 
     /// Places in the picture, and the set that names them; empty when it cannot be named.

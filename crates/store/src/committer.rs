@@ -9,7 +9,7 @@
 //! ```
 
 use crate::body::files::Files;
-use crate::database::{self, Kind};
+use crate::database::{self, Kind, Readers};
 use crate::{Change, Id, StoreError, body};
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
@@ -159,13 +159,15 @@ impl Committer {
     pub(crate) fn start(
         folder: &Path,
         files: Files,
+        readers: [Arc<Readers>; 2],
         publish: impl Fn(Change) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::default());
         let databases = Databases::open(folder)?;
         let mut freed = body::unreferenced(&databases.main)?;
         freed.extend(body::sweep(&databases.main, &databases.bodies, &files, Id::generate())?);
-        let worker = Worker { shared: Arc::clone(&shared), folder: folder.to_owned(), files, publish };
+        let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
+        let worker = Worker { shared: shared_too, folder, files, readers, publish };
         let thread = std::thread::Builder::new()
             .name("committer".into())
             .spawn(move || worker.run(databases, freed))
@@ -228,6 +230,8 @@ struct Worker<P> {
     shared: Arc<Shared>,
     folder: PathBuf,
     files: Files,
+    /// Of both databases.
+    readers: [Arc<Readers>; 2],
     publish: P,
 }
 
@@ -379,6 +383,7 @@ impl<P: Fn(Change)> Worker<P> {
             std::fs::remove_file(&path)
         };
         write().map_err(|e| StoreError::file(&path, e))?;
+        self.readers.iter().for_each(|readers| readers.forget());
         let databases = Databases::open(&self.folder)?;
         for connection in [&databases.bodies, &databases.main] {
             let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;

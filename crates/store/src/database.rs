@@ -3,7 +3,7 @@
 use crate::{Id, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Prepared statements kept a connection: more than we have.
@@ -173,12 +173,32 @@ fn migrate(connection: &Connection, kind: Kind, path: &Path) -> Result<(), Store
 #[derive(Debug)]
 pub(crate) struct Readers {
     path: PathBuf,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
+}
+
+#[derive(Debug, Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    /// How often they were forgotten: one that was in use then is not kept either.
+    forgotten: u64,
 }
 
 impl Readers {
     pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
-        Self { path: kind.path(folder), idle: Mutex::new(Vec::new()) }
+        Self { path: kind.path(folder), idle: Mutex::default() }
+    }
+
+    /// Closes those that are idle, and those in use when they come back. A reader that was opened on a failing disk may have
+    /// found the shared memory of the write-ahead log read-only, and SQLite then keeps it so for all connections of the
+    /// process, writers too, until the last one that has it is closed.
+    pub(crate) fn forget(&self) {
+        let mut idle = self.lock();
+        idle.connections.clear();
+        idle.forgotten += 1;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs `read` in one read transaction. Short by contract: pages of rows, never a peer's pace.
@@ -186,18 +206,20 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let connection = match self.idle.lock().ok().and_then(|mut idle| idle.pop()) {
+        let (found, forgotten) = {
+            let mut idle = self.lock();
+            (idle.connections.pop(), idle.forgotten)
+        };
+        let connection = match found {
             Some(connection) => connection,
             None => self.open()?,
         };
         connection.prepare_cached("BEGIN")?.execute([])?;
         let result = read(&connection);
         let ended = connection.prepare_cached("COMMIT")?.execute([]);
-        if ended.is_ok()
-            && let Ok(mut idle) = self.idle.lock()
-            && idle.len() < IDLE_READERS
-        {
-            idle.push(connection);
+        let mut idle = self.lock();
+        if ended.is_ok() && idle.forgotten == forgotten && idle.connections.len() < IDLE_READERS {
+            idle.connections.push(connection);
         }
         result
     }

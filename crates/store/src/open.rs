@@ -51,8 +51,8 @@ pub(crate) struct Inner {
     pub(crate) committer: Committer,
     pub(crate) trail: trail::Writer,
     pub(crate) search: Search,
-    pub(crate) main: Readers,
-    bodies: Readers,
+    pub(crate) main: Arc<Readers>,
+    pub(crate) bodies: Arc<Readers>,
     pub(crate) trail_readers: Readers,
     pub(crate) files: Files,
     budget: Arc<Budget>,
@@ -76,7 +76,10 @@ impl Store {
         let announcer = Arc::new(Announcer::new());
         let domains = Arc::new(KnownDomains::default());
         let (publisher, known) = (Arc::clone(&announcer), Arc::clone(&domains));
-        let committer = Committer::start(folder, files.clone(), move |change| {
+        let main = Arc::new(Readers::new(Kind::Main, folder));
+        let bodies = Arc::new(Readers::new(Kind::Bodies, folder));
+        let readers = [Arc::clone(&main), Arc::clone(&bodies)];
+        let committer = Committer::start(folder, files.clone(), readers, move |change| {
             if matches!(change, Change::Domains) {
                 known.forget();
             }
@@ -86,8 +89,8 @@ impl Store {
             committer,
             trail: trail::Writer::start(folder)?,
             search: Search::new(folder),
-            main: Readers::new(Kind::Main, folder),
-            bodies: Readers::new(Kind::Bodies, folder),
+            main,
+            bodies,
             trail_readers: Readers::new(Kind::Trail, folder),
             files,
             budget: Budget::new(options.body_budget),
@@ -148,8 +151,8 @@ impl Store {
     pub fn check(&self) -> Result<Vec<String>, StoreError> {
         let mut problems = Vec::new();
         for (name, readers) in [
-            ("waypost.db", &self.inner.main),
-            ("bodies.db", &self.inner.bodies),
+            ("waypost.db", &*self.inner.main),
+            ("bodies.db", &*self.inner.bodies),
             ("trail.db", &self.inner.trail_readers),
         ] {
             let found = readers.with(|db| {

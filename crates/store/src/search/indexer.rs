@@ -33,10 +33,10 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Mail goes first: what is added to the thread's nice value.
 const NICE: i32 = 10;
 
-/// What the indexer reads, with connections of its own.
+/// What the indexer reads, with everybody's connections.
 pub(super) struct Sources {
-    pub(super) main: Readers,
-    pub(super) bodies: Readers,
+    pub(super) main: Arc<Readers>,
+    pub(super) bodies: Arc<Readers>,
     pub(super) files: Files,
 }
 

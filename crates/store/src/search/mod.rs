@@ -29,7 +29,6 @@ mod tests;
 
 pub use query::Query;
 
-use crate::body::files::Files;
 use crate::database::{self, Kind, Readers};
 use crate::{Changes, Id, Store, StoreError};
 use indexer::{Indexer, Sources};
@@ -178,16 +177,11 @@ impl Search {
         }
     }
 
-    fn start(&self, files: Files, changes: Changes) {
+    fn start(&self, sources: Sources, changes: Changes) {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if thread.is_some() {
             return;
         }
-        let sources = Sources {
-            main: Readers::new(Kind::Main, &self.folder),
-            bodies: Readers::new(Kind::Bodies, &self.folder),
-            files,
-        };
         let indexer = Indexer::new(&self.folder, Arc::clone(&self.shared), sources, changes);
         match std::thread::Builder::new().name("indexer".into()).spawn(move || indexer.run()) {
             Ok(started) => *thread = Some(started),
@@ -239,7 +233,9 @@ impl Store {
     /// Starts the thread that fills `search.db` behind delivery; nothing happens when it runs. For a process that serves: a
     /// command that ends soon has no use for it. Trouble is logged: mail comes first.
     pub fn start_indexer(&self) {
-        self.inner.search.start(self.inner.files.clone(), self.changes());
+        let (main, bodies) = (Arc::clone(&self.inner.main), Arc::clone(&self.inner.bodies));
+        let sources = Sources { main, bodies, files: self.inner.files.clone() };
+        self.inner.search.start(sources, self.changes());
     }
 
     /// Throws `search.db` away and has the indexer, which is started if need be, make it anew; returns at once.

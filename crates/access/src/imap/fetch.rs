@@ -224,7 +224,8 @@ impl Driver {
                 return Ok(());
             }
         };
-        for loaded in unseen {
+        // Those that somebody else marked meanwhile are that one's change, which is told as such.
+        for loaded in unseen.into_iter().filter(|loaded| done.changed.contains(loaded.row.uid)) {
             loaded.row.flags |= flag::SEEN;
             loaded.row.modseq = done.modseqs.last().copied().unwrap_or(loaded.row.modseq);
         }

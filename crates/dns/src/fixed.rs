@@ -22,7 +22,7 @@ pub struct Fixed {
 struct Records {
     mx: Vec<MxRecord>,
     addresses: Vec<IpAddr>,
-    txt: Vec<String>,
+    txt: Vec<Vec<u8>>,
     alias: Option<String>,
     failure: Option<String>,
 }
@@ -52,7 +52,7 @@ impl Fixed {
 
     #[must_use]
     pub fn with_txt(mut self, name: &str, text: &str) -> Self {
-        self.entry(name).txt.push(text.to_owned());
+        self.entry(name).txt.push(text.as_bytes().to_vec());
         self
     }
 
@@ -118,21 +118,21 @@ fn key(name: &str) -> String {
 }
 
 impl Lookup for Fixed {
-    fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>> {
-        Box::pin(ready(self.find(domain.as_str(), "MX", |records| records.mx.clone())))
+    fn mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<MxRecord>> {
+        Box::pin(ready(self.find(name, "MX", |records| records.mx.clone())))
     }
 
-    fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>> {
+    fn address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Vec<IpAddr>> {
         let wanted =
             |records: &Records| records.addresses.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
-        Box::pin(ready(self.find(name.as_str(), if v6 { "AAAA" } else { "A" }, wanted)))
+        Box::pin(ready(self.find(name, if v6 { "AAAA" } else { "A" }, wanted)))
     }
 
     fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>> {
         Box::pin(ready(self.pointers.get(&ip).cloned().ok_or_else(|| DnsError::NoSuchName(ip.to_string()))))
     }
 
-    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {
+    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
         Box::pin(ready(self.find(name, "TXT", |records| records.txt.clone())))
     }
 }

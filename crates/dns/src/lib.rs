@@ -22,9 +22,11 @@ mod fixed;
 mod local;
 mod lookup;
 mod mx;
+mod names;
 mod resolver;
 
 pub use fixed::Fixed;
 pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord};
 pub use mx::{MxHost, MxLookup, SkippedMx};
+pub use names::Names;
 pub use resolver::{Resolver, Settings};

@@ -61,19 +61,18 @@ pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, DnsError>> + Send
 /// Implementors answer the `…_records` questions; callers use [`mx`](Self::mx), [`addresses`](Self::addresses),
 /// [`host_addresses`](Self::host_addresses), [`ptr`](Self::ptr) and [`txt`](Self::txt).
 pub trait Lookup: Send + Sync + std::fmt::Debug {
-    /// The MX records of `domain` as they are published.
-    fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>>;
+    /// The MX records of `name` as they are published. Here and below, `name` is any DNS name in ASCII, not only a
+    /// host name.
+    fn mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<MxRecord>>;
 
     /// The addresses of `name` in one family: A if `v6` is false, else AAAA.
-    fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>>;
+    fn address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Vec<IpAddr>>;
 
     /// The names of an address. Names that are no domains are left out.
     fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>>;
 
-    /// The TXT records of `name`, each with its strings joined (RFC 7208 §3.3); octets that are not UTF-8 are replaced.
-    ///
-    /// `name` is any DNS name in ASCII, not only a host name.
-    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>>;
+    /// The TXT records of `name`, each with its strings joined (RFC 7208 §3.3).
+    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>>;
 
     /// Where mail for `domain` goes (RFC 5321 §5.1, RFC 7505). `seed` orders hosts of equal preference.
     fn mx<'a>(&'a self, domain: &'a Domain, seed: u64) -> Answer<'a, MxLookup> {
@@ -81,7 +80,7 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
             if local::is_localhost(domain) {
                 return Ok(MxLookup::Implicit(domain.clone()));
             }
-            mx::select(domain, self.mx_records(domain).await, seed)
+            mx::select(domain, self.mx_records(domain.as_str()).await, seed)
         })
     }
 
@@ -93,11 +92,13 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
                 return Ok(local::loopback(family));
             }
             let mut found = match family {
-                Family::V4 => self.address_records(name, false).await?,
-                Family::V6 => self.address_records(name, true).await?,
+                Family::V4 => self.address_records(name.as_str(), false).await?,
+                Family::V6 => self.address_records(name.as_str(), true).await?,
                 Family::Both => {
-                    let (v6, v4) =
-                        tokio::join!(self.address_records(name, true), self.address_records(name, false));
+                    let (v6, v4) = tokio::join!(
+                        self.address_records(name.as_str(), true),
+                        self.address_records(name.as_str(), false)
+                    );
                     both(v6, v4)?
                 }
             };

@@ -180,7 +180,7 @@ fn set_options(options: &mut ResolverOpts, settings: &Settings, tries: usize) {
 }
 
 impl Lookup for Resolver {
-    fn mx_records<'a>(&'a self, domain: &'a Domain) -> Answer<'a, Vec<MxRecord>> {
+    fn mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<MxRecord>> {
         let pick = |data: &RData| match data {
             RData::MX(mx) => Some(MxRecord {
                 preference: mx.preference,
@@ -189,13 +189,13 @@ impl Lookup for Resolver {
             _ => None,
         };
         // More than are used: `mx` keeps those of best preference.
-        Box::pin(self.records(domain.as_str(), RecordType::MX, pick, 4 * MAX_RECORDS))
+        Box::pin(self.records(name, RecordType::MX, pick, 4 * MAX_RECORDS))
     }
 
-    fn address_records<'a>(&'a self, name: &'a Domain, v6: bool) -> Answer<'a, Vec<IpAddr>> {
+    fn address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Vec<IpAddr>> {
         let kind = if v6 { RecordType::AAAA } else { RecordType::A };
         let pick = move |data: &RData| data.ip_addr().filter(|ip| ip.is_ipv6() == v6);
-        Box::pin(self.records(name.as_str(), kind, pick, MAX_ADDRESSES))
+        Box::pin(self.records(name, kind, pick, MAX_ADDRESSES))
     }
 
     fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>> {
@@ -208,9 +208,9 @@ impl Lookup for Resolver {
         )
     }
 
-    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<String>> {
+    fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
         let pick = |data: &RData| match data {
-            RData::TXT(txt) => Some(String::from_utf8_lossy(&txt.txt_data.concat()).into_owned()),
+            RData::TXT(txt) => Some(txt.txt_data.concat()),
             _ => None,
         };
         Box::pin(self.records(name, RecordType::TXT, pick, MAX_RECORDS))

@@ -152,7 +152,7 @@ async fn addresses_of_each_family_pointers_and_texts() {
     assert_eq!(only_v4.to_string(), "the name implicit.test has no AAAA record in the DNS");
     assert_eq!(dns.addresses(&domain("implicit.test"), Family::Both).await.unwrap().len(), 1);
     assert_eq!(dns.ptr(v4).await, Ok(vec![host]));
-    assert_eq!(dns.txt("sel._domainkey.example.test").await, Ok(vec!["v=DKIM1; p=abc".to_owned()]));
+    assert_eq!(dns.txt("sel._domainkey.example.test").await, Ok(vec![b"v=DKIM1; p=abc".to_vec()]));
     assert_eq!(dns.txt("bad..name").await, Err(DnsError::NoSuchName("bad..name".into())));
 }
 

@@ -1,8 +1,9 @@
 //! Mail authentication: who vouches for a message. For now DKIM ([`dkim`], RFC 6376, 8301, 8463).
 //!
 //! This crate has no socket, clock or configuration. The time is an argument (seconds since 1970), and
-//! DNS is *parked look-ups*: a machine says which names it needs, the caller looks them up as it likes and
-//! brings the answers ([`Txt`]). A message comes as its header, whole, and its body, in any pieces; both
+//! DNS comes in one of two ways: what asks for names that are known from the start says which they are, and the caller
+//! brings the answers ([`Txt`]); what must follow one answer to the next question is an `async` function over the
+//! trait [`Dns`], which needs no runtime. A message comes as its header, whole, and its body, in any pieces; both
 //! are octets as they go over the wire, with CRLF line ends and without SMTP's dot-stuffing.
 //!
 //! Verifying, step by step:
@@ -46,4 +47,4 @@ mod lookup;
 mod tags;
 
 pub use error::Error;
-pub use lookup::{LookupError, MAX_TXT_STRING, Txt, txt_strings, zone_text};
+pub use lookup::{Dns, Found, LookupError, MAX_TXT_STRING, Mx, Txt, txt_strings, zone_text};

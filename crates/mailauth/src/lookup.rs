@@ -1,8 +1,34 @@
-//! What the DNS answered: this crate asks by name and never looks up itself.
+//! What is asked of the DNS, and what it answered: this crate never looks up itself.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The answer to a look-up, without an order; a list of `Ok` may be empty, which means the same as
+/// [`LookupError::NoRecord`].
+pub type Found<T> = Result<Vec<T>, LookupError>;
 
 /// The answer to a TXT look-up: each record with its strings joined, without anything between them
 /// (RFC 6376 §3.6.2.2).
-pub type Txt = Result<Vec<Vec<u8>>, LookupError>;
+pub type Txt = Found<Vec<u8>>;
+
+/// The DNS, as SPF, DMARC and ARC ask it. Aliases are followed in every answer.
+///
+/// Names are in ASCII, without a final dot, and not always host names (`_dmarc.example.org`). Whoever implements
+/// this bounds each answer in time and size, and keeps a cache.
+pub trait Dns: Sync {
+    fn txt(&self, name: &str) -> impl Future<Output = Txt> + Send;
+    fn a(&self, name: &str) -> impl Future<Output = Found<Ipv4Addr>> + Send;
+    fn aaaa(&self, name: &str) -> impl Future<Output = Found<Ipv6Addr>> + Send;
+    fn mx(&self, name: &str) -> impl Future<Output = Found<Mx>> + Send;
+    /// The names of an address.
+    fn ptr(&self, ip: IpAddr) -> impl Future<Output = Found<String>> + Send;
+}
+
+/// An MX record; the exchange is without a final dot, so that of a null MX is empty (RFC 7505).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mx {
+    pub preference: u16,
+    pub exchange: String,
+}
 
 /// Why a look-up brought no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

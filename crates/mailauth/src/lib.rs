@@ -1,4 +1,5 @@
-//! Mail authentication: who vouches for a message. For now DKIM ([`dkim`], RFC 6376, 8301, 8463).
+//! Mail authentication: who vouches for a message. DKIM ([`dkim`], RFC 6376, 8301, 8463) and DMARC ([`dmarc`], RFC 9989),
+//! and the reports that domains ask for ([`report`]).
 //!
 //! This crate has no socket, clock or configuration. The time is an argument (seconds since 1970), and
 //! DNS comes in one of two ways: what asks for names that are known from the start says which they are, and the caller
@@ -41,9 +42,11 @@
 //! ```
 
 pub mod dkim;
+pub mod dmarc;
 mod error;
 mod header;
 mod lookup;
+pub mod report;
 mod tags;
 
 pub use error::Error;

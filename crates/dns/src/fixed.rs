@@ -1,6 +1,6 @@
 //! A DNS in memory, for tests and simulation.
 
-use crate::{Answer, DnsError, Lookup, MxRecord};
+use crate::{Alias, Answer, DnsError, Lookup, MxRecord, Tlsa, Validated};
 use address::Domain;
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -16,6 +16,8 @@ const MAX_ALIASES: usize = 8;
 pub struct Fixed {
     names: BTreeMap<String, Records>,
     pointers: BTreeMap<IpAddr, Vec<Domain>>,
+    /// Names at and below which everything is signed.
+    signed: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -23,8 +25,11 @@ struct Records {
     mx: Vec<MxRecord>,
     addresses: Vec<IpAddr>,
     txt: Vec<Vec<u8>>,
+    tlsa: Vec<Tlsa>,
     alias: Option<String>,
     failure: Option<String>,
+    /// Types whose answers contradict their signatures.
+    bogus: Vec<&'static str>,
 }
 
 impl Fixed {
@@ -74,6 +79,27 @@ impl Fixed {
         self
     }
 
+    /// Adds a TLSA record.
+    #[must_use]
+    pub fn with_tlsa(mut self, name: &str, record: Tlsa) -> Self {
+        self.entry(name).tlsa.push(record);
+        self
+    }
+
+    /// Signs `zone`: what is at it and below is secure.
+    #[must_use]
+    pub fn with_signed(mut self, zone: &str) -> Self {
+        self.signed.push(key(zone));
+        self
+    }
+
+    /// Makes validated answers about `kind` (`MX`, `A`, `AAAA`, `TLSA`) records of `name` bogus.
+    #[must_use]
+    pub fn with_bogus(mut self, name: &str, kind: &'static str) -> Self {
+        self.entry(name).bogus.push(kind);
+        self
+    }
+
     /// Makes every question about `name` fail for now.
     #[must_use]
     pub fn with_failure(mut self, name: &str, reason: &str) -> Self {
@@ -113,6 +139,39 @@ impl Fixed {
     }
 }
 
+impl Fixed {
+    /// As [`find`](Self::find), keeping an eye on signatures.
+    fn validate<T>(
+        &self,
+        name: &str,
+        kind: &'static str,
+        pick: impl Fn(&Records) -> Vec<T>,
+    ) -> Result<Validated<T>, DnsError> {
+        let start = key(name);
+        let (mut at, mut secure) = (start.clone(), self.is_signed(&start));
+        for _ in 0..MAX_ALIASES {
+            let Some(records) = self.names.get(&at) else { break };
+            if records.bogus.contains(&kind) {
+                return Err(DnsError::Bogus { name: at, kind });
+            }
+            let Some(alias) = &records.alias else { break };
+            at.clone_from(alias);
+            secure &= self.is_signed(&at);
+        }
+        let records = self.find(name, kind, pick)?;
+        let first_secure = self.is_signed(&start);
+        let alias = (at != start).then_some(Alias { target: at, first_secure });
+        Ok(Validated { records, secure, alias })
+    }
+
+    fn is_signed(&self, name: &str) -> bool {
+        let inside = |zone: &String| {
+            name.strip_suffix(zone.as_str()).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+        };
+        self.signed.iter().any(inside)
+    }
+}
+
 fn key(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
@@ -134,5 +193,19 @@ impl Lookup for Fixed {
 
     fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>> {
         Box::pin(ready(self.find(name, "TXT", |records| records.txt.clone())))
+    }
+
+    fn validated_mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<MxRecord>> {
+        Box::pin(ready(self.validate(name, "MX", |records| records.mx.clone())))
+    }
+
+    fn validated_address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Validated<IpAddr>> {
+        let wanted =
+            |records: &Records| records.addresses.iter().copied().filter(|ip| ip.is_ipv6() == v6).collect();
+        Box::pin(ready(self.validate(name, if v6 { "AAAA" } else { "A" }, wanted)))
+    }
+
+    fn tlsa<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<Tlsa>> {
+        Box::pin(ready(self.validate(name, "TLSA", |records| records.tlsa.clone())))
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Everybody above asks through the trait [`Lookup`]; [`Resolver`] answers from real servers, [`Fixed`] from a
 //! table in memory (tests, simulation). Every answer is bounded in time and size, and every failure says
-//! whether asking again can help ([`DnsError::is_temporary`]). This crate does not know SMTP, and does not
-//! validate DNSSEC.
+//! whether asking again can help ([`DnsError::is_temporary`]). Only DANE needs DNSSEC: the `validated_…` questions
+//! and [`Lookup::tlsa`] validate, where the configured servers hand the signatures through ([`Resolver::dnssec`]); all
+//! others take unsigned answers. This crate does not know SMTP.
 //!
 //! ```
 //! use address::Domain;
@@ -18,15 +19,22 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 
+mod denials;
 mod fixed;
 mod local;
 mod lookup;
 mod mx;
 mod names;
 mod resolver;
+#[cfg(feature = "test-server")]
+pub mod test_server;
+mod validated;
+mod validator;
 
 pub use fixed::Fixed;
-pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord};
+pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, ValidatedMx};
 pub use mx::{MxHost, MxLookup, SkippedMx};
 pub use names::Names;
 pub use resolver::{Resolver, Settings};
+pub use validated::{Alias, Tlsa, Validated};
+pub use validator::Dnssec;

@@ -1,6 +1,7 @@
 //! The questions mail asks, and the ways they fail.
 
-use crate::{MxLookup, local, mx};
+use crate::validated::both_families;
+use crate::{MxLookup, Tlsa, Validated, local, mx};
 use address::{Domain, Host};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -26,12 +27,17 @@ pub enum DnsError {
     /// Silence, SERVFAIL, REFUSED, garbage: ask again later.
     #[error("the DNS look-up of {name} {kind} failed: {reason}")]
     Temporary { name: String, kind: &'static str, reason: String },
+    /// The zone is signed, and the answer is not what was signed, or cannot be told from it (RFC 4033 §5, "bogus").
+    #[error(
+        "the DNS answer about {name} {kind} contradicts the zone's signatures (DNSSEC): it is forged, or the zone is signed wrongly"
+    )]
+    Bogus { name: String, kind: &'static str },
 }
 
 impl DnsError {
     /// Whether asking again later can help.
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Temporary { .. })
+        matches!(self, Self::Temporary { .. } | Self::Bogus { .. })
     }
 }
 
@@ -51,6 +57,16 @@ pub struct MxRecord {
     pub preference: u16,
     /// The exchange in presentation form, with or without its final dot; `.` is the null MX.
     pub exchange: String,
+}
+
+/// Where mail for a domain goes, and how far that can be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValidatedMx {
+    pub lookup: MxLookup,
+    /// DNSSEC vouches for the MX records. Of an implicit MX it is false: the host is the domain itself.
+    pub secure: bool,
+    /// The name that has the MX records, where the domain is only an alias.
+    pub alias: Option<Domain>,
 }
 
 /// A pending answer (boxed, so that `Arc<dyn Lookup>` is possible).
@@ -73,6 +89,55 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
 
     /// The TXT records of `name`, each with its strings joined (RFC 7208 §3.3).
     fn txt<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Vec<u8>>>;
+
+    /// As [`mx_records`](Self::mx_records), with what DNSSEC says of them. Here and in the next two, nothing is secure where
+    /// this system cannot validate; only what needs to know asks so.
+    fn validated_mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<MxRecord>> {
+        Box::pin(async move { Ok(Validated::insecure(self.mx_records(name).await?)) })
+    }
+
+    /// As [`address_records`](Self::address_records), with what DNSSEC says of them.
+    fn validated_address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Validated<IpAddr>> {
+        Box::pin(async move { Ok(Validated::insecure(self.address_records(name, v6).await?)) })
+    }
+
+    /// The TLSA records of `name` (`_25._tcp.mx.example.org`), which are worth nothing unless secure.
+    fn tlsa<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<Tlsa>> {
+        Box::pin(std::future::ready(Err(DnsError::NoRecords { name: name.to_owned(), kind: "TLSA" })))
+    }
+
+    /// As [`mx`](Self::mx), and whether DNSSEC vouches for the names of the hosts.
+    fn validated_mx<'a>(&'a self, domain: &'a Domain, seed: u64) -> Answer<'a, ValidatedMx> {
+        Box::pin(async move {
+            if local::is_localhost(domain) {
+                let lookup = MxLookup::Implicit(domain.clone());
+                return Ok(ValidatedMx { lookup, secure: false, alias: None });
+            }
+            let (records, secure, alias) = match self.validated_mx_records(domain.as_str()).await {
+                Ok(found) => (Ok(found.records), found.secure, found.alias),
+                Err(error) => (Err(error), false, None),
+            };
+            let alias = alias.and_then(|alias| Domain::parse(&alias.target).ok());
+            Ok(ValidatedMx { lookup: mx::select(domain, records, seed)?, secure, alias })
+        })
+    }
+
+    /// As [`addresses`](Self::addresses), with what DNSSEC says of them.
+    fn validated_addresses<'a>(&'a self, name: &'a Domain, family: Family) -> Answer<'a, Validated<IpAddr>> {
+        Box::pin(async move {
+            if local::is_localhost(name) {
+                return Ok(Validated::insecure(local::loopback(family)));
+            }
+            let of = |v6| self.validated_address_records(name.as_str(), v6);
+            let mut found = match family {
+                Family::V4 => of(false).await?,
+                Family::V6 => of(true).await?,
+                Family::Both => both_families(of(true), of(false)).await?,
+            };
+            found.records.truncate(MAX_ADDRESSES);
+            Ok(found)
+        })
+    }
 
     /// Where mail for `domain` goes (RFC 5321 §5.1, RFC 7505). `seed` orders hosts of equal preference.
     fn mx<'a>(&'a self, domain: &'a Domain, seed: u64) -> Answer<'a, MxLookup> {
@@ -129,11 +194,18 @@ fn both(
             Ok(v6)
         }
         (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(one),
-        (Err(DnsError::NoRecords { name, .. }), Err(DnsError::NoRecords { .. })) => {
-            Err(DnsError::NoRecords { name, kind: "A or AAAA" })
+        (Err(v6), Err(v4)) => Err(worse(v6, v4)),
+    }
+}
+
+/// Of the failures of both families, the one that says what to do.
+pub(crate) fn worse(v6: DnsError, v4: DnsError) -> DnsError {
+    match (v6, v4) {
+        (DnsError::NoRecords { name, .. }, DnsError::NoRecords { .. }) => {
+            DnsError::NoRecords { name, kind: "A or AAAA" }
         }
-        (Err(v6), Err(v4)) if v6.is_temporary() || !v4.is_temporary() => Err(v6),
-        (Err(_), Err(v4)) => Err(v4),
+        (v6, v4) if v6.is_temporary() || !v4.is_temporary() => v6,
+        (_, v4) => v4,
     }
 }
 

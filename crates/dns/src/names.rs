@@ -27,7 +27,7 @@ impl Dns for Names<'_> {
 
     async fn mx(&self, name: &str) -> Found<Mx> {
         let found = self.0.mx_records(name).await.map_err(|error| why(&error))?;
-        let without_dot = |name: String| name.strip_suffix('.').map_or(name.clone(), str::to_owned);
+        let without_dot = |name: String| name.trim_end_matches('.').to_owned();
         let mx = |record: crate::MxRecord| Mx {
             preference: record.preference,
             exchange: without_dot(record.exchange),
@@ -45,6 +45,6 @@ fn why(error: &DnsError) -> LookupError {
     match error {
         DnsError::NoSuchName(_) => LookupError::NoName,
         DnsError::NoRecords { .. } | DnsError::NoUsableMx { .. } => LookupError::NoRecord,
-        DnsError::Temporary { .. } => LookupError::Failed,
+        DnsError::Temporary { .. } | DnsError::Bogus { .. } => LookupError::Failed,
     }
 }

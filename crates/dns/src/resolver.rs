@@ -1,6 +1,7 @@
 //! Answers from real servers, with a cache.
 
-use crate::{Answer, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord};
+use crate::validator::{Dnssec, Validator};
+use crate::{Answer, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Tlsa, Validated};
 use address::Domain;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -13,6 +14,7 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -31,11 +33,13 @@ pub struct Settings {
     pub timeout: Duration,
     /// How often a question is asked, at least once.
     pub tries: usize,
+    /// A file of DNSKEY records to trust in place of the root's own keys, for tests.
+    pub trust_anchor: Option<PathBuf>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { servers: Vec::new(), timeout: Duration::from_secs(5), tries: 2 }
+        Self { servers: Vec::new(), timeout: Duration::from_secs(5), tries: 2, trust_anchor: None }
     }
 }
 
@@ -50,6 +54,8 @@ struct Servers {
     /// Each server alone when there are several: the pool passes on the first SERVFAIL or REFUSED it gets,
     /// though another server may know better.
     each: Vec<TokioResolver>,
+    /// For what must be validated, with a cache of its own.
+    validator: Validator,
     /// The bound for one question with all its tries and aliases.
     patience: Duration,
 }
@@ -78,6 +84,12 @@ impl Resolver {
         let servers = self.servers();
         servers.pool.clear_cache();
         servers.each.iter().for_each(TokioResolver::clear_cache);
+        servers.validator.clear_cache();
+    }
+
+    /// Whether answers can be validated through these servers: asks them for the root's keys if nobody has yet.
+    pub async fn dnssec(&self) -> Dnssec {
+        self.servers().validator.state().await
     }
 
     async fn records<T>(
@@ -88,6 +100,21 @@ impl Resolver {
         most: usize,
     ) -> Result<Vec<T>, DnsError> {
         self.servers().records(name, kind, pick, most).await
+    }
+
+    /// Asks one of two resolvers, never both: the cost does not double.
+    async fn validated<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&RData) -> Option<T>,
+        most: usize,
+    ) -> Result<Validated<T>, DnsError> {
+        let servers = self.servers();
+        match servers.validator.records(name, kind, &pick, most).await {
+            Some(answer) => answer,
+            None => Ok(Validated::insecure(servers.records(name, kind, pick, most).await?)),
+        }
     }
 
     fn servers(&self) -> Arc<Servers> {
@@ -108,7 +135,7 @@ impl Servers {
         let build = |servers: Vec<NameServerConfig>| {
             let config = ResolverConfig::from_parts(None, Vec::new(), servers);
             let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-            set_options(builder.options_mut(), settings, tries);
+            set_options(builder.options_mut(), settings);
             builder.build().map_err(unusable)
         };
         let servers = config.name_servers().to_vec();
@@ -116,7 +143,8 @@ impl Servers {
         let each = alone.into_iter().map(|server| build(vec![server])).collect::<Result<_, _>>()?;
         // One second more than the tries need, so that their own, more telling error comes first.
         let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
-        Ok(Self { pool: build(servers)?, each, patience })
+        let validator = Validator::new(settings, &servers, patience)?;
+        Ok(Self { pool: build(servers)?, each, validator, patience })
     }
 
     async fn ask(&self, query: Name, kind: RecordType) -> Result<Answers, NetError> {
@@ -137,9 +165,7 @@ impl Servers {
         pick: impl Fn(&RData) -> Option<T>,
         most: usize,
     ) -> Result<Vec<T>, DnsError> {
-        let Ok(mut query) = Name::from_ascii(name) else { return Err(DnsError::NoSuchName(name.to_owned())) };
-        // Mail has no relative names: the search list is never used.
-        query.set_fqdn(true);
+        let query = absolute(name)?;
         let answer = tokio::time::timeout(self.patience, self.ask(query, kind)).await;
         let lookup = match answer {
             Ok(answer) => answer.map_err(|error| classify(name, kind, &error))?,
@@ -167,10 +193,10 @@ fn name_server(address: SocketAddr) -> NameServerConfig {
     NameServerConfig::new(address.ip(), true, vec![udp, tcp])
 }
 
-fn set_options(options: &mut ResolverOpts, settings: &Settings, tries: usize) {
+pub(crate) fn set_options(options: &mut ResolverOpts, settings: &Settings) {
     options.timeout = settings.timeout;
     // The library counts the retries after the first try.
-    options.attempts = tries - 1;
+    options.attempts = settings.tries.max(1) - 1;
     options.cache_size = CACHE_SIZE;
     options.negative_max_ttl = Some(MAX_NEGATIVE_AGE);
     options.max_active_requests = 256;
@@ -179,23 +205,16 @@ fn set_options(options: &mut ResolverOpts, settings: &Settings, tries: usize) {
     options.server_ordering_strategy = ServerOrderingStrategy::QueryStatistics;
 }
 
+/// More MX records than are used: `mx` keeps those of best preference.
+const MAX_MX: usize = 4 * MAX_RECORDS;
+
 impl Lookup for Resolver {
     fn mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<MxRecord>> {
-        let pick = |data: &RData| match data {
-            RData::MX(mx) => Some(MxRecord {
-                preference: mx.preference,
-                exchange: mx.exchange.to_ascii().to_ascii_lowercase(),
-            }),
-            _ => None,
-        };
-        // More than are used: `mx` keeps those of best preference.
-        Box::pin(self.records(name, RecordType::MX, pick, 4 * MAX_RECORDS))
+        Box::pin(self.records(name, RecordType::MX, pick_mx, MAX_MX))
     }
 
     fn address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Vec<IpAddr>> {
-        let kind = if v6 { RecordType::AAAA } else { RecordType::A };
-        let pick = move |data: &RData| data.ip_addr().filter(|ip| ip.is_ipv6() == v6);
-        Box::pin(self.records(name, kind, pick, MAX_ADDRESSES))
+        Box::pin(self.records(name, address_type(v6), pick_address(v6), MAX_ADDRESSES))
     }
 
     fn ptr(&self, ip: IpAddr) -> Answer<'_, Vec<Domain>> {
@@ -215,10 +234,51 @@ impl Lookup for Resolver {
         };
         Box::pin(self.records(name, RecordType::TXT, pick, MAX_RECORDS))
     }
+
+    fn validated_mx_records<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<MxRecord>> {
+        Box::pin(self.validated(name, RecordType::MX, pick_mx, MAX_MX))
+    }
+
+    fn validated_address_records<'a>(&'a self, name: &'a str, v6: bool) -> Answer<'a, Validated<IpAddr>> {
+        Box::pin(self.validated(name, address_type(v6), pick_address(v6), MAX_ADDRESSES))
+    }
+
+    fn tlsa<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<Tlsa>> {
+        let pick = |data: &RData| match data {
+            RData::TLSA(tlsa) => Some(Tlsa {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data.clone(),
+            }),
+            _ => None,
+        };
+        Box::pin(self.validated(name, RecordType::TLSA, pick, MAX_RECORDS))
+    }
+}
+
+fn pick_mx(data: &RData) -> Option<MxRecord> {
+    let RData::MX(mx) = data else { return None };
+    Some(MxRecord { preference: mx.preference, exchange: mx.exchange.to_ascii().to_ascii_lowercase() })
+}
+
+fn address_type(v6: bool) -> RecordType {
+    if v6 { RecordType::AAAA } else { RecordType::A }
+}
+
+fn pick_address(v6: bool) -> impl Fn(&RData) -> Option<IpAddr> {
+    move |data| data.ip_addr().filter(|ip| ip.is_ipv6() == v6)
+}
+
+/// Mail has no relative names: the search list is never used.
+pub(crate) fn absolute(name: &str) -> Result<Name, DnsError> {
+    let mut query = Name::from_ascii(name).map_err(|_| DnsError::NoSuchName(name.to_owned()))?;
+    query.set_fqdn(true);
+    Ok(query)
 }
 
 /// Tells "there is none" from "it could not be learnt".
-fn classify(name: &str, kind: RecordType, error: &NetError) -> DnsError {
+pub(crate) fn classify(name: &str, kind: RecordType, error: &NetError) -> DnsError {
     match error {
         NetError::Dns(Refusal::NoRecordsFound(none)) if none.response_code == ResponseCode::NXDomain => {
             DnsError::NoSuchName(name.to_owned())
@@ -230,7 +290,7 @@ fn classify(name: &str, kind: RecordType, error: &NetError) -> DnsError {
     }
 }
 
-fn temporary(name: &str, kind: &'static str, error: &NetError) -> DnsError {
+pub(crate) fn temporary(name: &str, kind: &'static str, error: &NetError) -> DnsError {
     let reason = match error {
         NetError::Timeout => "no server answered in time".to_owned(),
         NetError::Dns(Refusal::ResponseCode(code)) => format!("the server answered {code}"),
@@ -239,6 +299,6 @@ fn temporary(name: &str, kind: &'static str, error: &NetError) -> DnsError {
     DnsError::Temporary { name: name.to_owned(), kind, reason }
 }
 
-fn type_name(kind: RecordType) -> &'static str {
+pub(crate) fn type_name(kind: RecordType) -> &'static str {
     kind.into()
 }

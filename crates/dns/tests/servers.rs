@@ -28,7 +28,7 @@ fn mx(preference: u16, exchange: &str) -> RData {
 }
 
 fn zone(origin: &str, records: Vec<(&str, RData)>) -> Arc<InMemoryZoneHandler<TokioRuntimeProvider>> {
-    let mut zone = InMemoryZoneHandler::empty(name(origin), ZoneType::Primary, AxfrPolicy::Deny);
+    let mut zone = InMemoryZoneHandler::empty(name(origin), ZoneType::Primary, AxfrPolicy::Deny, None);
     let soa = SOA::new(name("ns.test."), name("hostmaster.test."), 1, 3600, 600, 86400, 60);
     zone.upsert_mut(Record::from_rdata(name(origin), 60, RData::SOA(soa)), 1);
     for (owner, data) in records {
@@ -106,7 +106,12 @@ fn refuse(mut question: Vec<u8>, code: u8) -> Option<Vec<u8>> {
 }
 
 fn resolver(servers: &[SocketAddr]) -> Resolver {
-    let settings = Settings { servers: servers.to_vec(), timeout: Duration::from_millis(300), tries: 2 };
+    let settings = Settings {
+        servers: servers.to_vec(),
+        timeout: Duration::from_millis(300),
+        tries: 2,
+        trust_anchor: None,
+    };
     Resolver::new(&settings).unwrap()
 }
 

@@ -104,7 +104,7 @@ pub(crate) fn about_login(user: &str, error: &OpenError) -> Option<String> {
 /// `given`: the host's name is from the configuration, where a mistake is corrected, and not from the DNS of a domain.
 pub(crate) fn of_no_address(host: &NamedHost, why: &NoAddress, given: bool) -> Answer {
     match why {
-        NoAddress::Dns(error @ DnsError::Temporary { .. }) => {
+        NoAddress::Dns(error @ (DnsError::Temporary { .. } | DnsError::Bogus { .. })) => {
             Answer::deferred(format!("451 4.4.3 {error}"), true)
         }
         NoAddress::Dns(error) if given => Answer::deferred(format!("451 4.4.4 {error}"), true),

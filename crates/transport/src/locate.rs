@@ -53,7 +53,7 @@ async fn mx_hosts(dns: &dyn Lookup, domain: &Domain, family: Family) -> Result<V
 
 fn unreachable(error: &DnsError) -> Unreachable {
     let (permanent, code) = match error {
-        DnsError::Temporary { .. } => (false, "451 4.4.3"),
+        DnsError::Temporary { .. } | DnsError::Bogus { .. } => (false, "451 4.4.3"),
         DnsError::NoSuchName(_) | DnsError::NoRecords { .. } => (true, "550 5.1.2"),
         DnsError::NoUsableMx { .. } => (true, "550 5.4.4"),
     };

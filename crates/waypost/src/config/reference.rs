@@ -269,7 +269,7 @@ pub const TABLES: &[Table] = &[
                 FILE,
                 r#""""#,
                 r#""anchor""#,
-                "DS or DNSKEY records to trust in place of the root's. For tests. Not in this version: DNSSEC is not validated.",
+                "A file of DNSKEY records to trust in place of the root's, in zone-file form. For tests.",
             ),
         ],
     },

@@ -91,7 +91,7 @@ pub struct Dns {
     /// Empty: the system's.
     #[serde(deserialize_with = "name_servers")]
     pub servers: Vec<SocketAddr>,
-    /// A file of DS or DNSKEY records in place of the root's own.
+    /// A file of DNSKEY records in place of the root's own.
     #[serde(deserialize_with = "units::optional")]
     pub trust_anchor: Option<PathBuf>,
 }

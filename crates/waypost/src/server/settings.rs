@@ -47,7 +47,11 @@ pub(super) fn body_budget(config: &Config) -> usize {
 }
 
 pub(super) fn dns(config: &Config) -> DnsSettings {
-    DnsSettings { servers: config.dns.servers.clone(), ..DnsSettings::default() }
+    DnsSettings {
+        servers: config.dns.servers.clone(),
+        trust_anchor: config.dns.trust_anchor.clone(),
+        ..DnsSettings::default()
+    }
 }
 
 pub(super) fn resolver(config: &Config) -> Result<Resolver, Failure> {

@@ -58,6 +58,7 @@ impl Stopped {
             DnsError::NoSuchName(_) => "is the domain spelt right?",
             DnsError::NoRecords { .. } => "the domain has no mail host: its owner must publish one",
             DnsError::NoUsableMx { .. } => "the owner of the domain must correct its MX records",
+            DnsError::Bogus { .. } => "whoever runs the zone has to sign it anew (DNSSEC)",
             DnsError::Temporary { .. } => "is the name server up? Another can be asked with --dns",
         };
         Self { step, text: error.to_string(), hint: hint.to_owned(), later: error.is_temporary() }

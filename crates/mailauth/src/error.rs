@@ -22,4 +22,6 @@ pub enum Error {
     BodyForm { hashed: &'static str, needed: &'static str },
     #[error("the message has {0} header fields to sign, more than any verifier takes ({max})", max = crate::dkim::MAX_SIGNED_FIELDS)]
     TooManyFields(usize),
+    #[error("the chain cannot be sealed as one that passed: {0}")]
+    Chain(String),
 }

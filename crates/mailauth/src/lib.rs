@@ -1,5 +1,6 @@
-//! Mail authentication: who vouches for a message. DKIM ([`dkim`], RFC 6376, 8301, 8463) and DMARC ([`dmarc`], RFC 9989),
-//! and the reports that domains ask for ([`report`]).
+//! Mail authentication: who vouches for a message. DKIM ([`dkim`], RFC 6376, 8301, 8463), ARC ([`arc`], RFC 8617) and
+//! DMARC ([`dmarc`], RFC 9989), the header field that says what was found ([`results`], RFC 8601), and the reports that
+//! domains ask for ([`report`]).
 //!
 //! This crate has no socket, clock or configuration. The time is an argument (seconds since 1970), and
 //! DNS comes in one of two ways: what asks for names that are known from the start says which they are, and the caller
@@ -12,6 +13,8 @@
 //! 2. [`dkim::Verifier::key_names`] are the TXT records to look up, while the body still arrives.
 //! 3. [`dkim::Verifier::update`] takes each piece of the body; memory does not grow with it.
 //! 4. [`dkim::Verifier::finish`] takes the answers and gives a result for each signature.
+//!
+//! [`arc::Verifier`] has the same steps, and [`Signatures`] does both in one pass over the message.
 //!
 //! ```
 //! use mailauth::{LookupError, Txt, dkim};
@@ -41,13 +44,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod arc;
 pub mod dkim;
 pub mod dmarc;
 mod error;
 mod header;
 mod lookup;
 pub mod report;
+pub mod results;
+mod signatures;
 mod tags;
 
 pub use error::Error;
 pub use lookup::{Dns, Found, LookupError, MAX_TXT_STRING, Mx, Txt, txt_strings, zone_text};
+pub use signatures::{Signatures, Signed};

@@ -1,7 +1,7 @@
 //! The public key as a domain publishes it in the DNS (RFC 6376 §3.6.1, RFC 8463 §4.2).
 
 use super::outcome::Failure;
-use super::signature::Signature;
+use super::signature::{Algorithm, Signature};
 use crate::tags::{TagList, base64, colon_list, shortened};
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
@@ -59,8 +59,8 @@ impl KeyRecord {
         })
     }
 
-    /// RFC 6376 §6.1.2, steps 6 to 8: whether this key may check that signature.
-    pub(crate) fn public_key_for(&self, signature: &Signature) -> Result<ParsedPublicKey, Failure> {
+    /// RFC 6376 §6.1.2, steps 6 to 8: the key, if it may check signatures of that algorithm.
+    pub(crate) fn public_key(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, Failure> {
         if !self.services.iter().any(|s| s == "*" || s.eq_ignore_ascii_case("email")) {
             return Err(Failure::KeyService(shortened(&self.services.join(":"))));
         }
@@ -72,25 +72,35 @@ impl KeyRecord {
         if self.key.is_empty() {
             return Err(Failure::KeyRevoked);
         }
-        if !self.key_type.eq_ignore_ascii_case(signature.algorithm.key_type()) {
+        if !self.key_type.eq_ignore_ascii_case(algorithm.key_type()) {
             return Err(Failure::KeyType(shortened(&self.key_type)));
         }
+        match algorithm {
+            Algorithm::RsaSha256 => rsa_key(&self.key),
+            Algorithm::Ed25519Sha256 => ed25519_key(&self.key),
+        }
+    }
+
+    /// RFC 6376 §3.6.1, `t=s`: whether the key allows the identity of that signature.
+    pub(crate) fn check_identity(&self, signature: &Signature) -> Result<(), Failure> {
         if self.strict && signature.identity_domain != signature.domain {
             return Err(Failure::KeyStrict(shortened(&signature.identity)));
         }
-        match signature.algorithm {
-            super::Algorithm::RsaSha256 => rsa_key(&self.key),
-            super::Algorithm::Ed25519Sha256 => ed25519_key(&self.key),
-        }
+        Ok(())
     }
 }
 
 /// Whether `signature` is this key's over the hash of the header.
-pub(crate) fn verify(key: &ParsedPublicKey, data: &Digest, signature: &Signature) -> Result<(), Failure> {
-    let verified = match signature.algorithm {
-        super::Algorithm::RsaSha256 => key.verify_digest_sig(data, &signature.signature),
+pub(crate) fn verify(
+    key: &ParsedPublicKey,
+    data: &Digest,
+    algorithm: Algorithm,
+    signature: &[u8],
+) -> Result<(), Failure> {
+    let verified = match algorithm {
+        Algorithm::RsaSha256 => key.verify_digest_sig(data, signature),
         // RFC 8463 §3: Ed25519 signs the hash itself.
-        super::Algorithm::Ed25519Sha256 => key.verify_sig(data.as_ref(), &signature.signature),
+        Algorithm::Ed25519Sha256 => key.verify_sig(data.as_ref(), signature),
     };
     verified.map_err(|_| Failure::Signature)
 }

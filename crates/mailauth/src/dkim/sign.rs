@@ -95,6 +95,17 @@ impl Signer {
     ///
     /// RSA costs about a millisecond: busy servers call this off the threads that serve connections.
     pub fn sign(&self, header: &[u8], body: &BodyHash, now: u64) -> Result<Vec<u8>, Error> {
+        self.sign_as("DKIM-Signature: v=1;", header, body, now)
+    }
+
+    /// The same with another start, for ARC-Message-Signature.
+    pub(crate) fn sign_as(
+        &self,
+        start: &str,
+        header: &[u8],
+        body: &BodyHash,
+        now: u64,
+    ) -> Result<Vec<u8>, Error> {
         if body.form() != self.canonicalization.body {
             return Err(Error::BodyForm {
                 hashed: body.form().as_str(),
@@ -106,15 +117,11 @@ impl Signer {
         if names.len() > MAX_SIGNED_FIELDS {
             return Err(Error::TooManyFields(names.len()));
         }
-        let mut field = self.unsigned_field(&header, &names, body, now).into_bytes();
-        let own = Field::parse(&field).ok_or(Error::Sign)?;
+        let field = self.unsigned_field(start, &header, &names, body, now);
+        let own = Field::parse(field.as_bytes()).ok_or(Error::Sign)?;
         let data = hash_header(&header, names.iter().copied(), None, &own, self.canonicalization.header);
-        let signature = BASE64.encode(&self.key.sign(&data)?);
-        // All of the value of "b=" is left out of the hash, its folds too.
-        let column = field.iter().rev().take_while(|b| **b != b'\n').count();
-        fold_base64(&mut field, column, &signature);
-        field.extend_from_slice(b"\r\n");
-        Ok(field)
+        let signature = self.key.sign(&data)?;
+        Ok(field.finish(&BASE64.encode(&signature)))
     }
 
     /// `h=`: each name as often as it is to be signed.
@@ -135,8 +142,15 @@ impl Signer {
     }
 
     /// The field up to and with `b=`.
-    fn unsigned_field(&self, header: &Header<'_>, names: &[&str], body: &BodyHash, now: u64) -> String {
-        let mut field = Folded::new("DKIM-Signature: v=1;");
+    fn unsigned_field(
+        &self,
+        start: &str,
+        header: &Header<'_>,
+        names: &[&str],
+        body: &BodyHash,
+        now: u64,
+    ) -> Folded {
+        let mut field = Folded::new(start);
         field.tag(&format!("a={};", self.key.algorithm()));
         field.tag(&format!("c={};", self.canonicalization));
         field.tag(&format!("d={};", self.domain));
@@ -160,7 +174,7 @@ impl Signer {
         }
         field.tag(&format!("bh={};", BASE64.encode(body.octets())));
         field.line("b=");
-        field.text
+        field
     }
 }
 
@@ -186,18 +200,18 @@ fn quoted_printable(octets: &[u8], also: &[u8]) -> String {
 }
 
 /// A field that is folded as it grows.
-struct Folded {
+pub(crate) struct Folded {
     text: String,
     column: usize,
 }
 
 impl Folded {
-    fn new(start: &str) -> Self {
+    pub(crate) fn new(start: &str) -> Self {
         Self { text: start.to_owned(), column: start.len() }
     }
 
     /// Appends a word after a space, or on a new line if this one is full.
-    fn tag(&mut self, word: &str) {
+    pub(crate) fn tag(&mut self, word: &str) {
         if self.column + 1 + word.len() > LINE_WIDTH {
             self.line(word);
         } else {
@@ -208,7 +222,7 @@ impl Folded {
     }
 
     /// Appends a word on a new line.
-    fn line(&mut self, word: &str) {
+    pub(crate) fn line(&mut self, word: &str) {
         self.text.push_str("\r\n\t");
         self.text.push_str(word);
         self.column = 1 + word.len();
@@ -235,19 +249,25 @@ impl Folded {
             self.column += rest.len() + 1;
         }
     }
-}
 
-/// Appends base64 folded wherever the line is full; the line has `column` octets already.
-fn fold_base64(field: &mut Vec<u8>, mut column: usize, base64: &str) {
-    let mut rest = base64.as_bytes();
-    while !rest.is_empty() {
-        if column >= LINE_WIDTH {
-            field.extend_from_slice(b"\r\n\t");
-            column = 1;
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.text.as_bytes()
+    }
+
+    /// The whole field, after the base64 of its signature, folded wherever the line is full. All of the value of
+    /// `b=` is left out of the hash, its folds too.
+    pub(crate) fn finish(mut self, base64: &str) -> Vec<u8> {
+        let mut rest = base64;
+        while !rest.is_empty() {
+            if self.column >= LINE_WIDTH {
+                self.line("");
+            }
+            let (head, tail) = rest.split_at(rest.len().min(LINE_WIDTH - self.column));
+            self.text.push_str(head);
+            self.column += head.len();
+            rest = tail;
         }
-        let (line, after) = rest.split_at(rest.len().min(LINE_WIDTH - column));
-        field.extend_from_slice(line);
-        column += line.len();
-        rest = after;
+        self.text.push_str("\r\n");
+        self.text.into_bytes()
     }
 }

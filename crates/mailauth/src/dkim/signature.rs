@@ -86,6 +86,14 @@ pub fn key_name(selector: &Selector, domain: &Domain) -> String {
     format!("{selector}._domainkey.{domain}")
 }
 
+/// Which field a signature is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Dkim,
+    /// ARC-Message-Signature has no version, and `i=` is no identity (RFC 8617 §4.1.2).
+    Arc,
+}
+
 /// A `DKIM-Signature` field that is well-formed; whether it is true is another question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
@@ -124,24 +132,23 @@ impl Signature {
     pub fn parse(field: &[u8]) -> Result<Self, Failure> {
         let field = field.strip_suffix(b"\r\n").unwrap_or(field);
         let value = Field::parse(field).map_or(field, |f| f.value());
-        Self::from_tags(&TagList::parse(value)?)
+        Self::from_tags(&TagList::parse(value)?, Kind::Dkim)
     }
 
-    pub(crate) fn from_tags(tags: &TagList<'_>) -> Result<Self, Failure> {
+    pub(crate) fn from_tags(tags: &TagList<'_>, kind: Kind) -> Result<Self, Failure> {
         let required = |name: &'static str| tags.get(name).ok_or(Failure::MissingTag(name));
-        let version = required("v")?;
-        if version != "1" {
-            return Err(Failure::Version(shortened(version)));
+        if kind == Kind::Dkim {
+            let version = required("v")?;
+            if version != "1" {
+                return Err(Failure::Version(shortened(version)));
+            }
         }
         let algorithm = Algorithm::parse(required("a")?)?;
         let signature = base64("b", required("b")?)?;
         let body_hash = base64("bh", required("bh")?)?;
         let domain = parse_domain(required("d")?)?;
         let signed_fields = parse_signed_fields(required("h")?)?;
-        let selector = parse_selector(required("s")?)?;
-        if key_name(&selector, &domain).len() > MAX_QUERY_NAME {
-            return Err(bad("s", selector.as_str()));
-        }
+        let selector = parse_selector(required("s")?, &domain)?;
         if signature.is_empty() {
             return Err(bad("b", ""));
         }
@@ -150,7 +157,8 @@ impl Signature {
         if !colon_list(query).any(|method| method.eq_ignore_ascii_case("dns/txt")) {
             return Err(Failure::QueryMethod(shortened(query)));
         }
-        let (identity, identity_domain) = parse_identity(tags.get("i"), &domain)?;
+        let identity = tags.get("i").filter(|_| kind == Kind::Dkim);
+        let (identity, identity_domain) = parse_identity(identity, &domain)?;
         Ok(Self {
             body_length: tags.get("l").map(|text| number("l", text, 76)).transpose()?,
             timestamp: tags.get("t").map(|text| number("t", text, 12)).transpose()?,
@@ -193,12 +201,17 @@ fn strict_domain(text: &str) -> Option<Domain> {
 }
 
 /// `domain-name = sub-domain 1*("." sub-domain)`: two labels or more.
-fn parse_domain(text: &str) -> Result<Domain, Failure> {
+pub(crate) fn parse_domain(text: &str) -> Result<Domain, Failure> {
     strict_domain(text).filter(|domain| domain.parent().is_some()).ok_or_else(|| bad("d", text))
 }
 
-fn parse_selector(text: &str) -> Result<Selector, Failure> {
-    text.parse().map_err(|_| bad("s", text))
+/// A selector whose key can be asked for.
+pub(crate) fn parse_selector(text: &str, domain: &Domain) -> Result<Selector, Failure> {
+    let selector: Selector = text.parse().map_err(|_| bad("s", text))?;
+    if key_name(&selector, domain).len() > MAX_QUERY_NAME {
+        return Err(bad("s", selector.as_str()));
+    }
+    Ok(selector)
 }
 
 fn parse_signed_fields(text: &str) -> Result<Vec<String>, Failure> {

@@ -1,0 +1,95 @@
+//! Authentication-Results: what was found of a message's origin, said in a header field to whoever reads it
+//! further on (RFC 8601), and in ARC sets (RFC 8617 §4.1.1).
+//!
+//! [`AuthResults`] is the field's contents: made and written by us, or read from a peer's. A peer's words are only
+//! worth something when the peer is trusted: fields that claim to be ours are removed on arrival (RFC 8601 §5).
+
+mod method;
+mod parse;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use method::{SpfIdentity, arc, auth, dkim, dmarc, iprev, spf};
+pub use parse::{MAX_COMMENT_DEPTH, MAX_PROPERTIES, MAX_RESULTS, ParseError};
+pub use write::MAX_VALUE;
+
+pub(crate) use parse::instance;
+
+/// The contents of an Authentication-Results field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthResults {
+    /// Who says it (RFC 8601 §2.5): for us, the name of the server.
+    pub authserv_id: String,
+    /// None at all is written as `none` (RFC 8601 §2.2).
+    pub results: Vec<MethodResult>,
+}
+
+/// What one method found, `method=result`, why, and what it looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MethodResult {
+    /// `spf`, `dkim`, …, in lower case.
+    pub method: String,
+    /// `pass`, `fail`, …, in lower case.
+    pub result: String,
+    /// Why, for people.
+    pub reason: Option<String>,
+    pub properties: Vec<Property>,
+}
+
+/// `ptype.property=value`, as `smtp.mailfrom=joe@example.org`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Property {
+    /// `smtp`, `header`, `body` or `policy` (RFC 8601 §2.3), in lower case.
+    pub ptype: String,
+    /// In lower case.
+    pub name: String,
+    /// Without the quotes that it may need in a field.
+    pub value: String,
+}
+
+impl AuthResults {
+    /// Results of this server; none so far.
+    pub fn new(authserv_id: impl Into<String>) -> Self {
+        Self { authserv_id: authserv_id.into(), results: Vec::new() }
+    }
+
+    pub fn push(&mut self, result: MethodResult) {
+        self.results.push(result);
+    }
+
+    /// The results of one method, in their order.
+    pub fn of<'a>(&'a self, method: &'a str) -> impl Iterator<Item = &'a MethodResult> {
+        self.results.iter().filter(move |result| result.method == method)
+    }
+}
+
+impl MethodResult {
+    pub fn new(method: &str, result: &str) -> Self {
+        Self {
+            method: method.to_ascii_lowercase(),
+            result: result.to_ascii_lowercase(),
+            reason: None,
+            properties: Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, ptype: &str, name: &str, value: impl Into<String>) -> Self {
+        let (ptype, name) = (ptype.to_ascii_lowercase(), name.to_ascii_lowercase());
+        self.properties.push(Property { ptype, name, value: value.into() });
+        self
+    }
+
+    /// The value of the first such property.
+    pub fn property(&self, ptype: &str, name: &str) -> Option<&str> {
+        self.properties.iter().find(|p| p.ptype == ptype && p.name == name).map(|p| p.value.as_str())
+    }
+}

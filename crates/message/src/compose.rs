@@ -84,7 +84,7 @@ impl Draft {
 }
 
 impl Attach {
-    fn part(&self, out: &mut Vec<u8>) {
+    pub(crate) fn part(&self, out: &mut Vec<u8>) {
         let clean: String =
             self.media_type.chars().filter(|c| c.is_ascii_graphic() && *c != ';').take(100).collect();
         // A composite type may not be encoded (RFC 2045 §6.4).

@@ -12,7 +12,7 @@
 //!
 //! What goes out:
 //! - [`Needs`] says what a message asks of the next server; [`downgrade`] makes it 7-bit.
-//! - [`Report`] is a delivery status notification.
+//! - [`Report`] is a delivery status notification, [`Notice`] any other report to a program.
 //! - [`Draft`] is a new message. [`MessageId`] names one.
 //!
 //! What people see: [`View`]. What their programs are shown and what is searched, of messages that come in pieces:
@@ -53,6 +53,7 @@ mod html;
 mod id;
 mod list;
 mod mime;
+mod notice;
 mod report;
 mod sendmail;
 pub mod structure;
@@ -72,6 +73,7 @@ pub use field::{FOLD_AT, MAX_LINE, NewField};
 pub use header::{Field, Fields, Header, MAX_HEADER, MAX_NAME};
 pub use id::MessageId;
 pub use list::{Listed, MAX_ADDRESSES, Mailbox, parse as parse_list};
+pub use notice::{Notice, NoticePart};
 pub use report::{
     Action, Diagnostic, Language, MAX_RETURNED, Original, RecipientReport, Report, Return, Status,
 };

@@ -6,6 +6,7 @@
 pub mod address_path;
 pub mod body_decoder;
 pub mod dkim;
+pub mod dmarc;
 pub mod dsn;
 pub mod imap_command;
 pub mod imap_response;
@@ -15,6 +16,8 @@ pub mod mime_edit;
 pub mod pop3_client;
 pub mod pop3_server;
 pub mod proxy;
+pub mod report_json;
+pub mod report_xml;
 pub mod sasl;
 pub mod smtp_client;
 pub mod smtp_command;
@@ -27,10 +30,11 @@ pub mod structure;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 22] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
+    ("dmarc", dmarc::run),
     ("dsn", dsn::run),
     ("imap_command", imap_command::run),
     ("imap_response", imap_response::run),
@@ -40,6 +44,8 @@ pub const TARGETS: [Target; 19] = [
     ("pop3_client", pop3_client::run),
     ("pop3_server", pop3_server::run),
     ("proxy", proxy::run),
+    ("report_json", report_json::run),
+    ("report_xml", report_xml::run),
     ("sasl", sasl::run),
     ("smtp_client", smtp_client::run),
     ("smtp_command", smtp_command::run),

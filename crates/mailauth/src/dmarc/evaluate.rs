@@ -313,6 +313,17 @@ impl OverrideKind {
             Self::TrustedForwarder => "trusted_forwarder",
         }
     }
+
+    /// `forwarded` and `sampled_out` are RFC 7489's.
+    pub(crate) fn parse(word: &str) -> Self {
+        match word {
+            "local_policy" => Self::LocalPolicy,
+            "mailing_list" => Self::MailingList,
+            "policy_test_mode" | "sampled_out" => Self::PolicyTestMode,
+            "trusted_forwarder" | "forwarded" => Self::TrustedForwarder,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl fmt::Display for OverrideKind {

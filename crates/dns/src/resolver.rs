@@ -259,7 +259,7 @@ impl Lookup for Resolver {
 
 fn pick_mx(data: &RData) -> Option<MxRecord> {
     let RData::MX(mx) = data else { return None };
-    Some(MxRecord { preference: mx.preference, exchange: mx.exchange.to_ascii().to_ascii_lowercase() })
+    Some(MxRecord { preference: mx.preference, exchange: plain(&mx.exchange).to_ascii_lowercase() })
 }
 
 fn address_type(v6: bool) -> RecordType {
@@ -270,11 +270,28 @@ fn pick_address(v6: bool) -> impl Fn(&RData) -> Option<IpAddr> {
     move |data| data.ip_addr().filter(|ip| ip.is_ipv6() == v6)
 }
 
-/// Mail has no relative names: the search list is never used.
+/// A name as it is asked for: its characters stand for themselves, whatever they are, so that names of SPF macros can be
+/// asked for (RFC 7208 §4.8). Mail has no relative names: the search list is never used.
 pub(crate) fn absolute(name: &str) -> Result<Name, DnsError> {
-    let mut query = Name::from_ascii(name).map_err(|_| DnsError::NoSuchName(name.to_owned()))?;
+    let no_name = || DnsError::NoSuchName(name.to_owned());
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    if labels.is_empty() || !name.is_ascii() {
+        return Err(no_name());
+    }
+    let mut query = Name::from_labels(labels.split('.').map(str::as_bytes)).map_err(|_| no_name())?;
     query.set_fqdn(true);
     Ok(query)
+}
+
+/// The text that [`absolute`] takes. A dot within a label is a mistake or a trick, and stays escaped.
+fn plain(name: &Name) -> String {
+    let escaped = || name.to_ascii();
+    let labels: Option<Vec<&str>> =
+        name.iter().map(|label| std::str::from_utf8(label).ok().filter(|text| !text.contains('.'))).collect();
+    match labels {
+        Some(labels) if !labels.is_empty() => labels.join("."),
+        _ => escaped(),
+    }
 }
 
 /// Tells "there is none" from "it could not be learnt".

@@ -3,6 +3,7 @@
 mod config;
 mod delivery;
 mod relay;
+mod spf;
 mod store;
 mod tls;
 
@@ -21,7 +22,8 @@ Examples:
   waypost check store
   waypost check relay mx.example.org
   waypost check tls mx.example.org
-  waypost check delivery you@example.org";
+  waypost check delivery you@example.org
+  waypost check spf --ip 192.0.2.1 --from you@example.org --helo mail.example.org";
 
 /// Check the configuration, the data, another server, or the way to an address
 #[derive(Debug, clap::Args)]
@@ -61,6 +63,9 @@ pub enum What {
         #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
         server: Peer,
     },
+    /// Whether a host may send mail in a domain's name, by the domain's SPF record
+    #[command(after_help = spf::HELP)]
+    Spf(spf::Args),
     /// The whole way to an address, up to RCPT, without sending a message
     #[command(after_help = "Example:\n  waypost check delivery you@example.org")]
     Delivery {
@@ -88,6 +93,10 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         What::Tls { server } => {
             let (config, dns) = surroundings(global, args.dns)?;
             tls::run(&server, &Here::new(config.as_ref()), dns, args.json)
+        }
+        What::Spf(question) => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            spf::run(&question, &Here::new(config.as_ref()), dns, args.json)
         }
         What::Delivery { address, from } => {
             let (config, dns) = surroundings(global, args.dns)?;

@@ -75,13 +75,14 @@ pub enum PolicyTag {
 }
 
 /// Why a receiver did something else than it was asked to (RFC 9990 §3.1.6).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Override {
     pub kind: OverrideKind,
     pub comment: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OverrideKind {
     LocalPolicy,
     MailingList,

@@ -33,7 +33,8 @@ pub struct Record {
 }
 
 /// What an owner asks for, from the mildest to the strictest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Policy {
     None,
     Quarantine,
@@ -41,7 +42,8 @@ pub enum Policy {
 }
 
 /// How alike two domains must be (RFC 9989 §4.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// The same Organizational Domain.
     Relaxed,

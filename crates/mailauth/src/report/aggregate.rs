@@ -16,6 +16,7 @@ use crate::dmarc::{Mode, Override, Policy};
 use crate::report::{Naming, gzip};
 use address::{Address, Domain};
 use message::{Attach, Notice, NoticePart};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The namespace of a report (RFC 9990 §3.1.1).
@@ -43,7 +44,7 @@ pub struct Aggregate {
 }
 
 /// The policy as the reporter found it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PolicyPublished {
     pub domain: Domain,
     pub p: Policy,
@@ -58,7 +59,7 @@ pub struct PolicyPublished {
 }
 
 /// Messages of one source with one result, and how many they were.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Record {
     pub source_ip: IpAddr,
     pub count: u64,
@@ -78,7 +79,7 @@ pub struct Record {
 }
 
 /// What came of one signature.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DkimResult {
     pub domain: String,
     pub selector: String,
@@ -87,7 +88,7 @@ pub struct DkimResult {
 }
 
 /// What came of SPF.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SpfResult {
     pub domain: String,
     pub verdict: Verdict,

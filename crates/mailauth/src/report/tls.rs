@@ -17,6 +17,7 @@ pub use session::{Applied, Failure, MAX_REASON, PolicyType, ResultType, Session}
 use super::{Naming, gzip};
 use address::{Address, Domain};
 use message::{Attach, NewField, Notice, NoticePart};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A report.
@@ -45,7 +46,7 @@ pub struct PolicyReport {
 }
 
 /// Failures of one kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Detail {
     pub failure: Failure,
     pub sending_ip: Option<IpAddr>,

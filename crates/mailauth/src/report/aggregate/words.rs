@@ -1,9 +1,11 @@
 //! The words of a report.
 
 use crate::dmarc::Policy;
+use serde::{Deserialize, Serialize};
 
 /// What was done with the messages (`ActionDispositionType`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Disposition {
     /// Nothing: they failed and no more was asked for, or something stood against it.
     None,
@@ -14,7 +16,8 @@ pub enum Disposition {
 }
 
 /// A result word of RFC 8601 §2.7.1 or §2.7.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     None,
     Pass,

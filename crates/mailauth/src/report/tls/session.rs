@@ -1,16 +1,19 @@
 //! One attempt to reach a host over TLS, and what came of it.
 
 use address::Domain;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 
 /// Longest `failure-reason-code` that is kept, in octets: a short text (RFC 8460 §4.3.3).
 pub const MAX_REASON: usize = 256;
 
-/// A fact: a connection to a host of `applied.domain` either got the TLS that the policy asks for or did not. Failures
+/// A fact: a connection to a host of `recipient_domain` either got the TLS that the policy asks for or did not. Failures
 /// that have nothing to do with TLS (silence, a refused connection) are not recorded (RFC 8460 §4.3.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
+    /// Whose mail was carried: the report goes to whom this domain names ([`destinations`](super::destinations)).
+    pub recipient_domain: Domain,
     pub applied: Applied,
     /// The MX host that was called.
     pub mx: Domain,
@@ -25,10 +28,10 @@ pub struct Session {
 }
 
 /// The policy that was applied (RFC 8460 §4.4, §4.5).
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Applied {
     pub kind: PolicyType,
-    /// The Policy Domain: that of the recipient, or for DANE the one of the TLSA records' host.
+    /// The Policy Domain: of MTA-STS that of the recipient, of DANE the TLSA base domain, which is a host (RFC 8460 §1.1).
     pub domain: Domain,
     /// TLSA records in their presentation form, or the lines of an MTA-STS policy.
     pub lines: Vec<String>,
@@ -37,7 +40,8 @@ pub struct Applied {
 }
 
 /// `policy-type`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PolicyType {
     /// DANE.
     Tlsa,
@@ -47,7 +51,7 @@ pub enum PolicyType {
 }
 
 /// Why the session is not what the policy asks for.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Failure {
     pub kind: ResultType,
     /// `failure-reason-code`: a TLS error in words, at most [`MAX_REASON`] octets of which are reported.
@@ -55,7 +59,8 @@ pub struct Failure {
 }
 
 /// `result-type` (RFC 8460 §4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ResultType {
     StarttlsNotSupported,
     CertificateHostMismatch,

@@ -6,6 +6,7 @@ use crate::{Flag, MailboxName};
 use bytes::Bytes;
 use jiff::{Timestamp, Zoned};
 use message::structure::{Envelope, Part};
+use std::sync::Arc;
 
 /// The end of a command, or a word in between (RFC 9051 §7.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -282,10 +283,10 @@ pub enum FetchData {
     Uid(u32),
     Flags(Vec<Flag>),
     InternalDate(Zoned),
-    Envelope(Box<Envelope>),
+    Envelope(Arc<Envelope>),
     /// With (BODYSTRUCTURE) or without (BODY) extension data.
     Structure {
-        part: std::sync::Arc<Part>,
+        part: Arc<Part>,
         extended: bool,
     },
     /// A section that is in memory; see [`crate::server::Session`] for those that are streamed.

@@ -31,6 +31,7 @@ pub(crate) use scan::{Sink, Walker};
 use crate::header::{Field, Header};
 pub use crate::mime::{MAX_DEPTH, MAX_PARTS};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Octets as they stand in the message, unfolded but not decoded; without CR, LF and NUL.
 pub type Octets = Vec<u8>;
@@ -40,9 +41,10 @@ pub type Parameters = Vec<(Octets, Octets)>;
 /// A message as [`Scanner`] found it. Offsets count from its first octet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parsed {
-    pub envelope: Envelope,
+    /// Shared, as is `root`, with whoever writes it out: a listing has thousands of them.
+    pub envelope: Arc<Envelope>,
     /// The message itself, as a part whose header is the message's.
-    pub root: Part,
+    pub root: Arc<Part>,
     /// The fields of the message's header for which [`of_use`] holds, as they stand in it.
     common: Vec<u8>,
     /// Whether those are all of them, whole.
@@ -146,7 +148,8 @@ fn of_use(name: &str, message: bool, top: bool) -> bool {
 
 impl Parsed {
     fn new(common: Vec<u8>, whole: bool, root: Part) -> Self {
-        Self { envelope: Envelope::read(&Header::parse(&common)), root, common, whole }
+        let envelope = Arc::new(Envelope::read(&Header::parse(&common)));
+        Self { envelope, root: Arc::new(root), common, whole }
     }
 
     /// The part of this number (RFC 9051 §6.4.5.1): `[4, 2]` of `BODY[4.2.MIME]`. The empty path is the message.
@@ -154,7 +157,7 @@ impl Parsed {
     /// `BODY[4.2]` is the part's `body`, `BODY[4.2.MIME]` its `header`; `HEADER` and `TEXT` are those of
     /// [`Part::message`].
     pub fn section(&self, path: &[u32]) -> Option<&Part> {
-        let (mut part, mut top) = (&self.root, true);
+        let (mut part, mut top) = (&*self.root, true);
         for (at, &number) in path.iter().enumerate() {
             if at > 0
                 && let Kind::Message(_, inner) = &part.kind

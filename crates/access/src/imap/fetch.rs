@@ -2,7 +2,7 @@
 
 use super::connection::Driver;
 use super::content::{Content, Source};
-use super::message::{email_id, flags_of};
+use super::message::{email_id, flags_of, moment};
 use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use ::message::structure::Parsed;
@@ -10,7 +10,6 @@ use imap::fetch::{FetchItem, FetchModifiers, PartialRange};
 use imap::response::{Code, ContentName, Data, FetchData, Status};
 use imap::section::{Section, SectionText};
 use imap::{Runs, SequenceSet};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::sync::Arc;
 use store::mailbox::{FlagChange, Message, Summary, flag};
@@ -362,13 +361,13 @@ fn load_removed(
 /// Items without a literal.
 fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Option<FetchData> {
     let structure = |extended| {
-        parsed.as_ref().map(|parsed| FetchData::Structure { part: Arc::new(parsed.root.clone()), extended })
+        parsed.as_ref().map(|parsed| FetchData::Structure { part: Arc::clone(&parsed.root), extended })
     };
     Some(match item {
         FetchItem::Uid => FetchData::Uid(row.uid),
         FetchItem::Flags => FetchData::Flags(flags_of(row)),
         FetchItem::InternalDate => FetchData::InternalDate(moment(row.received).to_zoned(TimeZone::UTC)),
-        FetchItem::Envelope => FetchData::Envelope(Box::new(parsed.as_ref()?.envelope.clone())),
+        FetchItem::Envelope => FetchData::Envelope(Arc::clone(&parsed.as_ref()?.envelope)),
         FetchItem::BodyStructure => structure(true)?,
         FetchItem::Body => structure(false)?,
         FetchItem::Rfc822Size => FetchData::Rfc822Size(row.size),
@@ -386,10 +385,6 @@ fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Opt
         | FetchItem::Rfc822Header
         | FetchItem::Rfc822Text => return None,
     })
-}
-
-fn moment(unix_ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(unix_ms).unwrap_or_default()
 }
 
 /// Items with one.

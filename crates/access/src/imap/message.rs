@@ -1,6 +1,7 @@
 //! A row of the store in the words of the protocol, and back.
 
 use imap::{Flag, Keyword};
+use jiff::Timestamp;
 use store::mailbox::{Keywords, Summary, flag};
 
 const SYSTEM: [(u32, Flag); 5] = [
@@ -15,6 +16,11 @@ const SYSTEM: [(u32, Flag); 5] = [
 pub(super) fn flags_of(row: &Summary) -> Vec<Flag> {
     let system = SYSTEM.iter().filter(|(bit, _)| row.flags & bit != 0).map(|(_, flag)| flag.clone());
     system.chain(row.keywords.iter().filter_map(Keyword::new).map(Flag::Keyword)).collect()
+}
+
+/// The store's milliseconds since 1970.
+pub(super) fn moment(unix_ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(unix_ms).unwrap_or_default()
 }
 
 /// The bit of a system flag; 0 for a keyword.

@@ -5,7 +5,7 @@
 
 use super::connection::Driver;
 use super::fetch::window;
-use super::message::{bit, email_id};
+use super::message::{bit, email_id, moment};
 use super::stop::{Outcome, Stop, read};
 use super::view::View;
 use super::words::bodies_with;
@@ -378,7 +378,7 @@ fn sort_uids(
 ) -> Result<Vec<u32>, StoreError> {
     let needs_envelope = sorter.needs_envelope();
     each(store, mailbox, uids, needs_envelope, |row, parsed| {
-        let envelope = parsed.map(|parsed| &parsed.envelope);
+        let envelope = parsed.map(|parsed| &*parsed.envelope);
         sorter.push(row.uid, sort::Facts { arrival: moment(row.received), size: row.size, envelope });
     })?;
     Ok(sorter.finish())
@@ -421,10 +421,6 @@ fn thread_input(number: u32, arrival: Timestamp, parsed: &Parsed) -> thread::Thr
         is_reply,
         date: sort::sent_date(envelope.date.as_deref(), arrival),
     }
-}
-
-fn moment(unix_ms: i64) -> Timestamp {
-    Timestamp::from_millisecond(unix_ms).unwrap_or_default()
 }
 
 /// Every message, with what is kept parsed if that is needed, in pages.

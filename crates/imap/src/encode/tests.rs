@@ -324,7 +324,7 @@ fn strings_are_quoted_when_they_can_be() {
 fn check_structure(message: &str, body: &str, extended: &str) {
     let mut scanner = message::structure::Scanner::new();
     scanner.feed(message.replace('\n', "\r\n").as_bytes());
-    let part = std::sync::Arc::new(scanner.finish().root);
+    let part = scanner.finish().root;
     check_item(FetchData::Structure { part: part.clone(), extended: false }, &format!("BODY {body}"));
     check_item(FetchData::Structure { part, extended: true }, &format!("BODYSTRUCTURE {extended}"));
 }
@@ -381,7 +381,7 @@ fn envelopes() {
     let terry = "((\"Terry Gray\" NIL \"gray\" \"cac.washington.edu\"))";
     let mut out = BytesMut::new();
     Encoder::new(&mut out, REV1)
-        .data(&Data::Fetch { number: 12, items: vec![FetchData::Envelope(Box::new(parsed.envelope))] });
+        .data(&Data::Fetch { number: 12, items: vec![FetchData::Envelope(parsed.envelope)] });
     let expected = format!(
         "* 12 FETCH (ENVELOPE (\"Wed, 17 Jul 1996 02:23:25 -0700 (PDT)\" \"IMAP4rev2 WG mtg \\\"summary\\\"\" \
          {terry} {terry} {terry} ((NIL NIL \"us\" NIL)(NIL NIL \"imap\" \"cac.washington.edu\")(NIL NIL NIL NIL)) \

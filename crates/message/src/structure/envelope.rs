@@ -40,6 +40,12 @@ pub struct Address {
     pub host: Option<Octets>,
 }
 
+/// Where the value of a field goes.
+enum Place<'a> {
+    Text(&'a mut Option<Octets>),
+    List(&'a mut Vec<Address>),
+}
+
 impl Address {
     const GROUP_END: Self = Self { name: None, adl: None, mailbox: None, host: None };
 }
@@ -50,12 +56,16 @@ impl Envelope {
         let mut envelope = Self::default();
         let mut left = MAX_ADDRESSES;
         for field in header.fields() {
-            if let Some(text) = envelope.text(&field) {
-                text.get_or_insert_with(|| unfold(field.raw_value()));
-            } else if let Some(list) = envelope.list(&field) {
-                let before = list.len();
-                addresses(field.raw_value(), list, before + left);
-                left -= left.min(list.len() - before);
+            match envelope.place(&field) {
+                Some(Place::Text(text)) => {
+                    text.get_or_insert_with(|| unfold(field.raw_value()));
+                }
+                Some(Place::List(list)) => {
+                    let before = list.len();
+                    addresses(field.raw_value(), list, before + left);
+                    left -= left.min(list.len() - before);
+                }
+                None => {}
             }
         }
         for list in [&mut envelope.sender, &mut envelope.reply_to] {
@@ -66,24 +76,21 @@ impl Envelope {
         envelope
     }
 
-    fn text(&mut self, field: &Field<'_>) -> Option<&mut Option<Octets>> {
-        Some(match field.name()?.to_ascii_lowercase().as_str() {
-            "date" => &mut self.date,
-            "subject" => &mut self.subject,
-            "in-reply-to" => &mut self.in_reply_to,
-            "message-id" => &mut self.message_id,
-            _ => return None,
-        })
-    }
-
-    fn list(&mut self, field: &Field<'_>) -> Option<&mut Vec<Address>> {
-        Some(match field.name()?.to_ascii_lowercase().as_str() {
-            "from" => &mut self.from,
-            "sender" => &mut self.sender,
-            "reply-to" => &mut self.reply_to,
-            "to" => &mut self.to,
-            "cc" => &mut self.cc,
-            "bcc" => &mut self.bcc,
+    fn place(&mut self, field: &Field<'_>) -> Option<Place<'_>> {
+        let name = field.name()?;
+        // Without a copy in lower case: a listing reads the fields of thousands of messages.
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        Some(match name.len() {
+            2 if is("to") => Place::List(&mut self.to),
+            2 if is("cc") => Place::List(&mut self.cc),
+            3 if is("bcc") => Place::List(&mut self.bcc),
+            4 if is("from") => Place::List(&mut self.from),
+            4 if is("date") => Place::Text(&mut self.date),
+            6 if is("sender") => Place::List(&mut self.sender),
+            7 if is("subject") => Place::Text(&mut self.subject),
+            8 if is("reply-to") => Place::List(&mut self.reply_to),
+            10 if is("message-id") => Place::Text(&mut self.message_id),
+            11 if is("in-reply-to") => Place::Text(&mut self.in_reply_to),
             _ => return None,
         })
     }
@@ -99,7 +106,7 @@ impl Envelope {
 
 /// Reads an address list (RFC 5322 §3.4 and §4.4) until `list` has `max`.
 fn addresses(value: &[u8], list: &mut Vec<Address>, max: usize) {
-    let (mut rest, mut entry, mut in_group) = (value, Entry::default(), false);
+    let (mut rest, mut entry, mut in_group) = (value, Entry::new(), false);
     while let Some((&octet, after)) = rest.split_first() {
         if list.len() >= max {
             break;
@@ -110,12 +117,12 @@ fn addresses(value: &[u8], list: &mut Vec<Address>, max: usize) {
             b'(' => rest = entry.comment(after),
             b'<' if entry.angle.is_none() => rest = entry.angle(after),
             b':' if !in_group => {
-                let name = std::mem::take(&mut entry).phrase;
+                let name = std::mem::replace(&mut entry, Entry::new()).phrase;
                 list.push(Address { mailbox: Some(name), ..Address::GROUP_END });
                 in_group = true;
             }
             b',' | b';' => {
-                list.extend(std::mem::take(&mut entry).finish());
+                list.extend(std::mem::replace(&mut entry, Entry::new()).finish());
                 if octet == b';' && in_group {
                     list.push(Address::GROUP_END);
                     in_group = false;
@@ -137,7 +144,6 @@ fn addresses(value: &[u8], list: &mut Vec<Address>, max: usize) {
 }
 
 /// An entry of a list while it is read.
-#[derive(Default)]
 struct Entry {
     /// What stands outside of angle brackets as a name: without quotes, words one space apart.
     phrase: Octets,
@@ -150,6 +156,14 @@ struct Entry {
 }
 
 impl Entry {
+    /// Octets of most names and addresses: room for them at once, not octet by octet.
+    const USUAL: usize = 48;
+
+    fn new() -> Self {
+        let (phrase, spec) = (Octets::with_capacity(Self::USUAL), Octets::with_capacity(Self::USUAL));
+        Self { phrase, spec, angle: None, remark: None, gap: false }
+    }
+
     fn word(&mut self, begins_with: u8) {
         if std::mem::take(&mut self.gap) {
             let joins = |octet: Option<&u8>| matches!(octet, None | Some(b'.' | b'@'));
@@ -211,7 +225,7 @@ impl Entry {
 
     /// After the bracket: the address without white space and comments.
     fn angle<'a>(&mut self, text: &'a [u8]) -> &'a [u8] {
-        let (mut inner, mut rest) = (Self::default(), text);
+        let (mut inner, mut rest) = (Self::new(), text);
         while let Some((&octet, after)) = rest.split_first() {
             rest = match octet {
                 b'>' => {

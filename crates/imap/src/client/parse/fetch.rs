@@ -84,7 +84,7 @@ fn value(cursor: &mut Cursor<'_>, name: Name<'_>) -> Option<Option<FetchData>> {
         "INTERNALDATE" => FetchData::InternalDate(date::date_time(&cursor.string()?)?),
         "RFC822.SIZE" => FetchData::Rfc822Size(cursor.number()?),
         "MODSEQ" => FetchData::ModSeq(cursor.list(Cursor::number)?.pop()?),
-        "ENVELOPE" => FetchData::Envelope(Box::new(structure::envelope(cursor)?)),
+        "ENVELOPE" => FetchData::Envelope(Arc::new(structure::envelope(cursor)?)),
         "BODY" => FetchData::Structure { part: Arc::new(structure::part(cursor)?), extended: false },
         "BODYSTRUCTURE" => FetchData::Structure { part: Arc::new(structure::part(cursor)?), extended: true },
         "SAVEDATE" => match cursor.nstring()? {

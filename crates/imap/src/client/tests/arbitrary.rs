@@ -265,7 +265,7 @@ fn fetch_item() -> impl Strategy<Value = FetchData> {
         any::<u32>().prop_map(FetchData::Uid),
         flags().prop_map(FetchData::Flags),
         zoned,
-        envelope().prop_map(|envelope| FetchData::Envelope(Box::new(envelope))),
+        envelope().prop_map(|envelope| FetchData::Envelope(Arc::new(envelope))),
         structure(true),
         structure(false),
         content(),

@@ -1,6 +1,6 @@
 //! What can go wrong with a socket.
 
-use crate::tls::explain_handshake;
+use crate::tls::{TlsFailure, explain_handshake, handshake_failure};
 use crate::{Endpoint, proxy::ProxyError};
 use std::io;
 use std::path::PathBuf;
@@ -33,6 +33,14 @@ pub enum NetError {
 }
 
 impl NetError {
+    /// What kind of failure it was, if it was one of TLS.
+    pub fn tls_failure(&self) -> TlsFailure {
+        match self {
+            Self::Handshake { source, .. } => handshake_failure(source),
+            _ => TlsFailure::Other,
+        }
+    }
+
     /// The TLS library's words for a certificate that was not accepted, if that is what failed.
     pub fn refused_certificate(&self) -> Option<&rustls::CertificateError> {
         let Self::Handshake { source, .. } = self else { return None };

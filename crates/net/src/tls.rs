@@ -2,6 +2,7 @@
 
 mod certificate;
 mod client;
+mod dane;
 mod explain;
 mod info;
 mod roots;
@@ -9,7 +10,9 @@ mod server;
 
 pub use certificate::PeerCertificate;
 pub use client::{Observer, Shown, TlsClient, TlsPolicy};
-pub(crate) use explain::handshake as explain_handshake;
+pub use dane::{Association, DaneVerifier};
+pub use explain::TlsFailure;
+pub(crate) use explain::{handshake as explain_handshake, handshake_failure};
 pub use info::{ChannelBindings, TlsInfo};
 pub use server::{KeyPair, TlsServer, TlsServerSettings};
 

@@ -1,18 +1,19 @@
 //! One attempt: host after host, until every recipient has an answer or there is nobody left to ask.
 
 use crate::answers::{self, Answer};
-use crate::client::{Content, OpenError, SendError, Sent, TlsUse};
+use crate::client::{Content, OpenError, SendError, Sent};
 use crate::open::{Opened, open};
 use crate::places::{Called, Next, NoAddress, Places, is_name_given, is_own_end};
 use crate::pool::{Connection, PoolKey};
+use crate::security::{Plan, Published, Wish, plan};
 use crate::{
-    Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, Settings, TlsLevel,
-    Transport,
+    Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, Settings, Transport,
 };
 use address::{ForwardPath, ReversePath};
 use smtp::client::{Ended, Fate, SendError as NotSent, Transaction};
 use smtp::command::{Mail, Rcpt};
 use smtp::parameter::{MailParameters, RcptParameters};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -33,7 +34,8 @@ pub(crate) struct Attempt<'a> {
     /// What kept the last hosts from taking it: the answer for whoever is left in the end.
     trouble: Option<Trouble>,
     pub(crate) notes: Vec<String>,
-    tls: TlsUse,
+    /// How each host is to be called, by its name; `None`: not at all.
+    plans: HashMap<String, Option<Plan>>,
     /// A call was answered by this very server.
     met_ourselves: bool,
     /// When `mail` was right about the time that is left.
@@ -83,7 +85,6 @@ impl<'a> Attempt<'a> {
             parameters.auth = Some(ReversePath::Null);
         }
         let mail = Mail { from: message.reverse_path.clone(), parameters };
-        let tls = tls_use(destination, needs_tls(&mail));
         Self {
             transport,
             settings: transport.settings(),
@@ -96,7 +97,7 @@ impl<'a> Attempt<'a> {
             done: Vec::new(),
             trouble: None,
             notes,
-            tls,
+            plans: HashMap::new(),
             met_ourselves: false,
             begun: Instant::now(),
         }
@@ -110,13 +111,13 @@ impl<'a> Attempt<'a> {
             match places.next().await {
                 None => break,
                 Some(Next::Host(host)) => {
-                    if self.may_have_it(&host) {
-                        self.reuse(&host).await;
+                    if let Some(plan) = self.plan(&host).await {
+                        self.reuse(&host, &plan).await;
                     }
                 }
                 Some(Next::Address(called)) => {
-                    if self.may_have_it(&called.host) {
-                        self.call(&called).await;
+                    if let Some(plan) = self.plan(&called.host).await {
+                        self.call(&called, &plan).await;
                     }
                     if self.met_ourselves {
                         places.forget_worse();
@@ -128,20 +129,56 @@ impl<'a> Attempt<'a> {
         self.finish()
     }
 
-    /// RFC 8689 §4.2.1: a host whose name comes from unsigned MX records gets no message that requires TLS.
-    fn may_have_it(&mut self, host: &NamedHost) -> bool {
-        if !needs_tls(&self.mail) || is_name_given(&self.destination.route.next, host) {
-            return true;
+    /// How a host is to be called: decided once, with its reason in the trail. `None`: it must not be.
+    async fn plan(&mut self, host: &NamedHost) -> Option<Plan> {
+        if let Some(known) = self.plans.get(&host.name) {
+            return known.clone();
         }
-        let reply = "550 5.7.30 the message requires TLS all the way, and neither DNSSEC nor MTA-STS vouches for \
-                     the name of this host";
-        self.trouble(host.name.clone(), Answer::failed(reply));
-        false
+        let decided = self.decide(host).await;
+        let decided = match decided {
+            Ok(plan) => {
+                self.notes.extend(plan.note(host).filter(|_| self.notes.len() < MAX_NOTES));
+                Some(plan)
+            }
+            Err(answer) => {
+                self.trouble(host.name.clone(), answer);
+                None
+            }
+        };
+        self.plans.insert(host.name.clone(), decided.clone());
+        decided
+    }
+
+    async fn decide(&self, host: &NamedHost) -> Result<Plan, Answer> {
+        let required = needs_tls(&self.mail);
+        // RFC 8689 §4.2.1: a host whose name comes from MX records that nobody vouches for gets no message that requires TLS.
+        let Published { secure_mx, .. } = self.destination.published;
+        if required && !secure_mx && !is_name_given(&self.destination.route.next, host) {
+            return Err(Answer::failed(
+                "550 5.7.30 the message requires TLS all the way, and neither DNSSEC nor MTA-STS vouches for \
+                 the name of this host",
+            ));
+        }
+        let wish = Wish { required, one_domain: self.is_of_one_domain() };
+        let plan = plan(&*self.transport.dns, self.destination, host, wish).await?;
+        if required && !plan.authenticates() {
+            return Err(Answer::failed(
+                "550 5.7.10 the message requires TLS, and this host's TLSA records (DANE) cannot be used to \
+                 tell whose server it is",
+            ));
+        }
+        Ok(plan)
+    }
+
+    fn is_of_one_domain(&self) -> bool {
+        let mut domains = self.waiting.iter().map(|recipient| recipient.address.domain());
+        let first = domains.next();
+        domains.all(|domain| Some(domain) == first)
     }
 
     /// Sends over connections that were kept.
-    async fn reuse(&mut self, host: &NamedHost) {
-        let key = self.pool_key(host);
+    async fn reuse(&mut self, host: &NamedHost, plan: &Plan) {
+        let key = self.pool_key(host, plan);
         while !self.waiting.is_empty()
             && let Some(connection) = self.transport.pool.take(&key)
         {
@@ -153,12 +190,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Calls one address, again if one connection is not enough.
-    async fn call(&mut self, called: &Called) {
-        let key = self.pool_key(&called.host);
+    async fn call(&mut self, called: &Called, plan: &Plan) {
+        let key = self.pool_key(&called.host, plan);
         loop {
             let before = self.waiting.len();
             let route = &self.destination.route;
-            let opened = open(&self.transport.tls, &self.settings, route, called, self.tls).await;
+            let opened = open(&self.transport.tls, &self.settings, route, called, plan).await;
             let Opened { client, note } = match opened {
                 Ok(opened) => opened,
                 Err(error) => return self.not_opened(called, &error),
@@ -379,24 +416,12 @@ impl<'a> Attempt<'a> {
         self.done
     }
 
-    fn pool_key(&self, host: &NamedHost) -> PoolKey {
-        PoolKey { destination: self.destination.key.clone(), host: host.name.clone(), tls: self.tls }
+    fn pool_key(&self, host: &NamedHost, plan: &Plan) -> PoolKey {
+        PoolKey { destination: self.destination.key.clone(), host: host.name.clone(), plan: plan.clone() }
     }
 }
 
 /// RFC 8689 §5: a notification is not lost for want of REQUIRETLS.
 pub(crate) fn needs_tls(mail: &Mail) -> bool {
     mail.parameters.requiretls && !mail.from.is_null()
-}
-
-/// What the terms ask for: a password goes only to the server that it is meant for, and a local socket needs no TLS.
-pub(crate) fn tls_use(destination: &Destination, required: bool) -> TlsUse {
-    let terms = &destination.route.terms;
-    match terms.tls {
-        _ if matches!(destination.route.next, NextHop::LmtpSocket(_)) => TlsUse::Never,
-        _ if required || terms.credentials.is_some() => TlsUse::Verified,
-        TlsLevel::Opportunistic => TlsUse::Opportunistic,
-        TlsLevel::Required => TlsUse::Required,
-        TlsLevel::Verified => TlsUse::Verified,
-    }
 }

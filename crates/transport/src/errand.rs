@@ -1,5 +1,6 @@
 //! What the queue asks for and what it is told: the words between `queue` and whoever carries its mail.
 
+use crate::security::Published;
 use address::{Address, Domain, Host, ReversePath, Secret};
 use bytes::Bytes;
 use std::future::Future;
@@ -49,12 +50,17 @@ pub struct Terms {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsLevel {
-    /// Taken when offered, whatever the certificate; plain when the handshake fails.
+    /// As the next, but what the other side publishes (DANE, MTA-STS) is not asked for: for one whose records are wrong.
+    Unchecked,
+    /// Taken when offered, whatever the certificate; plain when the handshake fails. More where the other side publishes that it
+    /// can be had: with DANE or MTA-STS no mail goes without a certificate that fits them. So it is with the next two.
     Opportunistic,
     /// No mail without TLS, whatever the certificate.
     Required,
-    /// No mail without a certificate that is valid for the host's name.
+    /// No mail without a certificate that is valid for the host's name, or that the host's TLSA records name.
     Verified,
+    /// No mail to a host without TLSA records that DNSSEC vouches for (RFC 7672 §6).
+    Dane,
 }
 
 #[derive(Debug, Clone)]
@@ -88,6 +94,7 @@ pub struct Destination {
     pub route: Route,
     /// In the order in which they are to be tried.
     pub hosts: Vec<NamedHost>,
+    pub published: Published,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

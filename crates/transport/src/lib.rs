@@ -29,6 +29,7 @@ mod locate;
 mod open;
 mod places;
 mod pool;
+mod security;
 mod settings;
 mod silent;
 mod transport;
@@ -39,6 +40,7 @@ pub use errand::{
     Boxed, Carried, Carrier, Credentials, Destination, DestinationKey, Errand, ErrandRecipient, NamedHost,
     NextHop, Outcome, Outgoing, Place, Proof, Route, Terms, TlsLevel, Unreachable,
 };
+pub use security::Published;
 pub use settings::Settings;
 pub use transport::{Signer, Transport};
 pub use verify::VerifyResult;

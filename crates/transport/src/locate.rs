@@ -1,5 +1,6 @@
 //! From a route to its hosts (RFC 5321 §5.1, RFC 7505).
 
+use crate::security::{Published, is_asked};
 use crate::{
     Destination, DestinationKey, NamedHost, NextHop, Place, Route, Settings, Terms, TlsLevel, Unreachable,
 };
@@ -7,6 +8,7 @@ use address::{Domain, Host};
 use dns::{DnsError, Family, Lookup, MxHost, MxLookup};
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
 
 pub(crate) async fn locate(
     dns: &dyn Lookup,
@@ -14,9 +16,10 @@ pub(crate) async fn locate(
     route: &Route,
 ) -> Result<Destination, Unreachable> {
     let port = route.terms.port;
+    let mut published = Published::default();
     let hosts = match &route.next {
         NextHop::Mx(Host::Domain(domain)) | NextHop::BetterMx(domain) => {
-            let hosts = mx_hosts(dns, domain, route.terms.family).await?;
+            let hosts = mx_hosts(dns, domain, route, &mut published).await?;
             let hosts =
                 without_ourselves(hosts, settings, domain, matches!(route.next, NextHop::BetterMx(_)))?;
             hosts.into_iter().map(|mx| named(Host::Domain(mx.host), port, false)).collect()
@@ -28,15 +31,28 @@ pub(crate) async fn locate(
             vec![NamedHost { name: path.display().to_string(), place: Place::Socket(path.clone()) }]
         }
     };
-    Ok(Destination { key: key(settings, route, &hosts), route: route.clone(), hosts })
+    let key = key(settings, route, &hosts, &published);
+    Ok(Destination { key, route: route.clone(), hosts, published })
 }
 
 fn named(host: Host, port: u16, implicit_tls: bool) -> NamedHost {
     NamedHost { name: host.to_string(), place: Place::Host { host, port, implicit_tls } }
 }
 
-async fn mx_hosts(dns: &dyn Lookup, domain: &Domain, family: Family) -> Result<Vec<MxHost>, Unreachable> {
-    match dns.mx(domain, random()).await.map_err(|error| unreachable(&error))? {
+async fn mx_hosts(
+    dns: &dyn Lookup,
+    domain: &Domain,
+    route: &Route,
+    published: &mut Published,
+) -> Result<Vec<MxHost>, Unreachable> {
+    let lookup = if is_asked(&route.next, route.terms.tls) {
+        let found = dns.validated_mx(domain, random()).await.map_err(|error| unreachable(&error))?;
+        (published.secure_mx, published.alias) = (found.secure, found.alias);
+        found.lookup
+    } else {
+        dns.mx(domain, random()).await.map_err(|error| unreachable(&error))?
+    };
+    match lookup {
         MxLookup::Hosts { hosts, .. } => Ok(hosts),
         // RFC 7505 §4.
         MxLookup::NullMx => Err(Unreachable {
@@ -44,11 +60,24 @@ async fn mx_hosts(dns: &dyn Lookup, domain: &Domain, family: Family) -> Result<V
             reply: format!("556 5.1.10 {domain} takes no mail: it has a null MX"),
         }),
         // Asked now, as without an address either there is no such mail domain, and nothing to try.
-        MxLookup::Implicit(host) => match dns.addresses(&host, family).await {
+        MxLookup::Implicit(host) => match addresses(dns, &host, route).await {
             Ok(_) => Ok(vec![MxHost { preference: 0, host }]),
             Err(error) => Err(unreachable(&error)),
         },
     }
+}
+
+/// Of the kind that is asked for again when the host is called.
+pub(crate) async fn addresses(
+    dns: &dyn Lookup,
+    name: &Domain,
+    route: &Route,
+) -> Result<Vec<IpAddr>, DnsError> {
+    let family = route.terms.family;
+    if is_asked(&route.next, route.terms.tls) {
+        return Ok(dns.validated_addresses(name, family).await?.records);
+    }
+    dns.addresses(name, family).await
 }
 
 fn unreachable(error: &DnsError) -> Unreachable {
@@ -88,7 +117,7 @@ fn without_ourselves(
 }
 
 /// The hosts in alphabetical order, so that domains served by the same hosts share it, and what a connection to them depends on.
-fn key(settings: &Settings, route: &Route, hosts: &[NamedHost]) -> DestinationKey {
+fn key(settings: &Settings, route: &Route, hosts: &[NamedHost], published: &Published) -> DestinationKey {
     let mut names: Vec<&str> = hosts.iter().map(|host| host.name.as_str()).collect();
     names.sort_unstable();
     let mut key = match &route.next {
@@ -100,12 +129,18 @@ fn key(settings: &Settings, route: &Route, hosts: &[NamedHost]) -> DestinationKe
         let _ = write!(key, ":{port}{}", if *implicit_tls { " smtps" } else { "" });
     }
     let _ = write_terms(&mut key, settings, &route.terms);
+    // A message that requires TLS may go where the names are vouched for, and not where they are not.
+    if published.secure_mx {
+        key.push_str(" dnssec");
+    }
     DestinationKey(key)
 }
 
 fn write_terms(key: &mut String, settings: &Settings, terms: &Terms) -> std::fmt::Result {
     match terms.tls {
         TlsLevel::Opportunistic => {}
+        TlsLevel::Unchecked => key.push_str(" tls=unchecked"),
+        TlsLevel::Dane => key.push_str(" tls=dane"),
         TlsLevel::Required => key.push_str(" tls=required"),
         TlsLevel::Verified => key.push_str(" tls=verified"),
     }

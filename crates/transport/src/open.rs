@@ -2,6 +2,7 @@
 
 use crate::client::{Call, Client, OpenError, TlsUse};
 use crate::places::Called;
+use crate::security::Plan;
 use crate::{NextHop, Place, Proof, Route, Settings};
 use address::Host;
 use net::Endpoint;
@@ -23,9 +24,9 @@ pub(crate) async fn open(
     settings: &Settings,
     route: &Route,
     called: &Called,
-    level: TlsUse,
+    plan: &Plan,
 ) -> Result<Opened, OpenError> {
-    open_until(None, tls, settings, route, called, level).await
+    open_until(None, tls, settings, route, called, plan).await
 }
 
 /// Calls an address, to go as far as `stop`. Where TLS is optional and its handshake fails, calls once more without (RFC 7435).
@@ -35,13 +36,13 @@ pub(crate) async fn open_until(
     settings: &Settings,
     route: &Route,
     called: &Called,
-    level: TlsUse,
+    plan: &Plan,
 ) -> Result<Opened, OpenError> {
-    let mut call = call(settings, route, called, level);
+    let mut call = call(settings, route, called, plan);
     call.session.stop_after = stop;
     match Client::open(&call, tls, None).await {
         Ok(client) => Ok(Opened { client, note: None }),
-        Err(OpenError::Handshake(error)) if level == TlsUse::Opportunistic && !call.implicit_tls => {
+        Err(OpenError::Handshake(error)) if plan.tls == TlsUse::Opportunistic && !call.implicit_tls => {
             call.tls = TlsUse::Never;
             let client = Client::open(&call, tls, None).await?;
             let note = format!("sent without TLS to {}, as {error}", called.label());
@@ -51,7 +52,7 @@ pub(crate) async fn open_until(
     }
 }
 
-fn call(settings: &Settings, route: &Route, called: &Called, level: TlsUse) -> Call {
+fn call(settings: &Settings, route: &Route, called: &Called, plan: &Plan) -> Call {
     let terms = &route.terms;
     let (name, implicit_tls) = match &called.host.place {
         Place::Host { host, implicit_tls, .. } => (host.clone(), *implicit_tls),
@@ -73,12 +74,13 @@ fn call(settings: &Settings, route: &Route, called: &Called, level: TlsUse) -> C
     });
     Call {
         source: called.source,
-        tls: level,
+        tls: plan.tls,
+        certificate: plan.certificates(),
         implicit_tls,
         credentials,
         session,
         connect_timeout: settings.connect_timeout,
-        ..Call::new(called.endpoint.clone(), name, helo(settings, &terms.helo))
+        ..Call::new(called.endpoint.clone(), plan.name().unwrap_or(name), helo(settings, &terms.helo))
     }
 }
 

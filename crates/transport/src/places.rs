@@ -1,6 +1,6 @@
 //! From a destination to the addresses to call, in the order in which to call them.
 
-use crate::locate::random;
+use crate::locate::{addresses, random};
 use crate::silent::Silent;
 use crate::{Destination, NamedHost, NextHop, Place, Settings};
 use address::Host;
@@ -125,7 +125,11 @@ impl<'a> Places<'a> {
             Place::Host { host, port, .. } => (host, *port),
         };
         let terms = &self.destination.route.terms;
-        let found = self.dns.host_addresses(name, terms.family).await.map_err(NoAddress::Dns)?;
+        let found = match name {
+            Host::Domain(name) => addresses(self.dns, name, &self.destination.route).await,
+            Host::Literal(_) => self.dns.host_addresses(name, terms.family).await,
+        };
+        let found = found.map_err(NoAddress::Dns)?;
         let found: Vec<SocketAddr> = found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         if found.iter().any(|address| is_own(&self.settings.own, address)) {
             return Err(NoAddress::Ourselves);

@@ -1,7 +1,8 @@
 //! Connections that wait a few seconds for another message.
 
 use crate::DestinationKey;
-use crate::client::{Client, TlsUse};
+use crate::client::Client;
+use crate::security::Plan;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 pub(crate) struct PoolKey {
     pub(crate) destination: DestinationKey,
     pub(crate) host: String,
-    pub(crate) tls: TlsUse,
+    pub(crate) plan: Plan,
 }
 
 /// A connection, and what the trail calls its other end.

@@ -1,9 +1,9 @@
 //! Whether the next server would take a recipient: asked at RCPT for a domain that is relayed (MAIL FROM:<>, RCPT, QUIT).
 
-use crate::attempt::tls_use;
 use crate::client::{Client, Content, Sent};
 use crate::open::{Opened, open_until};
-use crate::places::{Next, Places};
+use crate::places::{Called, Next, Places};
+use crate::security::{Wish, plan};
 use crate::{Carrier as _, Destination, DestinationKey, Route, Transport};
 use address::{Address, ForwardPath, ReversePath};
 use smtp::client::{Fate, Stage, Transaction};
@@ -89,7 +89,6 @@ impl Transport {
     }
 
     async fn ask_hosts(&self, destination: &Destination, address: &Address) -> VerifyResult {
-        let level = tls_use(destination, false);
         let settings = self.settings();
         let mut places = Places::new(&*self.dns, &settings, &self.silent, destination);
         let mut last = "451 4.4.1 no host could be asked".to_owned();
@@ -102,22 +101,34 @@ impl Transport {
                     continue;
                 }
             };
-            let opened =
-                open_until(Some(Stage::Rcpt), &self.tls, &settings, &destination.route, &called, level);
-            match opened.await {
-                Ok(Opened { client, .. }) => match ask(client, address).await {
-                    Ok(result) => return result,
-                    Err(reply) => last = reply,
-                },
-                Err(error) => {
-                    if error.is_silence() {
-                        self.silent.add(&called.endpoint);
-                    }
-                    last = error.to_reply();
-                }
+            match self.ask_host(destination, &called, address).await {
+                Ok(result) => return result,
+                Err(reply) => last = reply,
             }
         }
         VerifyResult::Unsure(last)
+    }
+
+    /// An error is the reason to ask another host.
+    async fn ask_host(
+        &self,
+        destination: &Destination,
+        called: &Called,
+        address: &Address,
+    ) -> Result<VerifyResult, String> {
+        let wish = Wish { required: false, one_domain: true };
+        let plan = plan(&*self.dns, destination, &called.host, wish).await.map_err(|answer| answer.reply)?;
+        let (settings, route) = (self.settings(), &destination.route);
+        let opened = open_until(Some(Stage::Rcpt), &self.tls, &settings, route, called, &plan);
+        match opened.await {
+            Ok(Opened { client, .. }) => ask(client, address).await,
+            Err(error) => {
+                if error.is_silence() {
+                    self.silent.add(&called.endpoint);
+                }
+                Err(error.to_reply())
+            }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! TLS towards others.
 
-use super::{HANDSHAKE_TIMEOUT, TlsInfo, explain, provider};
+use super::{HANDSHAKE_TIMEOUT, TlsFailure, TlsInfo, explain, provider};
 use crate::socket::Socket;
 use crate::{NetError, Peer};
 use address::Host;
@@ -23,7 +23,9 @@ pub enum TlsPolicy {
     Opportunistic,
     /// One that leads to a trusted root and bears the server's name.
     Verified,
-    /// What this verifier takes (pinned fingerprints, DANE).
+    /// Any, as with `Opportunistic`; the observer, which serves one handshake, can be asked what was wrong.
+    Observed(Arc<Observer>),
+    /// What this verifier takes (pinned fingerprints, [`super::DaneVerifier`]).
     Custom(Arc<dyn ServerCertVerifier>),
 }
 
@@ -106,6 +108,9 @@ impl TlsClient {
                 let observer = self.observer();
                 (Arc::clone(&observer) as Arc<_>, Outcome::Observed(observer))
             }
+            TlsPolicy::Observed(observer) => {
+                (Arc::clone(observer) as Arc<_>, Outcome::Observed(Arc::clone(observer)))
+            }
             TlsPolicy::Verified => (self.trust.clone().map_err(NetError::TlsSetup)?, Outcome::Verified),
             TlsPolicy::Custom(verifier) => (Arc::clone(verifier), Outcome::Verified),
         };
@@ -157,6 +162,8 @@ pub struct Shown {
     pub chain: Vec<CertificateDer<'static>>,
     /// Why the chain, or a signature made with it, would not have been taken.
     pub refused: Option<String>,
+    /// The kind of that.
+    pub failure: Option<TlsFailure>,
 }
 
 impl Observer {
@@ -174,17 +181,22 @@ impl Observer {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn refusal<T>(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>) -> Option<String> {
+    fn refusal<T>(
+        &self,
+        check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>,
+    ) -> Option<(String, TlsFailure)> {
         match &self.trust {
-            Ok(trust) => check(&**trust).err().map(|error| explain::verdict(&error)),
-            Err(why) => Some(why.clone()),
+            Ok(trust) => check(&**trust).err().map(|error| (explain::verdict(&error), explain::kind(&error))),
+            Err(why) => Some((why.clone(), TlsFailure::Other)),
         }
     }
 
     fn note_signature<T>(&self, check: impl FnOnce(&dyn ServerCertVerifier) -> Result<T, Error>) {
-        let refusal = self.refusal(check);
-        if let Some(shown) = &mut *self.lock() {
-            shown.refused = shown.refused.take().or(refusal);
+        let Some((why, kind)) = self.refusal(check) else { return };
+        if let Some(shown) = &mut *self.lock()
+            && shown.refused.is_none()
+        {
+            (shown.refused, shown.failure) = (Some(why), Some(kind));
         }
     }
 }
@@ -203,7 +215,8 @@ impl ServerCertVerifier for Observer {
         });
         let chain = std::iter::once(end_entity).chain(intermediates);
         let chain = chain.map(|certificate| certificate.clone().into_owned()).collect();
-        *self.lock() = Some(Shown { chain, refused });
+        let (refused, failure) = refused.unzip();
+        *self.lock() = Some(Shown { chain, refused, failure });
         Ok(ServerCertVerified::assertion())
     }
 

@@ -1,5 +1,6 @@
 //! What failed in a handshake, in words for people who are not at home in X.509.
 
+use super::dane::NoMatch;
 use rustls::{CertificateError, Error};
 use std::io;
 
@@ -7,10 +8,48 @@ use std::io;
 const MAX_NAMES: usize = 5;
 const DAY: u64 = 24 * 3600;
 
+/// What was wrong with a handshake, in the kinds that TLS reports know (RFC 8460 §4.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFailure {
+    /// The certificate is not for this host.
+    Name,
+    Expired,
+    /// It is from nobody who is trusted.
+    Untrusted,
+    /// No TLSA record of the host names it.
+    Dane,
+    /// No common version, a broken message, silence.
+    Other,
+}
+
 /// Why a handshake failed.
 pub(crate) fn handshake(error: &io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    inner.map_or_else(|| error.to_string(), verdict)
+    inner(error).map_or_else(|| error.to_string(), verdict)
+}
+
+/// The kind of that.
+pub(crate) fn handshake_failure(error: &io::Error) -> TlsFailure {
+    inner(error).map_or(TlsFailure::Other, kind)
+}
+
+fn inner(error: &io::Error) -> Option<&Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>())
+}
+
+pub(super) fn kind(error: &Error) -> TlsFailure {
+    match error {
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => TlsFailure::Name,
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            TlsFailure::Expired
+        }
+        Error::InvalidCertificate(CertificateError::Other(other)) if other.0.is::<NoMatch>() => {
+            TlsFailure::Dane
+        }
+        Error::InvalidCertificate(_) => TlsFailure::Untrusted,
+        _ => TlsFailure::Other,
+    }
 }
 
 /// What a verifier, or the TLS library itself, found.
@@ -45,6 +84,7 @@ fn certificate(error: &CertificateError) -> String {
         CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
             "the certificate is self-signed, and not one that this system trusts".to_owned()
         }
+        CertificateError::Other(other) if other.0.is::<NoMatch>() => NoMatch.to_string(),
         other => format!("the certificate is not accepted: {other}"),
     }
 }

@@ -14,8 +14,8 @@ use store::queue::{NewMessage, NewRecipient};
 use store::trail::{Event, Origin};
 use store::{Body, Id, Options, Store};
 use transport::{
-    Boxed, Carried, Carrier, Destination, DestinationKey, Errand, NamedHost, NextHop, Outcome, Place, Route,
-    Terms, TlsLevel, Unreachable,
+    Boxed, Carried, Carrier, Destination, DestinationKey, Errand, NamedHost, NextHop, Outcome, Place,
+    Published, Route, Terms, TlsLevel, Unreachable,
 };
 
 pub(super) const MINUTE: u64 = 60 * 1000;
@@ -59,7 +59,12 @@ impl Carrier for Network {
                 let host = name.parse().unwrap_or_else(|_| "socket.example".parse().unwrap());
                 let place = Place::Host { host, port: 25, implicit_tls: false };
                 let hosts = vec![NamedHost { name: format!("mx.{name}"), place }];
-                Ok(Destination { key: DestinationKey(name), route: route.clone(), hosts })
+                Ok(Destination {
+                    key: DestinationKey(name),
+                    route: route.clone(),
+                    hosts,
+                    published: Published::default(),
+                })
             }
         };
         Box::pin(async { found })

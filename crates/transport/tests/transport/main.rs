@@ -4,6 +4,7 @@
 
 mod carry;
 mod client;
+mod dane;
 mod forms;
 mod lmtp;
 mod locate;

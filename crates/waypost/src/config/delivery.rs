@@ -68,12 +68,17 @@ impl Credentials {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsLevel {
-    /// Encrypted when the host offers it, by any certificate.
+    /// As the next, but whatever the other side publishes.
+    Unchecked,
+    /// Encrypted when the host offers it, by any certificate. Here and in the next two, what the other side publishes (DANE,
+    /// MTA-STS) is kept to where it asks for more.
     Opportunistic,
     /// Encrypted or not at all, by any certificate.
     Required,
-    /// Encrypted, by a certificate that is valid for the host's name.
+    /// Encrypted, by a certificate that is valid for the host's name or that its TLSA records name.
     Verified,
+    /// Encrypted, by a certificate that the host's TLSA records name.
+    Dane,
 }
 
 /// Which kinds of address to call.

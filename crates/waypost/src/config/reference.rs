@@ -76,10 +76,10 @@ const DELIVERY: &[Key] = &[
     key("port", COUNT, "25", "2525", "The port at which MX hosts are called."),
     key(
         "tls",
-        "`opportunistic`, `required` or `verified`",
+        "`opportunistic`, `required`, `verified`, `dane` or `unchecked`",
         r#""opportunistic""#,
         r#""verified""#,
-        "`opportunistic` encrypts when the host offers it; `required` does not send without; `verified` wants a certificate that is valid for the host's name as well.",
+        "`opportunistic` encrypts when the host offers it; `required` does not send without; `verified` wants a certificate that is valid for the host's name as well. What the other side publishes (DANE, MTA-STS) is kept to where it asks for more, except with `unchecked`, which is `opportunistic` for one whose records are wrong. `dane` sends to hosts with TLSA records that DNSSEC vouches for, and to no others.",
     ),
     key(
         "source",

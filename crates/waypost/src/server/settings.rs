@@ -151,6 +151,8 @@ fn terms_of(
     Terms {
         port: delivery.port,
         tls: match delivery.tls {
+            TlsLevel::Unchecked => transport::TlsLevel::Unchecked,
+            TlsLevel::Dane => transport::TlsLevel::Dane,
             TlsLevel::Opportunistic => transport::TlsLevel::Opportunistic,
             TlsLevel::Required => transport::TlsLevel::Required,
             TlsLevel::Verified => transport::TlsLevel::Verified,

@@ -236,7 +236,12 @@ impl Carrier for Network {
                 let name = format!("mx{hosts}.example");
                 let place = Place::Host { host: name.parse().unwrap(), port: 25, implicit_tls: false };
                 let hosts = vec![NamedHost { name: name.clone(), place }];
-                Ok(Destination { key: DestinationKey(name), route: route.clone(), hosts })
+                Ok(Destination {
+                    key: DestinationKey(name),
+                    route: route.clone(),
+                    hosts,
+                    published: transport::Published::default(),
+                })
             }
         };
         let unreachable = found.as_ref().err().map(|lost| lost.permanent);

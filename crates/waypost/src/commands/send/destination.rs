@@ -60,7 +60,7 @@ fn configured(args: &Args, config: &Config, here: &Here) -> Result<Destination, 
         let mut settings = Settings::new(Place::Tcp(peer.clone()), here.helo(None));
         settings.implicit_tls = *implicit_tls;
         settings.verified = *tls == crate::config::TlsLevel::Verified;
-        if !implicit_tls && *tls != crate::config::TlsLevel::Opportunistic {
+        if !implicit_tls && *tls >= crate::config::TlsLevel::Required {
             settings.tls = Tls::Starttls;
         }
         if let Some(known) = credentials {

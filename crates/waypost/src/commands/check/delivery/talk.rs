@@ -89,8 +89,7 @@ impl Talk<'_> {
         let mut settings = Settings::new(place.clone(), self.here.helo(delivery.helo.as_ref()));
         settings.implicit_tls = matches!(delivery.to, Target::Smtp { implicit_tls: true, .. });
         settings.verified = delivery.tls == TlsLevel::Verified;
-        if matches!(place, Place::Tcp(_)) && delivery.tls != TlsLevel::Opportunistic && !settings.implicit_tls
-        {
+        if matches!(place, Place::Tcp(_)) && delivery.tls >= TlsLevel::Required && !settings.implicit_tls {
             settings.tls = Tls::Starttls;
         }
         if matches!(delivery.to, Target::Lmtp(_) | Target::LmtpSocket(_)) {

@@ -34,7 +34,7 @@ pub(super) struct Certificate {
 }
 
 impl Certificate {
-    pub(super) fn new(Shown { chain, refused }: Shown) -> Self {
+    pub(super) fn new(Shown { chain, refused, .. }: Shown) -> Self {
         let leaf = chain.first().map(|leaf| leaf.as_ref()).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
         let mut certificate = Self {

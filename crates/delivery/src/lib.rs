@@ -8,7 +8,7 @@
 //! ```no_run
 //! # fn example(directory: &directory::Directory) -> Result<(), directory::DirectoryError> {
 //! use delivery::{Action, Incoming, plan};
-//! let message = Incoming { reverse_path: &address::ReversePath::Null, header: b"Subject: x\r\n", size: 100 };
+//! let message = Incoming { reverse_path: &address::ReversePath::Null, header: b"Subject: x\r\n", size: 100, put_aside: false };
 //! for action in plan(directory, &"me@example.org".parse().unwrap(), &message)? {
 //!     match action {
 //!         Action::Keep(copy) => println!("into {} of {}", copy.mailbox, copy.account),

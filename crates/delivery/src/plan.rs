@@ -7,7 +7,7 @@ use message::{Header, delivered_to, return_path};
 use smtp::Reply;
 use store::Id;
 use store::directory::AccountRecord;
-use store::mailbox::INBOX;
+use store::mailbox::{INBOX, JUNK};
 use store::queue::LocalCopy;
 
 /// What is known of the message. Before there is one (at RCPT) the header is empty and the size what MAIL declared.
@@ -18,6 +18,8 @@ pub struct Incoming<'a> {
     pub header: &'a [u8],
     /// Octets.
     pub size: u64,
+    /// It was put aside when it arrived: into the folder for that.
+    pub put_aside: bool,
 }
 
 /// One thing to do for a recipient.
@@ -91,7 +93,7 @@ pub fn plan(
             Target::Account { account, .. } if directory.is_over_quota(&account, message.size)? => {
                 full.push(account.address);
             }
-            Target::Account { account, .. } => actions.push(keep(recipient, message, &account)),
+            Target::Account { account, .. } => actions.push(keep(directory, recipient, message, &account)?),
         }
     }
     if actions.is_empty() {
@@ -105,14 +107,19 @@ fn refused(code: u16, enhanced: (u8, u16, u16), text: &str) -> Vec<Action> {
     vec![Action::Refuse(Reply::new(code, enhanced, text))]
 }
 
-fn keep(recipient: &Address, message: &Incoming<'_>, account: &AccountRecord) -> Action {
+fn keep(
+    directory: &Directory,
+    recipient: &Address,
+    message: &Incoming<'_>,
+    account: &AccountRecord,
+) -> Result<Action, DirectoryError> {
+    let mailbox = match message.put_aside {
+        true => directory.store().folder_for(account.id, JUNK)?,
+        false => INBOX.to_owned(),
+    };
     let prefix = format!("{}{}", return_path(message.reverse_path), delivered_to(recipient));
-    Action::Keep(Keep {
-        account: account.id,
-        address: account.address.clone(),
-        mailbox: INBOX.to_owned(),
-        prefix: prefix.into(),
-    })
+    let (account, address) = (account.id, account.address.clone());
+    Ok(Action::Keep(Keep { account, address, mailbox, prefix: prefix.into() }))
 }
 
 fn forward(recipient: &Address, to: &Address) -> Action {

@@ -42,8 +42,13 @@ impl World {
     }
 
     fn check(&self, recipient: &str, header: &str, expected: &str) {
+        self.check_message(recipient, header, false, expected);
+    }
+
+    fn check_message(&self, recipient: &str, header: &str, put_aside: bool, expected: &str) {
         let reverse_path = "sender@example.net".parse().unwrap();
-        let message = Incoming { reverse_path: &reverse_path, header: header.as_bytes(), size: 100 };
+        let message =
+            Incoming { reverse_path: &reverse_path, header: header.as_bytes(), size: 100, put_aside };
         let show = |action: &Action| match action {
             Action::Keep(copy) => format!("keep {} {}", copy.address, copy.mailbox),
             Action::Forward(forward) => format!("forward {}", forward.address),
@@ -78,6 +83,13 @@ async fn recipients_become_actions() {
 }
 
 #[tokio::test]
+async fn what_was_put_aside_goes_to_the_folder_for_that() {
+    let world = World::new().await;
+    let keep = "keep me@example.org Junk";
+    world.check_message("me@example.org", "", true, keep);
+}
+
+#[tokio::test]
 async fn a_full_mailbox_waits_alone() {
     let world = World::new().await;
     world.check("full@example.org", "", "refuse 452 4.2.2");
@@ -95,7 +107,7 @@ async fn what_was_delivered_to_the_address_before_is_a_loop() {
 async fn a_copy_says_who_it_came_from_and_for_whom_it_was() {
     let world = World::new().await;
     let reverse_path = "sender@example.net".parse().unwrap();
-    let message = Incoming { reverse_path: &reverse_path, header: b"", size: 1 };
+    let message = Incoming { reverse_path: &reverse_path, header: b"", size: 1, put_aside: false };
     let actions = plan(&world.directory, &at("Me+x@example.org"), &message).unwrap();
     let [Action::Keep(copy)] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!(copy.prefix, "Return-Path: <sender@example.net>\r\nDelivered-To: Me+x@example.org\r\n");

@@ -20,6 +20,8 @@ pub(crate) struct Transaction {
     pub(crate) mail: Mail,
     pub(crate) recipients: Vec<Accepted>,
     pub(crate) receiving: Option<Receiving>,
+    /// What the checks found, for the trail.
+    pub(crate) verdicts: Vec<String>,
 }
 
 /// A recipient with a permit.
@@ -27,6 +29,8 @@ pub(crate) struct Accepted {
     pub(crate) address: Address,
     pub(crate) parameters: RcptParameters,
     pub(crate) destiny: Destiny,
+    /// The message is to be put aside.
+    pub(crate) put_aside: bool,
 }
 
 /// What is to be done for a recipient, decided when it was accepted.
@@ -42,13 +46,14 @@ impl Transaction {
     fn accept(&mut self, permit: RelayPermit, parameters: RcptParameters, destiny: Destiny) -> bool {
         let address = permit.redeem(&self.id);
         let taken = address.is_some();
-        self.recipients.extend(address.map(|address| Accepted { address, parameters, destiny }));
+        let put_aside = false;
+        self.recipients.extend(address.map(|address| Accepted { address, parameters, destiny, put_aside }));
         taken
     }
 }
 
 /// Words for the client, and the reason for the trail.
-type Refusal = (Reply, String);
+pub(crate) type Refusal = (Reply, String);
 
 impl Session {
     pub(crate) async fn mail(&mut self, mail: Mail) -> Decision {
@@ -58,9 +63,13 @@ impl Session {
             self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
             return Decision::Refuse(reply);
         }
+        if let Some((reply, reason)) = self.look_at_sender(&mail) {
+            self.refuse_sender_of_stranger(&mail, &reply, &reason);
+            return Decision::Refuse(reply);
+        }
         self.forwarded.begin();
-        let (id, recipients) = (TransactionId::new(), Vec::new());
-        self.transaction = Some(Box::new(Transaction { id, mail, recipients, receiving: None }));
+        let (id, recipients, verdicts) = (TransactionId::new(), Vec::new(), Vec::new());
+        self.transaction = Some(Box::new(Transaction { id, mail, recipients, receiving: None, verdicts }));
         Decision::Accept
     }
 
@@ -137,6 +146,11 @@ impl Session {
             Resolution::Relay(_) | Resolution::Elsewhere => {}
         }
         if let Some(refusal) = self.over_recipient_rate() {
+            return Ok(Err(refusal));
+        }
+        if resolution != Resolution::Elsewhere
+            && let Some(refusal) = self.look_at_recipient(&address).await
+        {
             return Ok(Err(refusal));
         }
         Ok(self.permit_and_accept(address, resolution, rcpt.parameters))
@@ -263,7 +277,8 @@ impl Session {
         self.log_refusal("rcpt", recipient, &reply, reason);
         let (origin, from) = (self.origin(), trail::sender(from));
         let recipients = vec![recipient.trim_matches(['<', '>']).to_owned()];
-        let event = Event::Refused { origin, from, recipients, reply: format!("{reply} ({reason})") };
+        let (reply_and_reason, verdicts) = (format!("{reply} ({reason})"), Vec::new());
+        let event = Event::Refused { origin, from, recipients, reply: reply_and_reason, verdicts };
         self.intake.store.tell(Entry::now(store::Id::generate(), event));
         reply
     }
@@ -272,7 +287,8 @@ impl Session {
     pub(crate) fn tell_refused(&self, transaction: &Transaction, reply: &str) {
         let recipients = transaction.recipients.iter().map(|r| r.address.to_string()).collect();
         let from = trail::sender(&transaction.mail.from);
-        let event = Event::Refused { origin: self.origin(), from, recipients, reply: reply.to_owned() };
+        let (origin, verdicts) = (self.origin(), transaction.verdicts.clone());
+        let event = Event::Refused { origin, from, recipients, reply: reply.to_owned(), verdicts };
         self.intake.store.tell(Entry::now(store::Id::generate(), event));
     }
 

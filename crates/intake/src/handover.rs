@@ -16,10 +16,10 @@ use smtp::reply::Reply;
 use smtp::server::{BodyFacts, Decision};
 use std::collections::HashSet;
 use std::sync::Arc;
-use store::mailbox::INBOX;
+use store::mailbox::{INBOX, JUNK};
 use store::queue::{LocalCopy, NewMessage, NewRecipient};
 use store::trail::{self, Delivery, Entry, Event};
-use store::{Body, Id, StoreError};
+use store::{Body, Id, Store, StoreError};
 
 impl Session {
     /// Answers the end of the data: 250 when the store has the message, and not before. `full`: which recipients are known
@@ -62,14 +62,16 @@ impl Session {
         let Some(receiving) = transaction.receiving.take() else {
             return Err((Reply::new(503, (5, 5, 1), "no message was sent"), "no message".into()));
         };
-        let Received { body, facts, signing } = receiving.finish(self).await?;
+        let Received { body, facts, signing, checks } = receiving.finish(self).await?;
         let hops = facts.hops;
         if hops > self.settings.max_hops {
             let words = format!("the message has passed {hops} servers: it goes in circles");
             return Err((Reply::new(554, (5, 4, 6), &words), words));
         }
+        let thought = Box::pin(self.think_of_message(transaction, checks)).await?;
         let id = Id::generate();
-        let message = self.new_message(id, transaction, body, &facts, signing).await;
+        let mut message = self.new_message(id, transaction, body, &facts, signing).await;
+        message.trace = thought.above(&message.trace);
         let size = message.body.size();
         let origin = message.origin.clone();
         let delivered = self.store(message, transaction, &facts, full).await?;
@@ -77,7 +79,8 @@ impl Session {
         let taken = transaction.recipients.iter().zip(&*full).filter(|(_, full)| !(each && **full));
         let recipients = taken.map(|(recipient, _)| recipient.address.to_string()).collect();
         let from = trail::sender(&transaction.mail.from);
-        let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts: Vec::new() };
+        let verdicts = transaction.verdicts.clone();
+        let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts };
         self.intake.store.tell(Entry::now(id, event));
         Ok(id)
     }
@@ -92,10 +95,10 @@ impl Session {
         full: &mut [bool],
     ) -> Result<Vec<Delivery>, (Reply, String)> {
         while full.contains(&false) {
-            let mut plan = Plan::new(transaction, facts, message.id.unix_ms());
+            let mut plan = Plan::new(&self.intake.store, transaction, facts, message.id.unix_ms());
             for (recipient, full) in transaction.recipients.iter().zip(&*full) {
                 match full {
-                    false => plan.add(recipient),
+                    false => plan.add(recipient).map_err(|error| not_stored(&error))?,
                     true if self.answers_each() => {}
                     true => plan.queue(recipient),
                 }
@@ -193,6 +196,7 @@ impl Session {
 
 /// Who gets what: a copy here in the same transaction, or an entry of the queue.
 struct Plan<'a> {
+    store: &'a Store,
     transaction: &'a Transaction,
     header: Header<'a>,
     due: i64,
@@ -203,7 +207,7 @@ struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(transaction: &'a Transaction, facts: &'a HeaderFacts, now: i64) -> Self {
+    fn new(store: &'a Store, transaction: &'a Transaction, facts: &'a HeaderFacts, now: i64) -> Self {
         let due = match transaction.mail.parameters.hold {
             None => now,
             Some(Hold::For(seconds)) => now + i64::from(seconds) * 1000,
@@ -211,17 +215,18 @@ impl<'a> Plan<'a> {
         };
         let header = Header::parse(&facts.header);
         let (local, remote, delivered) = (Vec::new(), Vec::new(), Vec::new());
-        Self { transaction, header, due, copied: HashSet::new(), local, remote, delivered }
+        Self { store, transaction, header, due, copied: HashSet::new(), local, remote, delivered }
     }
 
-    fn add(&mut self, recipient: &Accepted) {
+    fn add(&mut self, recipient: &Accepted) -> Result<(), StoreError> {
         match &recipient.destiny {
             Destiny::Here(targets) if self.is_simple(recipient, targets) => {
-                targets.iter().for_each(|target| self.copy(recipient, target));
+                targets.iter().try_for_each(|target| self.copy(recipient, target))?;
             }
             // The queue knows what to do for those who want to be told, are forwarded, or may be a loop.
             Destiny::Here(_) | Destiny::Queue => self.queue(recipient),
         }
+        Ok(())
     }
 
     fn queue(&mut self, recipient: &Accepted) {
@@ -237,24 +242,29 @@ impl<'a> Plan<'a> {
         !wants_success && !looped && !held && targets.iter().all(is_mailbox)
     }
 
-    fn copy(&mut self, recipient: &Accepted, target: &Target) {
-        let Target::Account { account, .. } = target else { return };
+    fn copy(&mut self, recipient: &Accepted, target: &Target) -> Result<(), StoreError> {
+        let Target::Account { account, .. } = target else { return Ok(()) };
         // Two recipients that lead to one mailbox make one copy, as with one recipient named twice.
         if !self.copied.insert(account.id) {
-            return;
+            return Ok(());
         }
+        let mailbox = match recipient.put_aside {
+            true => self.store.folder_for(account.id, JUNK)?,
+            false => INBOX.to_owned(),
+        };
         self.local.push(LocalCopy {
             recipient: recipient.address.clone(),
             account: account.id,
-            mailbox: INBOX.to_owned(),
+            mailbox: mailbox.clone(),
             prefix: prefix(self.transaction, &recipient.address),
             flags: 0,
         });
         self.delivered.push(Delivery {
             recipient: recipient.address.to_string(),
             account: account.address.to_string(),
-            mailbox: INBOX.to_owned(),
+            mailbox,
         });
+        Ok(())
     }
 }
 

@@ -8,12 +8,14 @@
 //! driver ──events──▶ session ──▶ login      AUTH
 //!   ▲  octets           │  ├──▶ envelope   MAIL, RCPT: permit, quota, rates
 //!   │                   │  ├──▶ receive    DATA, BDAT: header fields (author), body, signature
+//!   │                   │  ├──▶ arrival    what `policy` thinks of strangers and their mail
 //!   │                   │  ├──▶ quota      the end of the data, for those with room
 //!   └──decisions────────┘  └──▶ handover   copies, queue entries, trail, 250
 //! ```
 //!
 //! Accepting a recipient takes a permit, which only `permit` can make: an open relay cannot be written.
 
+mod arrival;
 mod author;
 mod driver;
 mod envelope;

@@ -5,6 +5,7 @@ use crate::session::Session;
 use bytes::{Bytes, BytesMut};
 use mailauth::dkim::{BodyHasher, Form, Signer};
 use message::{Edit, Header, MAX_HEADER, MessageId, NewField, rfc5322_date};
+use policy::arrival::MessageChecks;
 use smtp::reply::Reply;
 use smtp::server::Decision;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ enum Stage {
 struct Completed {
     facts: HeaderFacts,
     signing: Option<Signing>,
+    /// Of a stranger's message.
+    checks: Option<Box<MessageChecks>>,
 }
 
 /// What is known of a message's header.
@@ -51,6 +54,7 @@ pub(crate) struct Received {
     pub(crate) body: Body,
     pub(crate) facts: HeaderFacts,
     pub(crate) signing: Option<Signing>,
+    pub(crate) checks: Option<Box<MessageChecks>>,
 }
 
 impl Session {
@@ -103,10 +107,13 @@ impl Session {
         let unavailable = |error| self.unavailable_directory(&error);
         let header = Header::parse(&collected);
         let mut facts = HeaderFacts { hops: header.hops(), ..HeaderFacts::default() };
+        let checks = self.check_message(&collected[..header.body_offset().min(collected.len())]);
         let mut pieces = vec![collected.clone()];
         if self.is_submission() {
             self.refuse_foreign_author(&header)?;
             pieces = self.complete(&collected);
+        } else if self.is_stranger() {
+            pieces = self.without_our_results(&collected);
         }
         let joined = if let [only] = pieces.as_slice() { only.clone() } else { pieces.concat().into() };
         let header = Header::parse(&joined);
@@ -118,7 +125,7 @@ impl Session {
             Signing { signers, header: facts.header.clone(), hasher }
         });
         let body_from = facts.header.len();
-        receiving.stage = Stage::Body(Completed { facts, signing });
+        receiving.stage = Stage::Body(Completed { facts, signing, checks });
         receiving.hash(&joined[body_from..]);
         receiving.spool(joined).await
     }
@@ -128,6 +135,7 @@ impl Session {
         let mut edit = Edit::new(message);
         edit.remove("Bcc");
         edit.remove("Return-Path");
+        edit.remove_authentication_results(self.settings.hostname.as_str());
         edit.add_missing("Message-ID", || {
             let mut random = [0; 16];
             // Without randomness the id is still unique by its session.
@@ -185,8 +193,12 @@ impl Receiving {
     }
 
     fn hash(&mut self, piece: &[u8]) {
-        if let Stage::Body(Completed { signing: Some(signing), .. }) = &mut self.stage {
+        let Stage::Body(Completed { signing, checks, .. }) = &mut self.stage else { return };
+        if let Some(signing) = signing {
             signing.hasher.update(piece);
+        }
+        if let Some(checks) = checks {
+            checks.update(piece);
         }
     }
 
@@ -206,7 +218,9 @@ impl Receiving {
         }
         let body = self.spool.finish().await.map_err(|error| not_stored(&error))?;
         match self.stage {
-            Stage::Body(Completed { facts, signing }) => Ok(Received { body, facts, signing }),
+            Stage::Body(Completed { facts, signing, checks }) => {
+                Ok(Received { body, facts, signing, checks })
+            }
             Stage::Header(_) => Err((Reply::new(451, (4, 3, 0), "internal error"), "header not read".into())),
         }
     }

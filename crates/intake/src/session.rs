@@ -9,6 +9,7 @@ use address::Domain;
 use directory::Login;
 use message::Greeting;
 use net::{Endpoint, Peer, Stream};
+use policy::arrival::{Pending, ReverseName, Visit};
 use policy::{Gate, SessionMisses, Visitor};
 use smtp::command::{Attribute, AttributeName, AttributeValue, Hello, HelloVerb};
 use smtp::reply::Reply;
@@ -18,10 +19,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Id;
 use store::trail::Origin;
-use tokio::task::JoinHandle;
 
-/// A PTR look-up is worth no more of a message's time than this.
-const NAME_WAIT: Duration = Duration::from_secs(2);
+/// How long the client's name may take: it is looked up while the client talks.
+const NAME_WAIT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Session {
     pub(crate) id: Id,
@@ -36,6 +36,8 @@ pub(crate) struct Session {
     pub(crate) transaction: Option<Box<Transaction>>,
     pub(crate) forwarded: Forwarded,
     pub(crate) misses: SessionMisses,
+    /// Of a stranger, whose mail is looked at. In a box, as with the transaction.
+    pub(crate) visit: Option<Box<Visit>>,
     closed: Option<Closed>,
     began: Instant,
 }
@@ -48,14 +50,8 @@ pub(crate) struct Client {
     pub(crate) address: Option<SocketAddr>,
     pub(crate) helo: Option<Hello>,
     pub(crate) tls: Option<(String, String)>,
-    name: Name,
-}
-
-/// The client's host name.
-enum Name {
-    Unasked,
-    Asked(JoinHandle<Option<Domain>>),
-    Known(Option<Domain>),
+    /// The name of its address; `None`: nobody asked.
+    name: Option<Pending<ReverseName>>,
 }
 
 impl Session {
@@ -67,7 +63,7 @@ impl Session {
             Peer::Unix(_) => None,
         };
         let config = listener.config(&settings, intake.tls.is_some(), peer.ip());
-        let (local, name) = (stream.local().clone(), Name::Unasked);
+        let (local, name) = (stream.local().clone(), None);
         let client = Client { peer, local, address, helo: None, tls: None, name };
         let id = Id::generate();
         let (address, hostname) = (peer.ip(), settings.hostname.to_string());
@@ -87,6 +83,7 @@ impl Session {
             transaction: None,
             forwarded: Forwarded::default(),
             misses: SessionMisses::default(),
+            visit: None,
             closed: None,
             began: Instant::now(),
         }
@@ -111,6 +108,9 @@ impl Session {
         self.transaction = None;
         self.client.helo = None;
         self.forwarded = Forwarded::default();
+        if let Some(visit) = &mut self.visit {
+            visit.forget();
+        }
     }
 
     pub(crate) fn greeting_delay(&self) -> Duration {
@@ -140,7 +140,7 @@ impl Session {
         {
             return Decision::Close(Reply::new(421, (4, 7, 0), "too many connections, come back later"));
         }
-        self.ask_name();
+        self.look_up();
         Decision::Accept
     }
 
@@ -152,6 +152,9 @@ impl Session {
                 self.forwarded = Forwarded::default();
                 let esmtp = hello.verb != HelloVerb::Helo;
                 tracing::debug!(session = %self.id, helo = hello.name.as_str(), esmtp, "hello");
+                if let Some(visit) = &mut self.visit {
+                    visit.hello(hello.name.as_str());
+                }
                 self.client.helo = Some(hello);
                 Some(Decision::Accept)
             }
@@ -209,20 +212,22 @@ impl Session {
     /// A listed host speaks for another client (XCLIENT). Whatever was known of the session is void.
     fn xclient(&mut self, attributes: &[Attribute]) -> Decision {
         self.forget();
-        let (mut ip, mut port, mut name) = (self.client_ip(), 0, Name::Unasked);
+        let (mut ip, mut port, mut name) = (self.client_ip(), 0, None);
         for attribute in attributes {
             match (attribute.name, &attribute.value) {
                 (AttributeName::Addr, _) => ip = attribute.value.ip(),
                 (AttributeName::Port, AttributeValue::Known(text)) => port = text.parse().unwrap_or(0),
-                (AttributeName::Name, AttributeValue::Known(text)) => name = Name::Known(text.parse().ok()),
-                (AttributeName::Name, _) => name = Name::Known(None),
+                (AttributeName::Name, AttributeValue::Known(text)) => {
+                    name = Some(text.parse().map_or(ReverseName::None, ReverseName::Confirmed));
+                }
+                (AttributeName::Name, _) => name = Some(ReverseName::None),
                 _ => {}
             }
         }
         self.gate.speaks_for(ip);
         self.client.address = ip.map(|ip| SocketAddr::new(ip, port));
-        self.client.name = name;
-        self.ask_name();
+        self.client.name = name.map(Pending::known);
+        self.look_up();
         tracing::info!(session = %self.id, client = ?self.client.address, "xclient");
         Decision::Accept
     }
@@ -254,24 +259,32 @@ impl Session {
         }
     }
 
-    /// Looks the client's name up beside the dialogue; never for loopback or a trusted network (DESIGN.md, DNS).
-    fn ask_name(&mut self) {
-        let strangers = self.client_ip().filter(|ip| !ip.is_loopback() && !self.is_trusted());
-        let (Name::Unasked, Some(ip)) = (&self.client.name, strangers) else { return };
-        let resolver = Arc::clone(&self.intake.resolver);
-        self.client.name = Name::Asked(tokio::spawn(async move { confirmed_name(&*resolver, ip).await }));
+    /// Looks the client's address up beside the dialogue; never on loopback or in a trusted network (DESIGN.md, DNS).
+    fn look_up(&mut self) {
+        self.visit = None;
+        let Some(ip) = self.client_ip().filter(|ip| !ip.is_loopback() && !self.is_trusted()) else { return };
+        if self.client.name.is_none() {
+            let resolver = Arc::clone(&self.intake.resolver);
+            let name = async move { ReverseName::look_up(&*resolver, ip).await };
+            self.client.name = Some(Pending::begin(NAME_WAIT, name));
+        }
+        if self.listener.role == Role::Relay {
+            self.visit = Some(Box::new(self.intake.arrival.visit(ip)));
+        }
+    }
+
+    /// What the DNS says of the client's address.
+    pub(crate) async fn reverse_name(&mut self) -> ReverseName {
+        let late = || ReverseName::Unknown("no answer in time".into());
+        match &mut self.client.name {
+            Some(name) => name.get().await.cloned().unwrap_or_else(late),
+            None => ReverseName::None,
+        }
     }
 
     /// The name that the client's address has and that leads back to it.
     pub(crate) async fn client_name(&mut self) -> Option<Domain> {
-        if let Name::Asked(task) = &mut self.client.name {
-            let found = tokio::time::timeout(NAME_WAIT, task).await;
-            self.client.name = Name::Known(found.ok().and_then(Result::ok).flatten());
-        }
-        match &self.client.name {
-            Name::Known(name) => name.clone(),
-            Name::Unasked | Name::Asked(_) => None,
-        }
+        self.reverse_name().await.confirmed().cloned()
     }
 
     pub(crate) fn greeting(&self) -> Greeting {
@@ -307,19 +320,4 @@ impl Session {
         let seconds = self.began.elapsed().as_secs_f64();
         tracing::info!(session = %self.id, peer = %self.client.peer, reason, seconds, "disconnected");
     }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        if let Name::Asked(task) = &self.client.name {
-            task.abort();
-        }
-    }
-}
-
-async fn confirmed_name(resolver: &dyn dns::Lookup, ip: IpAddr) -> Option<Domain> {
-    // One name is enough for a trace field; hosts with many are rare.
-    let name = resolver.ptr(ip).await.ok()?.into_iter().next()?;
-    let back = resolver.addresses(&name, dns::Family::Both).await.ok()?;
-    back.contains(&ip).then_some(name)
 }

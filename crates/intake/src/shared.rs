@@ -6,6 +6,7 @@ use address::Address;
 use directory::Directory;
 use net::tls::TlsServer;
 use net::{Connection, Limits, Shutdown};
+use policy::arrival::Arrival;
 use policy::{AuthGuard, HarvestGuard, RateLimiter};
 use smtp::reply::Reply;
 use std::future::Future;
@@ -38,6 +39,8 @@ pub struct Intake {
     pub recipients: Option<Arc<dyn RecipientCheck>>,
     pub auth_guard: Arc<AuthGuard>,
     pub harvest_guard: HarvestGuard,
+    /// What to think of strangers and their mail.
+    pub arrival: Arc<Arrival>,
     /// All connections, of every kind: when they are scarce, port 25 is told to come back later.
     pub limits: Option<Limits>,
     /// Connections of a network.
@@ -66,8 +69,10 @@ impl Intake {
         shutdown: Shutdown,
     ) -> Self {
         let store = directory.store().clone();
+        let thoughts = policy::arrival::Settings::new(settings.hostname.clone());
         Self {
             signers: Signers::new(store.clone()),
+            arrival: Arc::new(Arrival::new(Arc::clone(&resolver), store.clone(), thoughts)),
             store,
             directory,
             tls: None,

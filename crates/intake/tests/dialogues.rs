@@ -9,13 +9,15 @@
 //! TLS           the handshake, after STARTTLS
 //! X             the client hangs up
 //! T: stop       something happens (see `World::trouble`)
-//! M: me 2       me@example.org has so many messages; of the last one:
+//! G: a.example  a message (with escapes) is sent, signed by that domain, and ended
+//! M: me 2       me@example.org has so many messages (me/Junk: in that folder); of the last one:
 //! H: field      its header has the field, after those named before; H! it has none such
 //! B: octets     its body, with escapes
 //! K: 1          it has so many DKIM signatures, and all verify
 //! Q: a@b …      a row of the queue with its parameters: all rows, in order; Q- there is none
 //! D: 3600       all rows are due in so many seconds
 //! F: 0          so many bodies are files
+//! V: words      found of the newest message by its trail, after those named before; V! nothing such; V- nothing at all
 //! W: NAME=x     whom the newest message was forwarded for, by its trail; W: - nobody
 //! ```
 
@@ -40,6 +42,21 @@ macro_rules! dialogues {
 
 dialogues! {
     alias_elsewhere
+    arrival_dmarc
+    arrival_dns_failure
+    arrival_forged_results
+    arrival_greylist
+    arrival_helo
+    arrival_links
+    arrival_lists
+    arrival_offices
+    arrival_own_domain
+    arrival_per_domain
+    arrival_put_aside
+    arrival_rates
+    arrival_results
+    arrival_several_authors
+    arrival_spared
     auth
     auth_limits
     author
@@ -193,6 +210,8 @@ struct Player {
     /// Fields of the message looked at, unfolded; where those begin that come after the last one named.
     fields: Vec<String>,
     after: usize,
+    /// What was found of the newest message and not yet named.
+    verdicts: Option<Vec<String>>,
     message: String,
     /// Rows of the queue not yet named.
     queue: Option<Vec<String>>,
@@ -202,7 +221,8 @@ impl Player {
     fn new(world: World) -> Self {
         let (clients, offers, fields) = (Vec::new(), Vec::new(), Vec::new());
         let (held, message, queue) = (Vec::new(), String::new(), None);
-        Self { world, clients, current: 0, held, offers, fields, after: 0, message, queue }
+        let verdicts = None;
+        Self { world, clients, current: 0, held, offers, fields, after: 0, verdicts, message, queue }
     }
 
     fn client(&mut self) -> &mut Client {
@@ -236,6 +256,12 @@ impl Player {
             }
             "O:" => assert!(self.offers.iter().any(|line| matches(rest, &line[4..])), "{:?}", self.offers),
             "O!" => assert!(!self.offers.iter().any(|line| matches(rest, &line[4..])), "{:?}", self.offers),
+            "G:" => {
+                let (domain, message) = rest.split_once(' ').unwrap();
+                let message = String::from_utf8(unescape(message)).unwrap();
+                let signed = self.world.sign(domain, &message);
+                self.send(format!("{signed}.\r\n").as_bytes()).await;
+            }
             "TLS" => {
                 let stream = self.client().take();
                 let stream = self.world.secure(stream).await;
@@ -252,7 +278,7 @@ impl Player {
         match verb {
             "M:" => {
                 let (name, count) = rest.split_once(' ').unwrap();
-                let messages = self.world.inbox(name).await;
+                let messages = self.world.folder(name).await;
                 assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "{messages:#?}");
                 self.message = messages.last().cloned().unwrap_or_else(|| "\r\n\r\n".into());
                 let (header, _) = self.message.split_once("\r\n\r\n").unwrap();
@@ -288,6 +314,17 @@ impl Player {
                     assert!((due - 60_000..=due).contains(&row.recipient.due), "{row:?} is not due at {due}");
                 }
             }
+            "V:" => {
+                let verdicts = self.verdicts.get_or_insert_with(|| self.world.verdicts());
+                let found = verdicts.iter().position(|words| matches(rest, words));
+                let found = found.unwrap_or_else(|| panic!("not so in {verdicts:#?}"));
+                verdicts.drain(..=found);
+            }
+            "V!" => {
+                let verdicts = self.world.verdicts();
+                assert!(!verdicts.iter().any(|words| matches(rest, words)), "{verdicts:#?}");
+            }
+            "V-" => assert_eq!(self.world.verdicts(), Vec::<String>::new()),
             "W:" => assert_eq!(self.world.forwarded().as_deref().unwrap_or("-"), rest),
             "F:" => assert_eq!(self.world.body_files(), rest.parse::<usize>().unwrap()),
             _ => panic!("no such step: {verb}"),
@@ -295,6 +332,7 @@ impl Player {
     }
 
     async fn send(&mut self, octets: &[u8]) {
+        self.verdicts = None;
         let mut held = std::mem::take(&mut self.held);
         held.extend_from_slice(octets);
         self.client().send(&held).await;

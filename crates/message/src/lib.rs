@@ -16,7 +16,7 @@
 //! - [`Draft`] is a new message. [`MessageId`] names one.
 //!
 //! What people see: [`View`]. What their programs are shown and what is searched, of messages that come in pieces:
-//! [`structure`], [`text`], [`transfer`]; [`base_subject`] and [`message_ids`] are what threads are made of.
+//! [`structure`], [`text`], [`links`], [`transfer`]; [`base_subject`] and [`message_ids`] are what threads are made of.
 //!
 //! ```
 //! use message::{Client, Edit, Greeting, Header, NewField, Protocol, Received};
@@ -51,6 +51,7 @@ mod field;
 mod header;
 mod html;
 mod id;
+pub mod links;
 mod list;
 mod mime;
 mod notice;
@@ -80,6 +81,8 @@ pub use report::{
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
 pub use text::preview;
 pub use thread::{base_subject, message_ids};
-pub use trace::{Client, Greeting, Protocol, Received, Tls, delivered_to, return_path};
+pub use trace::{
+    Client, Greeting, Protocol, Received, Tls, delivered_to, put_aside, return_path, was_put_aside,
+};
 pub use view::{Attachment, MAX_SHOWN, View, content, file_name};
 pub use words::decode_words;

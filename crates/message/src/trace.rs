@@ -5,6 +5,7 @@
 
 use crate::date::rfc5322_date;
 use crate::field::{Folder, NewField, comment, printable};
+use crate::header::Header;
 use address::{Address, Domain, Host, Literal, ReversePath};
 use jiff::Zoned;
 use std::net::IpAddr;
@@ -13,6 +14,19 @@ use std::net::IpAddr;
 const MAX_PEER_TEXT: usize = 255;
 /// Longest queue id, cipher name and the like.
 const MAX_WORD: usize = 64;
+
+/// The field above a message that was put aside: servers and filters further on know it as the mark of unwanted mail.
+const PUT_ASIDE: &str = "X-Spam-Flag";
+
+/// Says to whoever gets a message next that it was put aside here.
+pub fn put_aside() -> NewField {
+    NewField::new(PUT_ASIDE, "YES")
+}
+
+/// Whether the trace fields of a message, and only those, have the mark: what a sender writes below them says nothing.
+pub fn was_put_aside(trace: &[u8]) -> bool {
+    Header::parse(trace).contains(PUT_ASIDE)
+}
 
 /// A `Received` field to be.
 #[derive(Debug, Clone)]

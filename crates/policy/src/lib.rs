@@ -1,15 +1,17 @@
-//! What to think of a client: how often it may come, how it fares when it guesses passwords or recipients.
+//! What to think of a client: how often it may come, how it fares when it guesses passwords or recipients; and of the
+//! mail it brings ([`arrival`]).
 //!
 //! Each question has a small answer: a [`Verdict`] with the words for the client and a reason for the trail, or a
-//! [`Duration`](std::time::Duration) that the driver lets pass before it answers. But for the [`Gate`], nothing here
-//! waits, looks anything up or reads a clock: the [`Instant`](std::time::Instant) is an argument. All state is in
-//! memory and bounded; a restart forgives.
+//! [`Duration`](std::time::Duration) that the driver lets pass before it answers. But for the [`Gate`] and
+//! [`arrival`], nothing here waits, looks anything up or reads a clock: the [`Instant`](std::time::Instant) is an argument.
+//! All state is in memory and bounded, and a restart forgives; whom greylisting knows is in the store.
 //!
 //! - [`RateLimiter`]: so many in a period, by any key: messages an hour of an account, connections a minute of a
 //!   [`Network`].
 //! - [`AuthGuard`]: failed logins slow the answers, then shut the address out for a while.
 //! - [`Gate`]: logs a connection's client in, with the directory and the guard, whatever the protocol.
 //! - [`HarvestGuard`]: unknown recipients slow the replies.
+//! - [`arrival::Arrival`]: who vouches for a message, and what follows when nobody does.
 //!
 //! ```
 //! use policy::{AuthGuard, AuthRules, Network, Rate, RateLimiter};
@@ -30,6 +32,7 @@
 //! assert_eq!(failure.delay, Duration::from_secs(1)); // sleep so long, then say no
 //! ```
 
+pub mod arrival;
 mod bounded;
 mod gate;
 mod harvest;

@@ -1,19 +1,34 @@
 //! Whom an address stands for.
 
 use ipnet::IpNet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::fmt;
+use std::net::IpAddr;
 
-/// What one customer has: an IPv4 address, or an IPv6 /64. The key to count clients by.
+/// The key to count clients by: what one customer has, or what its neighbours have too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Network(IpAddr);
+pub struct Network(IpNet);
 
 impl Network {
-    /// The network of a client. An IPv4-mapped address is taken for what it is.
+    /// What one customer has: an IPv4 address, or an IPv6 /64. An IPv4-mapped address is taken for what it is.
     pub fn of(address: IpAddr) -> Self {
-        Self(match address.to_canonical() {
-            IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-            v4 => v4,
-        })
+        Self::around(address, 32, 64)
+    }
+
+    /// With the neighbours, of whom several may belong to one sender: an IPv4 /24, or an IPv6 /56.
+    pub fn neighbours(address: IpAddr) -> Self {
+        Self::around(address, 24, 56)
+    }
+
+    fn around(address: IpAddr, v4: u8, v6: u8) -> Self {
+        let address = address.to_canonical();
+        let prefix = if address.is_ipv4() { v4 } else { v6 };
+        Self(IpNet::new(address, prefix).unwrap_or_else(|_| IpNet::from(address)).trunc())
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 
@@ -37,6 +52,9 @@ mod tests {
         check("2001:db8::1", "2001:db8:0:1::1", false);
         check("192.0.2.1", "192.0.2.2", false);
         check("::ffff:192.0.2.1", "192.0.2.1", true);
+        let neighbours = |text: &str| Network::neighbours(text.parse().unwrap()).to_string();
+        assert_eq!(neighbours("192.0.2.9"), "192.0.2.0/24");
+        assert_eq!(neighbours("2001:db8:1:2ff::1"), "2001:db8:1:200::/56");
         let networks = ["192.0.2.0/24".parse().unwrap()];
         assert!(is_exempt(&networks, "::ffff:192.0.2.9".parse().unwrap()));
         assert!(!is_exempt(&networks, "198.51.100.1".parse().unwrap()));

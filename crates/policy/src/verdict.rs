@@ -7,6 +7,10 @@ use smtp::reply::Reply;
 #[must_use]
 pub enum Verdict {
     Accept,
+    /// Taken, and put aside: into the Junk folder of a mailbox here, with a mark for the next host.
+    Quarantine {
+        reason: String,
+    },
     /// Not now: a 4xx reply.
     Defer {
         reply: Reply,
@@ -32,29 +36,46 @@ impl Verdict {
         Self::Defer { reply, reason }
     }
 
-    pub fn is_accept(&self) -> bool {
-        matches!(self, Self::Accept)
+    pub fn quarantine(reason: impl Into<String>) -> Self {
+        Self::Quarantine { reason: reason.into() }
+    }
+
+    /// Whether the client may go on.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Accept | Self::Quarantine { .. })
     }
 
     /// The words for the client, unless it may go on.
     pub fn reply(&self) -> Option<&Reply> {
         match self {
-            Self::Accept => None,
+            Self::Accept | Self::Quarantine { .. } => None,
             Self::Defer { reply, .. } | Self::Reject { reply, .. } => Some(reply),
         }
     }
 
-    /// Why, unless it may go on.
+    /// Why, unless nothing is wrong.
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Accept => None,
-            Self::Defer { reason, .. } | Self::Reject { reason, .. } => Some(reason),
+            Self::Quarantine { reason } | Self::Defer { reason, .. } | Self::Reject { reason, .. } => {
+                Some(reason)
+            }
         }
     }
 
-    /// This verdict if it refuses, else the next one.
-    pub fn and_then(self, next: impl FnOnce() -> Self) -> Self {
-        if self.is_accept() { next() } else { self }
+    /// The graver of two; of equals the first.
+    pub fn or_graver(self, other: Self) -> Self {
+        if other.gravity() > self.gravity() { other } else { self }
+    }
+
+    /// What will never do is not asked for again, so rejecting comes before deferring.
+    fn gravity(&self) -> u8 {
+        match self {
+            Self::Accept => 0,
+            Self::Quarantine { .. } => 1,
+            Self::Defer { .. } => 2,
+            Self::Reject { .. } => 3,
+        }
     }
 }
 
@@ -68,8 +89,23 @@ mod tests {
         assert!(matches!(&later, Verdict::Defer { reason, .. } if reason == "rate"));
         let never = Verdict::refuse(Reply::new(554, (5, 7, 1), "no"), "policy");
         assert!(matches!(never, Verdict::Reject { .. }));
-        assert_eq!(Verdict::Accept.and_then(|| never.clone()), never);
-        assert_eq!(never.clone().and_then(|| later), never);
         assert_eq!((Verdict::Accept.reply(), never.reason()), (None, Some("policy")));
+    }
+
+    #[test]
+    fn the_graver_one_stands() {
+        let all = [
+            Verdict::Accept,
+            Verdict::quarantine("odd"),
+            Verdict::refuse(Reply::new(451, (4, 4, 3), "later"), "dns"),
+            Verdict::refuse(Reply::new(550, (5, 7, 1), "no"), "forged"),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            for (other_index, other) in all.iter().enumerate() {
+                assert_eq!(one.clone().or_graver(other.clone()), all[index.max(other_index)]);
+            }
+        }
+        let [first, second] = ["first", "second"].map(Verdict::quarantine);
+        assert_eq!(first.clone().or_graver(second), first);
     }
 }

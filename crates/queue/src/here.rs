@@ -45,6 +45,7 @@ pub(crate) async fn deliver(
             reverse_path: &message.reverse_path,
             header: &header,
             size: message.body_size + message.trace.len() as u64,
+            put_aside: message::was_put_aside(&message.trace),
         };
         match delivery::plan(&shared.directory, &recipient.address, &incoming) {
             Ok(actions) => {
@@ -150,7 +151,7 @@ pub(crate) fn address_to(shared: &Shared, mut new: NewMessage, to: &Address, par
     let rules = shared.rules();
     let null = ReversePath::Null;
     let is_here = matches!(rules.way(&shared.directory, &null, to, true), Ok(crate::routing::Name::Here));
-    let incoming = Incoming { reverse_path: &null, header: b"", size: new.body.size() };
+    let incoming = Incoming { reverse_path: &null, header: b"", size: new.body.size(), put_aside: false };
     let actions = if is_here { delivery::plan(&shared.directory, to, &incoming).ok() } else { None };
     let keeps = actions.unwrap_or_default().into_iter().map(|action| match action {
         Action::Keep(keep) => Some(keep.copy(to)),

@@ -24,6 +24,7 @@ mod committer;
 mod database;
 pub mod directory;
 mod error;
+mod greylist;
 mod id;
 mod lock;
 pub mod mailbox;

@@ -247,6 +247,7 @@ async fn the_trail_is_found_by_message_and_by_address_in_any_case() {
         from: "Sender@example.net".into(),
         recipients: vec!["Nobody@Example.org".into()],
         reply: "550 5.1.1 no such user".into(),
+        verdicts: Vec::new(),
     };
     store.tell(Entry::now(id, refused.clone()));
     assert_eq!(store.trail_of_address("nobody@example.org", 5).unwrap(), [id]);

@@ -27,6 +27,7 @@ use intake::Intake;
 use listeners::Bound;
 use net::tls::TlsServer;
 use net::{Limits, Shutdown};
+use policy::arrival::Arrival;
 use queue::{Clock, Queue, QueueHandle};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -149,6 +150,7 @@ async fn start(
     let guard = Arc::new(policy::AuthGuard::new(settings::auth_rules(config)));
     let mut intake =
         Intake::new(directory.clone(), resolver.clone(), settings::intake(config), shutdown.clone());
+    intake.arrival = Arc::new(Arrival::new(resolver.clone(), store.clone(), settings::arrival(config)));
     settings::rates(&mut intake, config, setup.dev);
     intake.limits = Some(limits.clone());
     intake.tls.clone_from(&tls);
@@ -183,6 +185,8 @@ async fn start(
     running.store.start_indexer();
     let mut tasks = JoinSet::new();
     tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
+    let (arrival, stopping) = (Arc::clone(&running.intake.arrival), running.shutdown.clone());
+    tasks.spawn(async move { arrival.watch_lists(stopping).await });
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }

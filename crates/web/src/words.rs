@@ -82,9 +82,12 @@ pub(crate) fn event(event: &Event) -> String {
             verdicts.iter().for_each(|verdict| line.push_str(&format!(" {verdict}.")));
             line
         }
-        Event::Refused { origin, from, recipients, reply } => {
+        Event::Refused { origin, from, recipients, reply, verdicts } => {
             let from = sender(from);
-            format!("Refused {}: from {from} to {}: {reply}", origin_words(origin), list(recipients))
+            let origin = origin_words(origin);
+            let mut line = format!("Refused {origin}: from {from} to {}: {reply}", list(recipients));
+            verdicts.iter().for_each(|verdict| line.push_str(&format!(" {verdict}.")));
+            line
         }
         Event::Attempt { recipients, host, tls, outcome, reply, next } => {
             let outcome = match outcome {

@@ -5,9 +5,10 @@ use address::{Address, LocalPart, Secret};
 use directory::{Directory, Verifier};
 use intake::{Intake, Listener, RecipientCheck, Role, Settings, Verification};
 use mailauth::Txt;
-use mailauth::dkim::{SigningKey, Verifier as SignatureVerifier};
+use mailauth::dkim::{Signer, SigningKey, Verifier as SignatureVerifier};
 use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, LimitSettings, Limits, ServeOptions, Shutdown, Stream};
+use policy::arrival::{self, Action, Arrival, GreylistRules, Kind, List, Rules};
 use policy::{AuthGuard, AuthRules, Rate, RateLimiter};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -41,6 +42,12 @@ pub(crate) struct Setup {
     in_all: Option<usize>,
     /// `example.org` has a key to sign with.
     dkim: bool,
+    /// What the DNS knows.
+    dns: dns::Fixed,
+    /// What follows from checks of strangers' mail.
+    arrival: arrival::Settings,
+    /// Domains elsewhere whose mail can be signed.
+    signers: Vec<Signer>,
     /// me@ keeps a password that CRAM-MD5 can use.
     cram_md5: bool,
 }
@@ -54,6 +61,7 @@ impl Setup {
         let auth = AuthRules { first_delay: Duration::ZERO, ..AuthRules::default() };
         let (messages, recipients, connections) = (None, None, None);
         let (xclient, proxy, dkim, cram_md5, budget) = (false, false, false, false, 16 << 20);
+        let arrival = arrival::Settings::new(HOST.parse().unwrap());
         Self {
             settings,
             auth,
@@ -65,6 +73,9 @@ impl Setup {
             connections,
             in_all: None,
             dkim,
+            dns: dns::Fixed::new(),
+            arrival,
+            signers: Vec::new(),
             cram_md5,
         }
     }
@@ -95,9 +106,89 @@ impl Setup {
             "connection-rate" => self.connections = Some(value.parse().unwrap()),
             "dkim" => self.dkim = true,
             "cram-md5" => self.cram_md5 = true,
+            "dns" => self.set_dns(value),
+            "signer" => self.set_signer(value),
+            "policy" => self.set_policy(value),
+            "list" => self.set_list(value),
+            "trusted-sealer" => self.arrival.trusted_sealers.push(value.parse().unwrap()),
+            "greylist" => {
+                let delay = Duration::from_secs(value.parse().unwrap());
+                self.arrival.greylist = Some(GreylistRules { delay, ..GreylistRules::default() });
+            }
+            "address-rate" => self.arrival.rates.address = Some(value.parse().unwrap()),
+            "network-rate" => self.arrival.rates.network = Some(value.parse().unwrap()),
+            "sender-rate" => self.arrival.rates.sender = Some(value.parse().unwrap()),
             "memory" => self.budget = value.parse().unwrap(),
             _ => panic!("no such setting: {text}"),
         }
+    }
+
+    /// `a NAME IP`, `ptr IP NAME`, `mx NAME HOST`, `txt NAME TEXT`, or `fail NAME`, which has no answer for now.
+    fn set_dns(&mut self, text: &str) {
+        let mut words = text.splitn(3, ' ');
+        let (kind, name, value) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap_or(""));
+        let dns = std::mem::take(&mut self.dns);
+        self.dns = match kind {
+            "a" => dns.with_a(name, value),
+            "ptr" => dns.with_ptr(name, value),
+            "mx" => dns.with_mx(name, 10, value),
+            "txt" => dns.with_txt(name, value),
+            "fail" => dns.with_failure(name, "silence"),
+            _ => panic!("no such record: {text}"),
+        };
+    }
+
+    /// A key for a domain elsewhere, with its record.
+    fn set_signer(&mut self, domain: &str) {
+        let key = SigningKey::generate_ed25519().unwrap();
+        self.dns =
+            std::mem::take(&mut self.dns).with_txt(&format!("s1._domainkey.{domain}"), &key.dns_record());
+        self.signers.push(Signer::new(domain.parse().unwrap(), "s1".parse().unwrap(), key));
+    }
+
+    /// `[DOMAIN] CHECK ACTION`.
+    fn set_policy(&mut self, text: &str) {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (rules, check, action) = match words[..] {
+            [check, action] => (&mut self.arrival.rules, check, action),
+            [domain, check, action] => {
+                let rules = self.arrival.domains.entry(domain.parse().unwrap()).or_default();
+                (rules, check, action)
+            }
+            _ => panic!("no policy: {text}"),
+        };
+        let Rules { iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain } = rules;
+        let rule = match check {
+            "iprev" => iprev,
+            "helo" => helo,
+            "helo-sends" => helo_sends,
+            "sender-domain" => sender_domain,
+            "spf" => spf,
+            "dkim" => dkim,
+            "dmarc" => dmarc,
+            "own-domain" => own_domain,
+            _ => panic!("no such check: {check}"),
+        };
+        *rule = match action {
+            "nothing" => Action::Nothing,
+            "mark" => Action::Mark,
+            "quarantine" => Action::Quarantine,
+            "reject" => Action::Reject,
+            _ => panic!("no such action: {action}"),
+        };
+    }
+
+    /// `ZONE KIND POINTS`: a list that passes its test.
+    fn set_list(&mut self, text: &str) {
+        let words: Vec<&str> = text.split(' ').collect();
+        let (zone, probe, kind) = match words[1] {
+            "addresses" => (words[0], "2.0.0.127", Kind::Addresses),
+            "domains" => (words[0], "test", Kind::Domains),
+            other => panic!("no such kind: {other}"),
+        };
+        self.dns = std::mem::take(&mut self.dns).with_a(&format!("{probe}.{zone}"), "127.0.0.2");
+        let (zone, points, codes) = (zone.parse().unwrap(), words[2].parse().unwrap(), Vec::new());
+        self.arrival.lists.push(List { zone, kind, points, codes });
     }
 }
 
@@ -107,6 +198,7 @@ pub(crate) struct World {
     tls: TlsClient,
     /// The public half of the key of `example.org`, as DNS has it.
     dkim: Option<String>,
+    signers: Vec<Signer>,
     xclient: bool,
     proxy: bool,
     folder: tempfile::TempDir,
@@ -134,8 +226,11 @@ impl World {
         };
         let settings = TlsServerSettings { certificates: vec![pair], ..Default::default() };
         let directory = Directory::open(store.clone(), HOST.parse().unwrap()).await.unwrap();
-        let resolver = Arc::new(dns::Fixed::new());
+        let resolver: Arc<dyn dns::Lookup> = Arc::new(options.dns);
+        let arrival = Arrival::new(Arc::clone(&resolver), store.clone(), options.arrival);
+        arrival.test_lists().await;
         let mut intake = Intake::new(directory, resolver, options.settings, Shutdown::new());
+        intake.arrival = Arc::new(arrival);
         intake.tls = Some(TlsServer::new(settings).unwrap());
         intake.recipients = Some(Arc::new(NextHost));
         intake.message_rate = options.messages.map(a_day);
@@ -146,7 +241,8 @@ impl World {
         intake.limits = options.in_all.map(in_all);
         let tls = TlsClient::with_roots([own.cert.der().clone()]).unwrap();
         let (xclient, proxy) = (options.xclient, options.proxy);
-        Self { store, intake: Arc::new(intake), tls, dkim, xclient, proxy, folder }
+        let signers = options.signers;
+        Self { store, intake: Arc::new(intake), tls, dkim, signers, xclient, proxy, folder }
     }
 
     /// Octets that the task of a connection takes, its heap apart.
@@ -222,9 +318,10 @@ impl World {
         self.store.account(&domain, name).unwrap().unwrap().id
     }
 
-    /// The messages in an INBOX, oldest first, each as its octets.
-    pub(crate) async fn inbox(&self, name: &str) -> Vec<String> {
-        let mailbox = self.store.inbox(self.account(name)).unwrap().id;
+    /// The messages in an INBOX (`me`) or another folder (`me/Junk`), oldest first, each as its octets.
+    pub(crate) async fn folder(&self, name: &str) -> Vec<String> {
+        let (name, folder) = name.split_once('/').unwrap_or((name, "INBOX"));
+        let mailbox = self.store.mailbox_named(self.account(name), folder).unwrap().unwrap().id;
         let mut messages = Vec::new();
         for summary in self.store.messages(mailbox, 0, 1000).unwrap() {
             let message = self.store.message(mailbox, summary.uid).unwrap().unwrap();
@@ -247,6 +344,32 @@ impl World {
         });
         assert!(results.iter().all(|result| result.passed()), "{results:?}");
         results.len()
+    }
+
+    /// A message as the domain signs it.
+    pub(crate) fn sign(&self, domain: &str, message: &str) -> String {
+        let signer = self.signers.iter().find(|signer| signer.domain.as_str() == domain).unwrap();
+        let (header, body) = message.split_once("\r\n\r\n").unwrap();
+        let mut hasher = mailauth::dkim::BodyHasher::new(signer.canonicalization.body);
+        hasher.update(body.as_bytes());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let field = signer.sign(format!("{header}\r\n").as_bytes(), &hasher.finish(), now).unwrap();
+        format!("{}{message}", String::from_utf8(field).unwrap())
+    }
+
+    /// What the trail says was found of the newest message, or that it was refused with.
+    pub(crate) fn verdicts(&self) -> Vec<String> {
+        let newest = self.store.trail_newest(1).unwrap().into_iter();
+        let mut entries = newest.flat_map(|id| self.store.trail(id).unwrap());
+        entries
+            .find_map(|entry| match entry.event {
+                Event::Accepted { verdicts, .. } => Some(verdicts),
+                Event::Refused { verdicts, reply, .. } => {
+                    Some([format!("refused: {reply}")].into_iter().chain(verdicts).collect())
+                }
+                _ => None,
+            })
+            .unwrap_or_default()
     }
 
     pub(crate) fn schedule(&self) -> Vec<Scheduled> {

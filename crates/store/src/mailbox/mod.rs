@@ -52,12 +52,15 @@ pub mod flag {
     pub const DRAFT: u32 = 16;
 }
 
+/// The special use of the folder that takes what was put aside (RFC 6154).
+pub const JUNK: &str = "\\Junk";
+
 /// Folders made for each account, with their special use (RFC 6154).
 pub(crate) const DEFAULT_FOLDERS: [(&str, Option<&str>); 6] = [
     (INBOX, None),
     ("Drafts", Some("\\Drafts")),
     ("Sent", Some("\\Sent")),
-    ("Junk", Some("\\Junk")),
+    ("Junk", Some(JUNK)),
     ("Trash", Some("\\Trash")),
     ("Archive", Some("\\Archive")),
 ];
@@ -126,6 +129,14 @@ impl Store {
     /// The account's folders, INBOX first, then by name.
     pub fn mailboxes(&self, account: Id) -> Result<Vec<Mailbox>, StoreError> {
         self.inner.main.with(|db| sqlite::folder::list(db, account))
+    }
+
+    /// The name of the account's folder with this special use, the first by name of several; without one INBOX.
+    pub fn folder_for(&self, account: Id, role: &str) -> Result<String, StoreError> {
+        let mut folders = self.mailboxes(account)?;
+        folders.retain(|folder| folder.role.as_deref() == Some(role));
+        let first = folders.into_iter().map(|folder| folder.name).min();
+        Ok(first.unwrap_or_else(|| INBOX.to_owned()))
     }
 
     pub fn mailbox(&self, id: Id) -> Result<Option<Mailbox>, StoreError> {

@@ -61,7 +61,15 @@ pub enum Event {
         verdicts: Vec<String>,
     },
     /// Refused, wholly or for one recipient, with the reply given.
-    Refused { origin: Origin, from: String, recipients: Vec<String>, reply: String },
+    Refused {
+        origin: Origin,
+        from: String,
+        recipients: Vec<String>,
+        reply: String,
+        /// What the checks found, each with its reason.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        verdicts: Vec<String>,
+    },
     /// One attempt to pass it on.
     Attempt {
         recipients: Vec<String>,

@@ -20,6 +20,7 @@ mod error;
 mod listen;
 mod outline;
 mod places;
+mod policy;
 pub mod reference;
 mod sections;
 #[cfg(test)]
@@ -30,6 +31,7 @@ pub use delivery::{Credentials, Delivery, DomainPattern, Family, Match, Route, S
 pub use error::{Error, Problem};
 pub use listen::{Listener, Service, standard as standard_listeners};
 pub use places::{Endpoint, LMTP_PORT, Peer, SMTP_PORT, SMTPS_PORT, Target, name_server};
+pub use policy::{Greylist, Policy};
 pub use sections::{
     BareNewline, CertificateFiles, Dns, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp, Submission,
 };
@@ -67,6 +69,7 @@ pub struct Config {
     pub limits: Limits,
     pub submission: Submission,
     pub smtp: Smtp,
+    pub policy: Policy,
     pub queue: Queue,
     pub log: Log,
 }
@@ -88,6 +91,7 @@ impl Config {
             limits: Limits::default(),
             submission: Submission::default(),
             smtp: Smtp::default(),
+            policy: Policy::default(),
             queue: Queue::default(),
             log: Log::default(),
         }
@@ -203,6 +207,8 @@ struct Raw {
     #[serde(default)]
     smtp: Smtp,
     #[serde(default)]
+    policy: policy::Raw,
+    #[serde(default)]
     queue: Queue,
     #[serde(default)]
     log: Log,
@@ -252,6 +258,10 @@ impl Raw {
                 Ok(route) => config.routes.push(route),
                 Err(fault) => note(&format!("route[{index}]"), fault),
             }
+        }
+        match self.policy.check() {
+            Ok(policy) => config.policy = policy,
+            Err((key, text)) => note("policy", (&*key, text)),
         }
         if let Err(fault) = self.queue.check() {
             note("queue", fault);

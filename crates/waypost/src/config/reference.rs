@@ -49,6 +49,7 @@ const COUNT: &str = "number";
 const BOUND: &str = "number, 0: no limit";
 const SIZE: &str = "size";
 const TIME: &str = "time";
+const ACTION: &str = "action";
 
 /// The keys of `[delivery]`, which a `[[route]]` takes too.
 const DELIVERY: &[Key] = &[
@@ -323,6 +324,27 @@ pub const TABLES: &[Table] = &[
                 "Recipients to whom one account sends in an hour.",
             ),
             key(
+                "messages-per-hour-and-address",
+                BOUND,
+                "0",
+                "1000",
+                "Messages that one address (IPv6: one /64) outside brings in an hour. Not for those who log in, trusted and exempt networks.",
+            ),
+            key(
+                "messages-per-hour-and-network",
+                BOUND,
+                "0",
+                "5000",
+                "The same of an address and its neighbours (IPv4: a /24, IPv6: a /56).",
+            ),
+            key(
+                "messages-per-hour-and-sender",
+                BOUND,
+                "0",
+                "100",
+                "Messages with one sender in the envelope that are brought from outside in an hour.",
+            ),
+            key(
                 "commands",
                 COUNT,
                 "100",
@@ -414,6 +436,140 @@ pub const TABLES: &[Table] = &[
                 r#""reject""#,
                 r#""normalise""#,
                 "What to do with a message that has a CR or LF alone: refuse it, or make CRLF of it. It never ends a message, nor is it passed on.",
+            ),
+        ],
+    },
+    Table {
+        name: "policy",
+        repeated: false,
+        doc: "What to do with mail from strangers: clients of port 25 that neither logged in nor are on this machine or in a network of `[relay]` `trusted`. Nobody else is looked up. [What happens to mail that arrives](arrival.md) tells of each check.\n\nEach check has an action for when it fails: `nothing` (not even told), `mark` (told in Authentication-Results and the trail), `quarantine` (taken, into the folder Junk; with `X-Spam-Flag: YES` for the next host) or `reject`. What the DNS does not tell for now is put off (451) where the action would be `quarantine` or `reject`, and told otherwise.",
+        keys: &[
+            key(
+                "iprev",
+                ACTION,
+                r#""mark""#,
+                r#""nothing""#,
+                "The client's address has no name, or none that leads back to it (5.7.25).",
+            ),
+            key(
+                "helo",
+                ACTION,
+                r#""mark""#,
+                r#""reject""#,
+                "The name in EHLO is no full host name, not the client's own address, or ours.",
+            ),
+            key(
+                "helo-sends",
+                ACTION,
+                r#""reject""#,
+                r#""mark""#,
+                "The name in EHLO is of a host whose SPF record is `v=spf1 -all`: it never sends mail (5.7.23).",
+            ),
+            key(
+                "sender-domain",
+                ACTION,
+                r#""mark""#,
+                r#""reject""#,
+                "Mail to the envelope's sender could not be delivered: its domain has no host for mail (5.1.8), or says that it takes none (null MX, 5.7.27).",
+            ),
+            key(
+                "spf",
+                ACTION,
+                r#""mark""#,
+                r#""quarantine""#,
+                "The domain of the envelope's sender says that the client may not send for it (5.7.23). Rejecting for that alone loses forwarded mail.",
+            ),
+            key(
+                "dkim",
+                ACTION,
+                r#""mark""#,
+                r#""nothing""#,
+                "The message has signatures, and none is good (5.7.20). Mailing lists break signatures.",
+            ),
+            key(
+                "dmarc",
+                ACTION,
+                r#""reject""#,
+                r#""quarantine""#,
+                "DMARC fails: the most that is done of what the author's domain asks for. Also for messages whose From names authors of several domains.",
+            ),
+            key(
+                "own-domain",
+                ACTION,
+                r#""mark""#,
+                r#""reject""#,
+                "The author or the envelope's sender is of a domain of ours, and neither SPF nor DKIM says that the message is from it. Not for those who log in and trusted networks. List all hosts that send for your domains in SPF before you set more than `mark`.",
+            ),
+            key(
+                "trusted-sealers",
+                "list of domains",
+                "[]",
+                r#"["lists.example.org"]"#,
+                "Domains whose ARC seals are believed: a message that fails DMARC passes when such a sealer found that it passed there. For mailing lists and forwarders that you know.",
+            ),
+            key(
+                "quarantine-points",
+                COUNT,
+                "5",
+                "3",
+                "Points of all `[[policy.list]]` together from which a message is put into Junk.",
+            ),
+            key("reject-points", COUNT, "10", "8", "Points from which it is rejected."),
+        ],
+    },
+    Table {
+        name: "policy.greylist",
+        repeated: false,
+        doc: "Who has not sent here before is asked to come back, which programs that only send spam do not. Not for those on lists of the good (points below 0), for networks of `limits.exempt`, and for domains that came back before and that SPF vouches for.",
+        keys: &[
+            key("enabled", "true or false", "false", "true", "Whether anybody is asked."),
+            key("delay", TIME, r#""1 min""#, r#""5 min""#, "Who comes back sooner still has to wait."),
+            key("window", TIME, r#""1 d""#, r#""4 h""#, "Who comes back later begins anew."),
+            key(
+                "remember",
+                TIME,
+                r#""36 d""#,
+                r#""14 d""#,
+                "How long who came back is known (by network, IPv4 /24 or IPv6 /56, and domain of the sender) after its last message.",
+            ),
+        ],
+    },
+    Table {
+        name: "policy.domain",
+        repeated: true,
+        doc: "Other actions for mail to one domain. What it leaves out is as in `[policy]`. A message to several recipients is rejected when all their domains reject it; where only some do, these have it in Junk.",
+        keys: &[
+            required("name", "domain", r#""example.org""#, "A domain that is served here, local or relayed."),
+            required("iprev", ACTION, r#""nothing""#, "As in `[policy]`, for mail to this domain."),
+            required("helo", ACTION, r#""reject""#, "As in `[policy]`, for mail to this domain."),
+            required("helo-sends", ACTION, r#""mark""#, "As in `[policy]`, for mail to this domain."),
+            required("sender-domain", ACTION, r#""reject""#, "As in `[policy]`, for mail to this domain."),
+            required("spf", ACTION, r#""quarantine""#, "As in `[policy]`, for mail to this domain."),
+            required("dkim", ACTION, r#""nothing""#, "As in `[policy]`, for mail to this domain."),
+            required("dmarc", ACTION, r#""quarantine""#, "As in `[policy]`, for mail to this domain."),
+            required("own-domain", ACTION, r#""reject""#, "As in `[policy]`, for mail to this domain."),
+        ],
+    },
+    Table {
+        name: "policy.list",
+        repeated: true,
+        doc: "A list of addresses or domains in the DNS, of the bad (DNSBL, URIBL) or of the good (DNSWL); at most 32. Points of all entries are added up. Every list is tested at start and each quarter of an hour (RFC 5782): one that lacks its test entry, or lists everything, is left out, with an error in the log (`alert=list-dead`). Answers outside 127/8 count for nothing. Many lists do not answer public resolvers: run one of your own, and read the list's terms.",
+        keys: &[
+            required("zone", "domain", r#""zen.spamhaus.example""#, "The name of the list."),
+            key(
+                "of",
+                "`addresses` or `domains`",
+                r#""addresses""#,
+                r#""domains""#,
+                "`addresses`: the client's, IPv4 and IPv6. `domains`: the envelope's sender's, the author's, and those that links in the text lead to (20 at most).",
+            ),
+            required("points", "number", "5", "What an entry counts; below 0 for a list of the good."),
+            key(
+                "codes",
+                "list of answers",
+                "[]",
+                r#"["127.0.0.2-127.0.0.11", "&127.0.0.4"]"#,
+                "Which answers count: an address, a range, or `&` and the bits that must be there. Empty: all but 127.255.255/24, where lists put their errors.",
             ),
         ],
     },

@@ -122,6 +122,13 @@ pub struct Limits {
     pub messages_per_hour: Option<u32>,
     #[serde(deserialize_with = "units::bound")]
     pub recipients_per_hour: Option<u32>,
+    /// Of strangers.
+    #[serde(deserialize_with = "units::bound")]
+    pub messages_per_hour_and_address: Option<u32>,
+    #[serde(deserialize_with = "units::bound")]
+    pub messages_per_hour_and_network: Option<u32>,
+    #[serde(deserialize_with = "units::bound")]
+    pub messages_per_hour_and_sender: Option<u32>,
     #[serde(deserialize_with = "units::count")]
     pub commands: u32,
     #[serde(deserialize_with = "units::count")]
@@ -155,6 +162,9 @@ impl Default for Limits {
             messages_per_session: Some(1_000),
             messages_per_hour: Some(1_000),
             recipients_per_hour: Some(2_000),
+            messages_per_hour_and_address: None,
+            messages_per_hour_and_network: None,
+            messages_per_hour_and_sender: None,
             commands: 100,
             errors: 20,
             auth_failures: Some(10),

@@ -1,6 +1,7 @@
 //! What a file means, and what is said about one that is wrong.
 
 use super::*;
+use ::policy::arrival::{Action, Kind, List};
 use std::time::Duration;
 
 const FILE: &str = "/etc/waypost/waypost.toml";
@@ -265,6 +266,10 @@ fn file_with(table: &reference::Table, key: &reference::Key, value: &str) -> Str
         ("delivery", "username") => "password-file = 'p'\nsmarthost = 'smtp://a.example'",
         ("delivery", "password-file") => "username = 'u'\nsmarthost = 'smtp://a.example'",
         ("route", "to") => "domain = 'a.example'",
+        ("policy.domain", key) if key != "name" => "name = 'a.example'",
+        ("policy.list", "zone") => "points = 1",
+        ("policy.list", "points") => "zone = 'l.example'",
+        ("policy.list", _) => "zone = 'l.example'\npoints = 1",
         _ => "",
     };
     let first = if table.name == "tls.more" { "[tls]\ncertificate = 'c'\nkey = 'k'\n" } else { "" };
@@ -286,6 +291,10 @@ fn reference_defaults_are_the_defaults() {
             match table.name {
                 "listen" => assert_eq!(config.listen, [], "{}", key.name),
                 "route" => assert_eq!(config.routes[0].delivery, Delivery::default(), "{}", key.name),
+                "policy.list" => {
+                    let List { kind, codes, .. } = &config.policy.lists[0];
+                    assert_eq!((*kind, codes), (Kind::Addresses, &Vec::new()), "{}", key.name);
+                }
                 name => assert_eq!(config, Config::default(), "{name}.{}", key.name),
             }
         }
@@ -336,4 +345,30 @@ fn zero_is_no_limit_where_the_reference_says_so() {
         (None, 0, None)
     );
     assert_eq!(parse("[smtp]\ngreeting-delay = '3 s'").smtp.greeting_delay, Duration::from_secs(3));
+}
+
+#[test]
+fn a_domain_has_the_policy_of_all_but_for_what_it_says() {
+    let config = parse("[policy]\nspf = 'quarantine'\n[[policy.domain]]\nname = 'a.example'\ndmarc = 'mark'");
+    let policy = config.policy;
+    assert_eq!((policy.rules.spf, policy.rules.dmarc), (Action::Quarantine, Action::Reject));
+    let rules = &policy.domains[&"a.example".parse().unwrap()];
+    assert_eq!((rules.spf, rules.dmarc), (Action::Quarantine, Action::Mark));
+    refused("hostname = 'a.example'\n[policy]\nspf = 'drop'", &["toml:3: policy.spf", "`reject`"]);
+    refused("hostname = 'a.example'\n[[policy.domain]]\nspf = 'mark'", &["policy.domain[0]", "needs name"]);
+    let twice = "[[policy.domain]]\nname = 'b.example'\n";
+    refused(&format!("hostname = 'a.example'\n{twice}{twice}"), &["policy.domain[1]", "twice"]);
+}
+
+#[test]
+fn lists_need_a_name_and_points() {
+    let list = |keys: &str| format!("hostname = 'a.example'\n[[policy.list]]\n{keys}");
+    refused(&list("points = 1"), &["policy.list[0]", "needs zone"]);
+    refused(&list("zone = 'l.example'"), &["policy.list[0]", "needs points"]);
+    refused(
+        &list("zone = 'l.example'\npoints = 1\ncodes = ['10.0.0.1']"),
+        &["policy.list[0].codes", "10.0.0.1"],
+    );
+    let many = "[[policy.list]]\nzone = 'l.example'\npoints = 1\n".repeat(33);
+    refused(&format!("hostname = 'a.example'\n{many}"), &["policy.list", "33", "32 at most"]);
 }

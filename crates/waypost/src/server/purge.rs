@@ -1,5 +1,5 @@
-//! What is removed by and by, while the server runs: rows of folders and accounts that have gone, and messages that
-//! nobody brought back in time.
+//! What is removed by and by, while the server runs: rows of folders and accounts that have gone, messages that
+//! nobody brought back in time, and those greylisting knew who have been silent for long.
 
 use net::Shutdown;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,10 +11,11 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// Until the server stops.
 pub(super) async fn run(store: Store, shutdown: Shutdown) {
     loop {
+        if let Err(error) = store.forget_greylist_passes(now()).await {
+            tracing::warn!(%error, "greylisting remembers too much until the next hour");
+        }
         while !shutdown.is_triggered() {
-            let now =
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
-            match store.purge(now).await {
+            match store.purge(now()).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -29,4 +30,9 @@ pub(super) async fn run(store: Store, shutdown: Shutdown) {
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

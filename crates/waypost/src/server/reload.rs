@@ -32,6 +32,7 @@ impl Running {
 
     fn take_over(&self, config: &Config) {
         self.intake.set_settings(settings::intake(config));
+        self.intake.arrival.set_settings(settings::arrival(config));
         self.intake.directory.set_host(config.hostname.clone());
         self.transport.set_hostname(config.hostname.clone());
         self.next_host.set_terms(settings::terms(config));

@@ -7,6 +7,7 @@ use address::{Address, LocalPart, Secret};
 use dns::{Resolver, Settings as DnsSettings};
 use intake::Intake;
 use net::{LimitSettings, Limits};
+use policy::arrival::{self, RateRules};
 use policy::{AuthRules, HarvestGuard, HarvestRules, Rate, RateLimiter};
 use queue::{Backoff, DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, Hop, Matches, Rule, RuleAction, WindowLimits};
 use smtp::server::{MinimumRate, Timeouts};
@@ -89,6 +90,26 @@ pub(super) fn intake(config: &Config) -> intake::Settings {
     settings.check_sender = config.submission.check_sender;
     settings.hide_client_address = config.submission.hide_client_address;
     settings
+}
+
+/// What to think of strangers and their mail.
+pub(super) fn arrival(config: &Config) -> arrival::Settings {
+    let (policy, limits) = (&config.policy, &config.limits);
+    arrival::Settings {
+        hostname: config.hostname.clone(),
+        rules: policy.rules.clone(),
+        domains: policy.domains.clone(),
+        lists: policy.lists.clone(),
+        thresholds: policy.thresholds,
+        greylist: policy.greylist.rules(),
+        trusted_sealers: policy.trusted_sealers.clone(),
+        rates: RateRules {
+            address: limits.messages_per_hour_and_address,
+            network: limits.messages_per_hour_and_network,
+            sender: limits.messages_per_hour_and_sender,
+        },
+        exempt: limits.exempt.clone(),
+    }
 }
 
 /// The limits that count over sessions. Whoever develops against `dev` is not to be slowed.

@@ -48,16 +48,18 @@ fn event(entry: &Entry) -> Vec<String> {
                 sender(from),
                 show_size(*size)
             )];
-            said.extend(verdicts.iter().map(|verdict| format!("because: {verdict}")));
+            said.extend(verdicts.iter().map(|verdict| format!("found: {verdict}")));
             said.extend(delivered.iter().map(delivery));
             said
         }
-        Event::Refused { origin, from, recipients, reply } => {
+        Event::Refused { origin, from, recipients, reply, verdicts } => {
             let to = recipients.join(", ");
-            vec![
+            let mut said = vec![
                 format!("refused {}: from {} to {to}", source(origin), sender(from)),
                 format!("our reply: {reply}"),
-            ]
+            ];
+            said.extend(verdicts.iter().map(|verdict| format!("found: {verdict}")));
+            said
         }
         Event::Attempt { recipients, host, tls, outcome, reply, next } => {
             let word = match outcome {
@@ -176,7 +178,7 @@ mod tests {
   you@far.example: waiting in the queue: 421 4.7.28 slow down; next attempt {zero}
 
   {zero}  accepted from laptop.example (192.0.2.1:40000) by ESMTPSA with TLSv1.3, logged in as me@example.org, forwarded for NAME=phone.example, session s1: from me@example.org to you@far.example, 2 KiB
-      because: authenticated
+      found: authenticated
   {zero}  tried at mx.far.example [198.51.100.7]:25 for you@far.example: not delivered for now
       the answer: 421 4.7.28 slow\u{fffd}[2J down
       next attempt {zero}

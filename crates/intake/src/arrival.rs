@@ -1,0 +1,121 @@
+//! Strangers and their mail: what `policy` is asked, and what its answers mean for a session.
+
+use crate::envelope::{Refusal, Transaction};
+use crate::listener::Role;
+use crate::session::Session;
+use address::{Address, Domain};
+use bytes::Bytes;
+use message::{Edit, put_aside};
+use policy::Verdict;
+use policy::arrival::MessageChecks;
+use smtp::command::Mail;
+use smtp::reply::Reply;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use store::trail::{self, Entry, Event};
+
+/// What is put above the trace fields of a message.
+#[derive(Debug, Default)]
+pub(crate) struct Thought {
+    results: String,
+    put_aside: bool,
+}
+
+impl Thought {
+    /// The fields, and then the others.
+    pub(crate) fn above(&self, trace: &Bytes) -> Bytes {
+        let mark = if self.put_aside { put_aside().to_string() } else { String::new() };
+        if mark.is_empty() && self.results.is_empty() {
+            return trace.clone();
+        }
+        [mark.as_bytes(), self.results.as_bytes(), trace].concat().into()
+    }
+}
+
+impl Session {
+    /// Whether the client can have no part in what our name says (RFC 8601 §5): it did not log in, and is neither on this
+    /// machine nor in a trusted network.
+    pub(crate) fn is_stranger(&self) -> bool {
+        let outside = self.client_ip().is_some_and(|ip| !ip.is_loopback()) && !self.is_trusted();
+        outside && self.login.is_none() && self.listener.role == Role::Relay
+    }
+
+    /// MAIL.
+    pub(crate) fn look_at_sender(&mut self, mail: &Mail) -> Option<Refusal> {
+        if self.login.is_some() {
+            self.visit = None;
+        }
+        let visit = self.visit.as_mut()?;
+        refusal(visit.mail(&mail.from, Instant::now(), unix_ms() / 1000))
+    }
+
+    /// Log and trail of a sender who was refused.
+    pub(crate) fn refuse_sender_of_stranger(&self, mail: &Mail, reply: &Reply, reason: &str) {
+        self.log_refusal("mail", &mail.from.to_string(), reply, reason);
+        let (origin, from, recipients) = (self.origin(), trail::sender(&mail.from), Vec::new());
+        let (reply, verdicts) = (reply.to_string(), vec![reason.to_owned()]);
+        let event = Event::Refused { origin, from, recipients, reply, verdicts };
+        self.intake.store.tell(Entry::now(store::Id::generate(), event));
+    }
+
+    /// RCPT.
+    pub(crate) async fn look_at_recipient(&mut self, to: &Address) -> Option<Refusal> {
+        // Out of the session while it is asked.
+        let mut visit = self.visit.take()?;
+        let name = self.reverse_name().await;
+        let verdict = Box::pin(visit.recipient(to, &name, unix_ms() as i64)).await;
+        self.visit = Some(visit);
+        refusal(verdict)
+    }
+
+    /// The header of a message is there: what goes on while its body comes.
+    pub(crate) fn check_message(&self, header: &[u8]) -> Option<Box<MessageChecks>> {
+        let visit = self.visit.as_ref()?;
+        Some(Box::new(visit.message(header, unix_ms() / 1000)))
+    }
+
+    /// The message without results that claim to be ours.
+    pub(crate) fn without_our_results(&self, message: &Bytes) -> Vec<Bytes> {
+        let mut edit = Edit::new(message);
+        edit.remove_authentication_results(self.settings.hostname.as_str());
+        edit.finish().pieces(message)
+    }
+
+    /// The end of the message: who gets it, and where; or why nobody does.
+    pub(crate) async fn think_of_message(
+        &mut self,
+        transaction: &mut Transaction,
+        checks: Option<Box<MessageChecks>>,
+    ) -> Result<Thought, Refusal> {
+        let (Some(checks), Some(mut visit)) = (checks, self.visit.take()) else {
+            return Ok(Thought::default());
+        };
+        let name = self.reverse_name().await;
+        let recipients: Vec<Address> = transaction.recipients.iter().map(|r| r.address.clone()).collect();
+        let directory = self.intake.directory.clone();
+        // A directory that cannot be read is told of elsewhere; nobody's mail is refused for it.
+        let is_ours = |domain: &Domain| directory.store().domain(domain).is_ok_and(|found| found.is_some());
+        let concluded = checks.finish(&mut visit, &name, &recipients, is_ours).await;
+        self.visit = Some(visit);
+        transaction.verdicts.clone_from(&concluded.words);
+        if let Some(refusal) = concluded.refusal().cloned().and_then(refusal) {
+            return Err(refusal);
+        }
+        for (recipient, verdict) in transaction.recipients.iter_mut().zip(&concluded.verdicts) {
+            recipient.put_aside = matches!(verdict, Verdict::Quarantine { .. });
+        }
+        let put_aside = transaction.recipients.iter().any(|recipient| recipient.put_aside);
+        Ok(Thought { results: concluded.field, put_aside })
+    }
+}
+
+/// The words for the client and the reason for the trail, unless it may go on.
+fn refusal(verdict: Verdict) -> Option<Refusal> {
+    match verdict {
+        Verdict::Accept | Verdict::Quarantine { .. } => None,
+        Verdict::Defer { reply, reason } | Verdict::Reject { reply, reason } => Some((reply, reason)),
+    }
+}
+
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}

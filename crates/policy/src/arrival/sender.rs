@@ -1,0 +1,145 @@
+//! What the DNS says of the names in the envelope.
+
+use super::finding::{Check, Finding, Weight};
+use address::{Address, Domain};
+use dns::{DnsError, Lookup, MxLookup};
+use mailauth::spf::{ResultWord, SpfResult};
+use std::sync::Arc;
+
+/// The record of a host or domain that never sends.
+const NEVER_SENDS: &[u8] = b"v=spf1 -all";
+
+/// What SPF looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Identity {
+    MailFrom(Address),
+    Helo(String),
+}
+
+/// Whether the name in HELO is of a host that never sends mail: its SPF record is `v=spf1 -all` and nothing else.
+pub(super) async fn host_sends(dns: &Arc<dyn Lookup>, name: &str) -> Finding {
+    let finding = |weight, word: &str, reason: &str| Finding::new(Check::HeloSends, weight, word, reason);
+    let Ok(host) = Domain::parse(name) else { return finding(Weight::Fine, "none", "") };
+    match dns.txt(host.as_str()).await {
+        Ok(records) if records.iter().any(|record| record.trim_ascii().eq_ignore_ascii_case(NEVER_SENDS)) => {
+            finding(Weight::Bad, "fail", &format!("{host} says that it never sends mail (v=spf1 -all)"))
+        }
+        Err(DnsError::Temporary { reason, .. }) => {
+            let reason = format!("whether {host} sends mail could not be looked up: {reason}");
+            finding(Weight::Unknown, "temperror", &reason)
+        }
+        Ok(_) | Err(_) => finding(Weight::Fine, "none", ""),
+    }
+}
+
+/// Whether a notification could go to the sender's domain.
+pub(super) async fn takes_mail(dns: &Arc<dyn Lookup>, domain: &Domain) -> Finding {
+    let finding = |weight, word: &str, reason: &str| Finding::new(Check::SenderDomain, weight, word, reason);
+    let there = match dns.mx(domain, 0).await {
+        Ok(MxLookup::Hosts { .. }) => Ok(()),
+        // RFC 7505 §4.2.
+        Ok(MxLookup::NullMx) => {
+            let reason = format!("{domain} says that it takes no mail (null MX)");
+            return finding(Weight::Bad, "fail", &reason).with_code((5, 7, 27));
+        }
+        Ok(MxLookup::Implicit(_)) => dns.addresses(domain, dns::Family::Both).await.map(|_| ()),
+        Err(error) => Err(error),
+    };
+    match there {
+        Ok(()) => finding(Weight::Fine, "pass", &format!("{domain} takes mail")),
+        Err(DnsError::Temporary { reason, .. }) => {
+            let reason = format!("whether {domain} takes mail could not be looked up: {reason}");
+            finding(Weight::Unknown, "temperror", &reason)
+        }
+        Err(error) => finding(Weight::Bad, "fail", &format!("mail to {domain} cannot be delivered: {error}")),
+    }
+}
+
+pub(super) fn spf_finding(result: &SpfResult) -> Finding {
+    let weight = match result.word {
+        ResultWord::Fail => Weight::Bad,
+        ResultWord::TempError => Weight::Unknown,
+        // Records that are wrong are told; what they would say is not known (RFC 7208 §8.7).
+        ResultWord::Pass
+        | ResultWord::SoftFail
+        | ResultWord::Neutral
+        | ResultWord::None
+        | ResultWord::PermError => Weight::Fine,
+    };
+    let mut reason = result.reason.clone();
+    if let Some(words) = &result.explanation {
+        // RFC 7208 §6.2: it is shown whose words they are.
+        let domain = result.domain.as_ref().map(Domain::as_str).unwrap_or_default();
+        reason.push_str(&format!("; {domain} explains: {words}"));
+    }
+    Finding::new(Check::Spf, weight, result.word.as_str(), &reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Arc<dyn Lookup> {
+        Arc::new(
+            dns::Fixed::new()
+                .with_txt("quiet.example", "v=spf1 -all")
+                .with_txt("some.example", "v=spf1 a -all")
+                .with_failure("slow.example", "silence")
+                .with_mx("mx.example", 10, "mail.mx.example")
+                .with_a("mail.mx.example", "192.0.2.1")
+                .with_mx("null.example", 0, ".")
+                .with_a("host.example", "192.0.2.2")
+                .with_txt("text.example", "hello"),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_host_that_never_sends_says_so() {
+        let check = async |name: &str, expected: &str| {
+            assert_eq!(host_sends(&table(), name).await.words, expected);
+        };
+        check("quiet.example", "helo-sends=fail: quiet.example says that it never sends mail (v=spf1 -all)")
+            .await;
+        check("some.example", "helo-sends=none").await;
+        check("nothing.example", "helo-sends=none").await;
+        check("[192.0.2.1]", "helo-sends=none").await;
+        check(
+            "slow.example",
+            "helo-sends=temperror: whether slow.example sends mail could not be looked up: silence",
+        )
+        .await;
+    }
+
+    #[tokio::test]
+    async fn a_sender_can_be_told() {
+        let check = async |name: &str, weight: Weight, words: &str, code: Option<(u8, u16, u16)>| {
+            let finding = takes_mail(&table(), &name.parse().unwrap()).await;
+            assert_eq!((finding.weight, finding.code), (weight, code), "{name}");
+            assert!(finding.words.starts_with(words), "{}", finding.words);
+        };
+        check("mx.example", Weight::Fine, "sender-domain=pass: mx.example takes mail", None).await;
+        check("host.example", Weight::Fine, "sender-domain=pass", None).await;
+        check(
+            "null.example",
+            Weight::Bad,
+            "sender-domain=fail: null.example says that it takes no mail",
+            Some((5, 7, 27)),
+        )
+        .await;
+        check(
+            "text.example",
+            Weight::Bad,
+            "sender-domain=fail: mail to text.example cannot be delivered",
+            None,
+        )
+        .await;
+        check(
+            "gone.example",
+            Weight::Bad,
+            "sender-domain=fail: mail to gone.example cannot be delivered",
+            None,
+        )
+        .await;
+        check("slow.example", Weight::Unknown, "sender-domain=temperror", None).await;
+    }
+}

@@ -1,0 +1,259 @@
+//! One client, from its connection on: what can be known before a message comes.
+//!
+//! Look-ups begin as soon as their question is known, and run beside the dialogue. What follows is decided at RCPT, when it
+//! is known whose rules hold; nobody is refused before, so that the trail says for whom a refused message was.
+
+use super::finding::{Check, Finding, Weight};
+use super::greylist::{Answer, Attempt};
+use super::judge::judge;
+use super::lists::{self, Listing};
+use super::message::MessageChecks;
+use super::name::ReverseName;
+use super::pending::Pending;
+use super::sender;
+use super::settings::Settings;
+use super::{Arrival, hello};
+use crate::{Network, Verdict, is_exempt};
+use address::{Address, Domain, ReversePath};
+use mailauth::spf::{self, SpfResult};
+use smtp::reply::Reply;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The time of all look-ups of one kind together: what RFC 7208 §4.6.4 grants SPF, and a little more, so that its own
+/// words come first.
+pub(super) const WAIT: Duration = spf::MAX_ELAPSED.saturating_add(Duration::from_secs(1));
+/// Names that must get every message that is about mail itself (RFC 5321 §4.5.1, RFC 2142 §4 and §5).
+const OFFICES: [&str; 2] = ["postmaster", "abuse"];
+
+/// A client that neither logged in nor is on this machine or in a trusted network.
+#[derive(Debug)]
+pub struct Visit {
+    pub(super) arrival: Arc<Arrival>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) ip: IpAddr,
+    listings: Pending<Vec<Listing>>,
+    hello: Option<Introduced>,
+    sender: Option<Sender>,
+}
+
+/// The client has said its name.
+#[derive(Debug)]
+struct Introduced {
+    name: String,
+    finding: Finding,
+    sends: Pending<Finding>,
+}
+
+/// A transaction has begun.
+#[derive(Debug)]
+struct Sender {
+    path: ReversePath,
+    spf: Pending<SpfResult>,
+    domain: Pending<Finding>,
+    listings: Pending<Vec<Listing>>,
+    /// What all recipients are judged by, once it is known.
+    findings: Option<Vec<Finding>>,
+    /// The answer to the first recipient, which holds for all (RFC 6647 §5).
+    greylisted: Option<Verdict>,
+}
+
+impl Visit {
+    pub(super) fn new(arrival: Arc<Arrival>, ip: IpAddr) -> Self {
+        let (settings, ip) = (arrival.settings(), ip.to_canonical());
+        let (asking, asked) = (Arc::clone(&arrival), Arc::clone(&settings));
+        let listings = if settings.lists.is_empty() {
+            Pending::known(Vec::new())
+        } else {
+            Pending::begin(WAIT, async move {
+                lists::of_address(&asking.dns, &asked.lists, &asking.health, ip).await
+            })
+        };
+        Self { arrival, settings, ip, listings, hello: None, sender: None }
+    }
+
+    /// EHLO or HELO, with a name as it came.
+    pub fn hello(&mut self, name: &str) {
+        let finding = hello::finding(name, self.ip, &self.settings.hostname);
+        let (arrival, host) = (Arc::clone(&self.arrival), name.to_owned());
+        let sends = if self.settings.is_wanted(Check::HeloSends) {
+            Pending::begin(WAIT, async move { sender::host_sends(&arrival.dns, &host).await })
+        } else {
+            Pending::known(Finding::new(Check::HeloSends, Weight::Fine, "none", ""))
+        };
+        self.hello = Some(Introduced { name: name.to_owned(), finding, sends });
+        self.sender = None;
+    }
+
+    /// TLS has begun: the client says its name anew.
+    pub fn forget(&mut self) {
+        self.hello = None;
+        self.sender = None;
+    }
+
+    /// MAIL: whether the client and the sender keep to their rates. `now` is of arrival, twice: `unix` in seconds since
+    /// 1970.
+    pub fn mail(&mut self, from: &ReversePath, now: Instant, unix: u64) -> Verdict {
+        self.sender = None;
+        if !is_exempt(&self.settings.exempt, self.ip)
+            && let Err((whose, wait)) = self.arrival.rates.check(self.ip, from, now)
+        {
+            let minutes = wait.0.as_secs() / 60 + 1;
+            let words = format!("too many messages from {whose}, try again in {minutes} minutes");
+            return Verdict::refuse(Reply::new(450, (4, 7, 1), &words), format!("rate={words}"));
+        }
+        let helo = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        let domain = from.address().and_then(Address::domain).cloned();
+        self.sender = Some(Sender {
+            path: from.clone(),
+            spf: self.ask_spf(from, helo, unix),
+            domain: self.ask_domain(domain.clone()),
+            listings: self.ask_lists(domain.into_iter().collect()),
+            findings: None,
+            greylisted: None,
+        });
+        Verdict::Accept
+    }
+
+    fn ask_spf(&self, from: &ReversePath, helo: String, now: u64) -> Pending<SpfResult> {
+        let (dns, ip, receiver) =
+            (Arc::clone(&self.arrival.dns), self.ip, self.settings.hostname.to_string());
+        let path = from.address().map(Address::to_string).unwrap_or_default();
+        Pending::begin(WAIT, async move {
+            let identity = spf::Identity::MailFrom(&path);
+            let query = spf::Query { ip, helo: &helo, identity, receiver: &receiver, now };
+            let names = dns::Names(&*dns);
+            let checked = tokio::time::timeout(spf::MAX_ELAPSED, spf::check(&names, &query)).await;
+            checked.unwrap_or_else(|_| SpfResult::timed_out(&query))
+        })
+    }
+
+    fn ask_domain(&self, domain: Option<Domain>) -> Pending<Finding> {
+        match domain.filter(|_| self.settings.is_wanted(Check::SenderDomain)) {
+            Some(domain) => {
+                let dns = Arc::clone(&self.arrival.dns);
+                Pending::begin(WAIT, async move { sender::takes_mail(&dns, &domain).await })
+            }
+            None => Pending::known(Finding::new(Check::SenderDomain, Weight::Fine, "none", "")),
+        }
+    }
+
+    fn ask_lists(&self, domains: Vec<Domain>) -> Pending<Vec<Listing>> {
+        if domains.is_empty() || self.settings.lists.is_empty() {
+            return Pending::known(Vec::new());
+        }
+        let (arrival, settings) = (Arc::clone(&self.arrival), Arc::clone(&self.settings));
+        Pending::begin(WAIT, async move {
+            lists::of_domains(&arrival.dns, &settings.lists, &arrival.health, &domains).await
+        })
+    }
+
+    /// RCPT: whether this recipient's rules let the client in, as far as can be known now. A message that is to be put
+    /// aside is accepted here.
+    pub async fn recipient(&mut self, to: &Address, reverse: &ReverseName, unix_ms: i64) -> Verdict {
+        if is_office(to) {
+            return Verdict::Accept;
+        }
+        let settings = Arc::clone(&self.settings);
+        let findings = self.findings(reverse).await;
+        let verdict = judge(&findings, settings.rules_for(to.domain()), settings.thresholds);
+        if !verdict.is_taken() {
+            return verdict;
+        }
+        self.greylist(to, &findings, unix_ms).await
+    }
+
+    /// What is known of client and sender; asked once a transaction.
+    pub(super) async fn findings(&mut self, reverse: &ReverseName) -> Vec<Finding> {
+        if let Some(findings) = self.sender.as_ref().and_then(|sender| sender.findings.clone()) {
+            return findings;
+        }
+        let mut findings = vec![reverse.finding(self.ip)];
+        if let Some(hello) = &mut self.hello {
+            findings.push(hello.finding.clone());
+            findings.extend(hello.sends.get().await.cloned().or_else(|| Some(late(Check::HeloSends))));
+        }
+        findings.extend(self.listings.get().await.into_iter().flatten().map(Listing::finding));
+        if let Some(sender) = &mut self.sender {
+            findings.extend(sender.domain.get().await.cloned().or_else(|| Some(late(Check::SenderDomain))));
+            findings.extend(sender.listings.get().await.into_iter().flatten().map(Listing::finding));
+            findings.push(sender.spf.get().await.map_or_else(|| late(Check::Spf), sender::spf_finding));
+            sender.findings = Some(findings.clone());
+        }
+        findings
+    }
+
+    async fn greylist(&mut self, to: &Address, findings: &[Finding], unix_ms: i64) -> Verdict {
+        let settings = Arc::clone(&self.settings);
+        let is_good = |finding: &Finding| matches!(finding.weight, Weight::Points(points) if points < 0);
+        let Some(rules) = settings.greylist.as_ref().filter(|_| !is_exempt(&settings.exempt, self.ip)) else {
+            return Verdict::Accept;
+        };
+        let Some(sender) = &mut self.sender else { return Verdict::Accept };
+        if findings.iter().any(is_good) {
+            return Verdict::Accept;
+        }
+        if let Some(verdict) = &sender.greylisted {
+            return verdict.clone();
+        }
+        let verified = sender.spf.get().await.is_some_and(|result| result.word == spf::ResultWord::Pass);
+        let attempt = Attempt { ip: self.ip, sender: &sender.path, recipient: to, verified };
+        let (greylist, store) = (&self.arrival.greylist, &self.arrival.store);
+        let answer = greylist.check(store, rules, &attempt, Instant::now(), unix_ms).await;
+        let network = Network::neighbours(self.ip);
+        let verdict = match answer {
+            Ok(Answer::Known) => Verdict::Accept,
+            Ok(Answer::Passed) => {
+                tracing::info!(%network, sender = %sender.path, "greylisting: came back, and is known now");
+                Verdict::Accept
+            }
+            Ok(Answer::Wait(left)) => {
+                let seconds = left.as_secs().max(1);
+                let words = format!("greylisted: try again in {seconds} seconds");
+                let reason = format!("greylist=wait: {network} has not sent from this domain before");
+                Verdict::refuse(Reply::new(450, (4, 7, 1), words), reason)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "greylisting is passed over");
+                Verdict::Accept
+            }
+        };
+        sender.greylisted = Some(verdict.clone());
+        verdict
+    }
+
+    /// The header of a message is there. `now` is in seconds since 1970.
+    pub fn message(&self, header: &[u8], now: u64) -> MessageChecks {
+        MessageChecks::new(self, header, now)
+    }
+
+    /// The result of SPF for MAIL FROM, and what was looked at.
+    pub(super) async fn spf(&mut self) -> Option<(SpfResult, sender::Identity)> {
+        let helo = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        let sender = self.sender.as_mut()?;
+        let identity = match sender.path.address() {
+            Some(address) => sender::Identity::MailFrom(address.clone()),
+            None => sender::Identity::Helo(helo),
+        };
+        sender.spf.get().await.cloned().map(|result| (result, identity))
+    }
+
+    pub(super) async fn all_listings(&mut self) -> Vec<Listing> {
+        let mut all = self.listings.get().await.cloned().unwrap_or_default();
+        if let Some(sender) = &mut self.sender {
+            all.extend(sender.listings.get().await.cloned().unwrap_or_default());
+        }
+        all
+    }
+}
+
+/// A look-up did not end in time.
+fn late(check: Check) -> Finding {
+    Finding::new(check, Weight::Unknown, "temperror", "the DNS did not answer in time")
+}
+
+/// Whether the address must be reachable whatever a client is thought to be.
+pub(super) fn is_office(address: &Address) -> bool {
+    OFFICES.iter().any(|office| address.local().as_str().eq_ignore_ascii_case(office))
+}

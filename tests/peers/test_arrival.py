@@ -1,0 +1,200 @@
+"""Mail from strangers: Postfix with opendkim signs and sends, through a proxy that says it comes from somewhere else."""
+import json
+import re
+import smtplib
+import socket
+import subprocess
+import threading
+
+from harness import ANNA, HOST, Case, Daemon, free_ports, message, run, wait_for
+from names import Names
+from test_servers import Postfix
+
+CLIENT = "192.0.2.9"
+SENDER = "joe@sender.test"
+
+RECORDS = {
+    "9.2.0.192.in-addr.arpa": {"PTR": ["mx.sender.test"]},
+    "mx.sender.test": {"A": [CLIENT]},
+    "sender.test": {"MX": ["mx.sender.test"], "TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+    "_dmarc.sender.test": {"TXT": ["v=DMARC1; p=reject"]},
+    "strict.test": {"TXT": ["v=spf1 -all"]},
+    "_dmarc.strict.test": {"TXT": ["v=DMARC1; p=reject"]},
+    "careful.test": {"TXT": ["v=spf1 -all"]},
+    "_dmarc.careful.test": {"TXT": ["v=DMARC1; p=quarantine"]},
+    "_dmarc.broken.test": None,
+    # A list that is one, and what it has.
+    "2.0.0.127.bad.test": {"A": ["127.0.0.2"]},
+    "66.100.51.198.bad.test": {"A": ["127.0.0.4"], "TXT": ["see https://bad.test/"]},
+}
+
+SETTINGS = """
+[[policy.list]]
+zone = "bad.test"
+points = 10
+[[policy.list]]
+zone = "gone.test"
+points = 10
+"""
+
+
+class Proxy:
+    """Passes connections on with a PROXY header that says they come from another address."""
+
+    def __init__(self, to, client=CLIENT):
+        self.to, self.client = to, client
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            onward = socket.create_connection(("127.0.0.1", self.to))
+            onward.sendall(f"PROXY TCP4 {self.client} 127.0.0.1 40000 25\r\n".encode())
+            for one, other in ((connection, onward), (onward, connection)):
+                threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    def stop(self):
+        self.listener.close()
+
+
+def pump(source, target):
+    try:
+        while octets := source.recv(65536):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+class Arrival(Case):
+    names = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.names = Names(RECORDS)
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.names.stop()
+
+    @classmethod
+    def routes(cls):
+        return SETTINGS
+
+    @classmethod
+    def prepare(cls, server):
+        (server.proxied,) = free_ports(1)
+        text = server.config.read_text().replace("127.0.0.1:1\"", f"{cls.names.address}\"")
+        place = f'{{ address = "127.0.0.1:{server.proxied}", proxy-from = ["127.0.0.0/8"] }}'
+        server.config.write_text(text.replace("smtp = [", f"smtp = [{place}, "))
+
+    def proxy(self, client=CLIENT):
+        made = Proxy(self.server.proxied, client)
+        self.addCleanup(made.stop)
+        return made.port
+
+    def signer(self):
+        """opendkim, which signs for sender.test; its port."""
+        folder, (port,) = self.folder("opendkim"), free_ports(1)
+        key = folder.path / "key.pem"
+        run(["openssl", "genrsa", "-out", key, "2048"])
+        public = run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "PEM"])
+        data = "".join(re.search(r"-----BEGIN PUBLIC KEY-----(.*)-----END", public, re.S)[1].split())
+        self.names.table["s1._domainkey.sender.test"] = {"TXT": [f"v=DKIM1; k=rsa; p={data}"]}
+        words = ["opendkim", "-f", "-l", "-d", "sender.test", "-s", "s1", "-k", key, "-p", f"inet:{port}@127.0.0.1",
+                 "-c", "relaxed/relaxed", "-u", "root"]
+        daemon = Daemon(words, folder.path / "opendkim.log")
+        self.addCleanup(daemon.stop)
+        wait_for("opendkim's port", lambda: opens(port))
+        return port
+
+    def trail(self, address):
+        found = json.loads(self.server.command("trail", address, "--json"))
+        return [event for one in found for event in one["events"]]
+
+    def send(self, made, sender=SENDER, client=CLIENT, helo="mx.sender.test"):
+        with smtplib.SMTP("127.0.0.1", self.proxy(client), local_hostname=helo, timeout=60) as smtp:
+            smtp.send_message(made, sender, [ANNA])
+
+    def refused(self, *arguments, **more):
+        with self.assertRaises((smtplib.SMTPDataError, smtplib.SMTPRecipientsRefused)) as caught:
+            self.send(*arguments, **more)
+        error = caught.exception
+        code, words = list(error.recipients.values())[0] if hasattr(error, "recipients") else error.args
+        return f"{code} {words.decode()}"
+
+    def test_what_opendkim_signs_passes(self):
+        """RFC 6376, 7208, 8601 and 9989, from a real sender."""
+        (port,) = free_ports(1)
+        milter = f"inet:127.0.0.1:{self.signer()}"
+        Postfix(self, port, relay=self.proxy(), smtpd_milters=milter, myhostname="mx.sender.test")
+        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            client.send_message(message(self.subject, SENDER), SENDER, [ANNA])
+        results = " ".join(self.server.received(self.subject)["Authentication-Results"].split())
+        self.assertTold(results, f"^{HOST}; iprev=pass policy.iprev={CLIENT}; spf=pass smtp.mailfrom={SENDER}; dkim=pass ",
+                        r"header.d=sender.test header.i=@sender.test header.s=s1 header.a=rsa-sha256 ",
+                        r"dmarc=pass header.from=sender.test policy.dmarc=reject$")
+        told = self.server.command("trail", SENDER)
+        self.assertTold(told, "found: iprev=pass: 192.0.2.9 is mx.sender.test", "found: spf=pass", "found: dkim=pass: signed by sender.test",
+                        "found: dmarc=pass")
+
+    def test_a_forged_author_is_refused(self):
+        """What its domain asks for; Postfix hears the reason and returns the message."""
+        (port,) = free_ports(1)
+        postfix = Postfix(self, port, relay=self.proxy(), myhostname="mx.sender.test")
+        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+            client.send_message(message(self.subject, "boss@strict.test"), SENDER, [ANNA])
+        log = postfix.home / "mail/log"
+        wait_for("the refusal in Postfix's log", lambda: "status=bounced" in log.read_text())
+        self.assertTold(log.read_text(), r"550 5\.7\.1 dmarc=fail")
+        self.assertTold(self.server.command("trail", ANNA), r"our reply: 550 5\.7\.1 dmarc=fail", "found: spf=pass")
+
+    def test_a_careful_domain_has_its_forgeries_in_junk(self):
+        self.send(message(self.subject, "boss@careful.test"))
+        found = wait_for("it in Junk", lambda: self.server.command(
+            "mail", "--user", ANNA, "search", self.subject, "--folder", "Junk"))
+        self.assertIn(self.subject, found)
+        self.assertFalse([one for one in self.server.mailbox() if one["Subject"] == self.subject])
+
+    def test_what_the_dns_does_not_tell_is_put_off(self):
+        self.assertTold(self.refused(message(self.subject, "boss@broken.test")), r"^451 4\.4\.3 dmarc cannot be checked now")
+
+    def test_a_host_that_never_sends_is_refused(self):
+        self.assertTold(self.refused(message(self.subject, SENDER), helo="strict.test"), r"^550 5\.7\.23 helo-sends=fail")
+
+    def test_lists_refuse_and_a_dead_one_does_not(self):
+        log = self.server.folder.path / "serve.log"
+        wait_for("the test of the lists", lambda: "a list passed its test" in log.read_text())
+        wait_for("the alert", lambda: re.search('alert="?list-dead"? .*gone.test', log.read_text()))
+        refused = self.refused(message(self.subject, SENDER), client="198.51.100.66")
+        self.assertTold(refused, r"^550 5\.7\.1 10 points of lists", "198.51.100.66 is in bad.test", "see https://bad.test/")
+        # It begins to list everybody: it is left out after a reload, and mail from everybody passes.
+        self.names.table["*.0.0.127.bad.test"] = {"A": ["127.0.0.2"]}
+        self.addCleanup(self.names.table.pop, "*.0.0.127.bad.test")
+        self.server.daemon.child.send_signal(1)
+        wait_for("the second alert", lambda: re.search('alert="?list-dead"? .*bad.test', log.read_text()))
+        self.send(message(self.subject, SENDER), client="198.51.100.66")
+        self.server.received(self.subject)
+
+    def test_forged_results_are_removed(self):
+        made = message(self.subject, SENDER)
+        made["Authentication-Results"] = f"{HOST}; dmarc=pass header.from=bank.test"
+        self.send(made)
+        results = self.server.received(self.subject).get_all("Authentication-Results")
+        self.assertEqual(len(results), 1)
+        self.assertNotIn("bank.test", results[0])
+
+
+def opens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False

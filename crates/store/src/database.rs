@@ -97,6 +97,11 @@ impl Kind {
 
 /// Opens for writing, creates and migrates.
 pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, StoreError> {
+    open_writer_at(kind, folder, kind.migrations().len() as u32)
+}
+
+/// The same, up to a version of the schema: for rows of that version, before they are migrated.
+pub(crate) fn open_writer_at(kind: Kind, folder: &Path, version: u32) -> Result<Connection, StoreError> {
     let path = kind.path(folder);
     let connection = Connection::open(&path).map_err(|e| StoreError::file(&path, e))?;
     prepare(&connection)?;
@@ -115,7 +120,7 @@ pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, Store
     // A stop leaves the WAL to the next start: SIGTERM must not wait for a checkpoint.
     connection
         .set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kind != Kind::Trail)?;
-    migrate(&connection, kind, &path)?;
+    migrate(&connection, kind, version, &path)?;
     Ok(connection)
 }
 
@@ -157,11 +162,11 @@ fn prepare(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn migrate(connection: &Connection, kind: Kind, path: &Path) -> Result<(), StoreError> {
+fn migrate(connection: &Connection, kind: Kind, to: u32, path: &Path) -> Result<(), StoreError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let migrations = kind.migrations();
-    let Some(missing) = usize::try_from(version).ok().and_then(|v| migrations.get(v..)) else {
-        return Err(StoreError::Newer(path.display().to_string(), version));
+    let wanted = kind.migrations().get(..to as usize);
+    let Some(missing) = usize::try_from(version).ok().and_then(|v| wanted?.get(v..)) else {
+        return Err(StoreError::Newer(path.display().to_string(), version.max(i64::from(to))));
     };
     for (step, sql) in missing.iter().enumerate() {
         let next = version + step as i64 + 1;

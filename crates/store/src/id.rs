@@ -33,6 +33,11 @@ impl Id {
         Self((unix_ms - EPOCH_MS).max(0) << SEQUENCE_BITS)
     }
 
+    /// One that [`Id::get`] gave.
+    pub fn from_stored(number: i64) -> Self {
+        Self(number)
+    }
+
     /// The next larger one.
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -1,6 +1,6 @@
 //! All durable state and all SQL.
 //!
-//! A folder a noun: [`queue`], [`mailbox`], [`directory`], [`trail`], [`body`], [`search`], [`report`], each with its types and
+//! A folder a noun: [`queue`], [`mailbox`], [`directory`], [`trail`], [`body`], [`search`], [`report`], [`backup`], each with its types and
 //! functions in `mod.rs` and its SQL in `sqlite.rs`. No SQL and no type of the database leaves this crate: its
 //! face is [`Store`], typed functions in mail terms. It knows no protocol, socket or configuration.
 //!
@@ -18,6 +18,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod backup;
 pub mod body;
 mod change;
 mod committer;

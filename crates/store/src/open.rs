@@ -8,7 +8,7 @@ use crate::database::{Kind, Readers};
 use crate::directory::KnownDomains;
 use crate::lock::Lock;
 use crate::search::Search;
-use crate::{Id, StoreError, trail};
+use crate::{Id, StoreError, backup, trail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +72,11 @@ impl Store {
     pub fn open(folder: &Path, options: &Options) -> Result<Self, StoreError> {
         make_folder(folder)?;
         let lock = Lock::take(folder)?;
+        if backup::is_marked(folder) {
+            let text =
+                "a back-up was being restored into {}, and that was interrupted: run `waypost restore` again";
+            return Err(StoreError::Refused(text.replace("{}", &folder.display().to_string())));
+        }
         let files = Files::open(folder)?;
         let announcer = Arc::new(Announcer::new());
         let domains = Arc::new(KnownDomains::default());

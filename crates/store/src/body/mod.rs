@@ -8,7 +8,7 @@ mod spool;
 mod sqlite;
 
 pub use spool::{Budget, Spool};
-pub(crate) use sqlite::{drop_reference, insert, load, named, remove, sweep, unreferenced};
+pub(crate) use sqlite::{drop_reference, insert, is_named, load, named, remove, sweep, unreferenced};
 
 use crate::Id;
 use bytes::Bytes;

@@ -68,7 +68,7 @@ pub(crate) fn drop_reference(writer: &Writer<'_>, body: Id) -> Result<(), StoreE
     Ok(())
 }
 
-fn is_named(db: &Connection, body: Id) -> Result<bool, StoreError> {
+pub(crate) fn is_named(db: &Connection, body: Id) -> Result<bool, StoreError> {
     let sql = "SELECT EXISTS(SELECT 1 FROM message WHERE body = ?1) OR EXISTS(SELECT 1 FROM queued WHERE body = ?1) \
                OR EXISTS(SELECT 1 FROM expunged WHERE body = ?1)";
     Ok(db.prepare_cached(sql)?.query_row([body], |row| row.get(0))?)

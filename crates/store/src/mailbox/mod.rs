@@ -33,6 +33,7 @@ pub use import::{Brought, ImportTotals, MAX_IMPORT_KEY, MAX_IMPORT_SOURCE};
 pub use keywords::{Keywords, MAX_KEYWORD, MAX_KEYWORDS};
 pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS};
 pub use name::{MAX_DEPTH, MAX_FOLDERS, MAX_NAME};
+pub(crate) use sqlite::expunge::vanished;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};
 pub use undelete::Expunged;
 
@@ -221,7 +222,7 @@ impl Store {
     /// The UIDs among `known` that left the folder after a modification sequence; when it is not remembered any more
     /// which these were, all among `known` that are not there (RFC 7162 §3.2.5.2 allows both).
     pub fn vanished(&self, mailbox: Id, since: u64, known: &UidRuns) -> Result<UidRuns, StoreError> {
-        self.inner.main.with(|db| sqlite::expunge::vanished(db, mailbox, since, known))
+        self.inner.main.with(|db| vanished(db, mailbox, since, known))
     }
 
     /// The UID of a message by its id; of its newest copy when there are several.

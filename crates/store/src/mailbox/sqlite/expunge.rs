@@ -139,7 +139,7 @@ fn forget(db: &Connection, mailbox: Id, modseq: u64) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(in crate::mailbox) fn vanished(
+pub(crate) fn vanished(
     db: &Connection,
     mailbox: Id,
     since: u64,

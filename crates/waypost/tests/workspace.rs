@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 9] = [
     &["waypost"],
     &["web", "admin"],
     &["intake", "access", "reports"],
-    &["queue", "transport", "delivery", "policy"],
+    &["queue", "transport", "delivery", "policy", "backup"],
     &["directory", "store"],
     &["net", "dns"],
     &["smtp", "sasl", "imap", "pop3", "managesieve", "sieve", "mailauth"],

@@ -30,6 +30,7 @@
 pub mod account;
 mod actor;
 pub mod alias;
+pub mod backup;
 pub mod control;
 pub mod domain;
 mod error;

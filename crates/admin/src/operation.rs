@@ -1,8 +1,8 @@
 //! How every operation is done: asked for, allowed, carried out, told to the log.
 
 use crate::{
-    Access, Actor, AdminError, Queue, Server, account, alias, domain, export, import, mail, queue, recipient,
-    system, trail,
+    Access, Actor, AdminError, Queue, Server, account, alias, backup, domain, export, import, mail, queue,
+    recipient, system, trail,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,17 +36,24 @@ pub struct Operations {
     pub(crate) queue: Option<Arc<dyn Queue>>,
     pub(crate) server: Option<Server>,
     pub(crate) uploads: import::Uploads,
+    pub(crate) answers: backup::Answers,
 }
 
 impl Operations {
     /// On the data alone: what a command does when no server runs.
     pub fn new(store: Store) -> Self {
-        Self { store, queue: None, server: None, uploads: import::Uploads::default() }
+        Self {
+            store,
+            queue: None,
+            server: None,
+            uploads: import::Uploads::default(),
+            answers: backup::Answers::default(),
+        }
     }
 
     /// In a running server: its queue is told of changes, and it can be asked how it is, to reload and to stop.
     pub fn in_server(store: Store, queue: Arc<dyn Queue>, server: Server) -> Self {
-        Self { store, queue: Some(queue), server: Some(server), uploads: import::Uploads::default() }
+        Self { queue: Some(queue), server: Some(server), ..Self::new(store) }
     }
 
     pub fn store(&self) -> &Store {
@@ -165,6 +172,14 @@ requests! {
     ImportTotals(import::Totals),
     ExportFolders(export::Folders),
     ExportPage(export::Page),
+    BackupFacts(backup::Facts),
+    BackupCut(backup::Cut),
+    BackupPiece(backup::Piece),
+    BackupChanges(backup::Changes),
+    BackupImportNotes(backup::ImportNotes),
+    BackupBodies(backup::Bodies),
+    RestoreMissing(backup::Missing),
+    RestorePutBack(backup::PutBack),
     Status(system::Status),
     CheckStore(system::CheckStore),
     SearchStatus(system::SearchStatus),

@@ -58,6 +58,19 @@ pub fn could_become(name: &str) -> bool {
     geteuid().is_root() && matches!(User::from_name(name), Ok(Some(_)))
 }
 
+/// Makes a directory if it is missing; one that root makes is the user's.
+///
+/// # Errors
+/// It cannot be made, or not be given to the user.
+pub fn make_for(path: &Path, user: Option<&str>) -> Result<(), Failure> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(path)
+        .map_err(|error| Failure::no(format!("cannot make {}: {error}", path.display())))?;
+    give_to(path, user)
+}
+
 /// Makes what root has just made the user's own: a file, or a folder with all that is in it.
 ///
 /// # Errors

@@ -44,6 +44,15 @@ pub enum Content {
     Uploaded(Id),
 }
 
+impl Content {
+    pub(crate) async fn into_body(self, operations: &Operations) -> Result<Body, AdminError> {
+        match self {
+            Self::Octets(octets) => Ok(Body::from_bytes(octets.0)),
+            Self::Uploaded(id) => operations.uploads.finish(id).await,
+        }
+    }
+}
+
 /// What became of one message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,10 +107,7 @@ impl Operation for Put {
 }
 
 async fn brought(operations: &Operations, message: Incoming) -> Result<Brought, AdminError> {
-    let body = match message.content {
-        Content::Octets(octets) => Body::from_bytes(octets.0),
-        Content::Uploaded(id) => operations.uploads.finish(id).await?,
-    };
+    let body = message.content.into_body(operations).await?;
     let copy = NewCopy {
         prefix: Bytes::new(),
         body,

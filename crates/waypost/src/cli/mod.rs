@@ -8,8 +8,8 @@ mod tests;
 pub mod values;
 
 use crate::commands::{
-    account, alias, bench, check, completions, dev, domain, export, import, mail, queue, quickstart, send,
-    sendmail, serve, trail,
+    account, alias, backup, bench, check, completions, dev, domain, export, import, mail, queue, quickstart,
+    restore, send, sendmail, serve, trail,
 };
 use crate::config::{Config, Error};
 use crate::exit::{Exit, Failure};
@@ -76,6 +76,8 @@ pub enum Command {
     Check(check::Args),
     Import(import::Args),
     Export(export::Args),
+    Backup(backup::Args),
+    Restore(restore::Args),
     Bench(Box<bench::Args>),
     Completions(completions::Args),
 }
@@ -86,6 +88,7 @@ impl Command {
         match self {
             Self::Account(args) => args.json,
             Self::Alias(args) => args.json,
+            Self::Backup(args) => args.json.json,
             Self::Bench(args) => args.wants_json(),
             Self::Check(args) => args.json,
             Self::Domain(args) => args.json,
@@ -94,6 +97,7 @@ impl Command {
             Self::Mail(args) => args.json,
             Self::Queue(args) => args.json,
             Self::Quickstart(args) => args.json.json,
+            Self::Restore(args) => args.json.json,
             Self::Send(args) => args.json.json,
             Self::Trail(args) => args.json.json,
             Self::Completions(_) | Self::Dev(_) | Self::Sendmail(_) | Self::Serve(_) => false,
@@ -136,6 +140,8 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Check(args) => check::run(&cli.global, args),
         Command::Import(args) => import::run(&cli.global, args),
         Command::Export(args) => export::run(&cli.global, args),
+        Command::Backup(args) => backup::run(&cli.global, args),
+        Command::Restore(args) => restore::run(&cli.global, args),
         Command::Completions(args) => completions::run(&args),
         Command::Dev(args) => dev::run(&args),
         Command::Serve(_) => serve::run(&cli.global),

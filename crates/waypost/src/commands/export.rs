@@ -13,7 +13,7 @@ use address::Address;
 use admin::export;
 use messages::Messages;
 use report::{FolderReport, Report};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use store::mailbox::Mailbox;
 
 const EXAMPLES: &str = "\
@@ -65,7 +65,8 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         Verb::Mbox(what) => (what, true),
     };
     let json = args.json;
-    prepare(global, &target)?;
+    let (_, config) = global.load()?;
+    privileges::make_for(&target, config.user.as_deref())?;
     administer::with_client(global, async move |client, _| {
         let all = client.call(export::Folders { account: account.clone() }).await?;
         let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|one| is_in(name, one));
@@ -101,17 +102,6 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
 }
 
 /// Whether a folder is this one or below it.
-fn is_in(name: &str, folder: &str) -> bool {
+pub(super) fn is_in(name: &str, folder: &str) -> bool {
     name.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-/// A directory that root makes is the user's whom this becomes.
-fn prepare(global: &Global, target: &Path) -> Result<(), Failure> {
-    if target.is_dir() {
-        return Ok(());
-    }
-    let (_, config) = global.load()?;
-    std::fs::create_dir_all(target)
-        .map_err(|error| Failure::no(format!("cannot make {}: {error}", target.display())))?;
-    privileges::give_to(target, config.user.as_deref())
 }

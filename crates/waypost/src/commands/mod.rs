@@ -3,6 +3,7 @@
 pub mod account;
 mod administer;
 pub mod alias;
+pub mod backup;
 pub mod bench;
 pub mod check;
 pub mod completions;
@@ -13,6 +14,7 @@ pub mod import;
 pub mod mail;
 pub mod queue;
 pub mod quickstart;
+pub mod restore;
 pub mod send;
 pub mod sendmail;
 pub mod serve;

@@ -119,8 +119,7 @@ impl Repository {
     /// The newest snapshot that was made not after a moment, in milliseconds since 1970; without one the newest.
     pub fn snapshot_at(&self, moment: Option<i64>) -> Result<Snapshot, BackupError> {
         let all = self.snapshots()?;
-        let newest =
-            all.good.into_iter().filter(|one| moment.is_none_or(|moment| one.at <= moment)).next_back();
+        let newest = all.good.into_iter().rfind(|one| moment.is_none_or(|moment| one.at <= moment));
         newest.ok_or_else(|| {
             let when = if moment.is_some() { " from that time or before" } else { "" };
             BackupError::Refused(format!("there is no back-up{when} in {}", self.folder().display()))

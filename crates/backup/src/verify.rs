@@ -128,13 +128,10 @@ impl Walk<'_> {
     }
 
     fn part(&mut self, folder: &str, number: u32, part: Name) {
-        let messages = match self.repository.get_rows::<Messages>(part) {
-            Ok(messages) => messages,
-            Err(_) => {
-                let (first, last) = crate::snapshot::uids_of(number);
-                let text = format!("{folder}: the rows of messages {first} to {last} are missing or damaged");
-                return self.report.tell(text);
-            }
+        let Ok(messages) = self.repository.get_rows::<Messages>(part) else {
+            let (first, last) = crate::snapshot::uids_of(number);
+            let text = format!("{folder}: the rows of messages {first} to {last} are missing or damaged");
+            return self.report.tell(text);
         };
         for (uid, (body, _)) in messages.bodies() {
             let body = Name::body(body);

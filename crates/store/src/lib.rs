@@ -1,6 +1,6 @@
 //! All durable state and all SQL.
 //!
-//! A folder a noun: [`queue`], [`mailbox`], [`directory`], [`trail`], [`body`], [`search`], [`report`], [`backup`], each with its types and
+//! A folder a noun: [`queue`], [`mailbox`], [`directory`], [`trail`], [`body`], [`search`], [`report`], [`backup`], [`sts`], each with its types and
 //! functions in `mod.rs` and its SQL in `sqlite.rs`. No SQL and no type of the database leaves this crate: its
 //! face is [`Store`], typed functions in mail terms. It knows no protocol, socket or configuration.
 //!
@@ -33,6 +33,7 @@ mod open;
 pub mod queue;
 pub mod report;
 pub mod search;
+pub mod sts;
 pub mod trail;
 
 pub use body::{Body, BodyReader, Budget, Spool};
@@ -40,6 +41,7 @@ pub use change::{Change, Changes, MailboxChange, QueueFeed};
 pub use error::StoreError;
 pub use id::{Id, IdError};
 pub use open::{Options, Store, make_folder};
+pub use sts::{OwnSts, StsPolicyRecord};
 
 #[cfg(test)]
 mod tests;

@@ -30,8 +30,10 @@ pub mod imap;
 pub mod installation;
 pub mod maildrop;
 pub mod measure;
+mod port;
 pub mod power_cut;
 pub mod random;
 pub mod wire;
 
 pub use error::Error;
+pub use port::free_port;

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, SignatureScheme, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -62,10 +62,6 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn command(folder: &Path, words: &[&str], input: &str) {
     let mut child =
         Command::new(PROGRAM).args(words).env("WAYPOST_HOME", folder).stdin(Stdio::piped()).spawn().unwrap();
@@ -76,7 +72,7 @@ fn command(folder: &Path, words: &[&str], input: &str) {
 impl Server {
     fn start(client_ca: Option<&Authority>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let [smtp, submission, submissions, pop3s] = std::array::from_fn(|_| free_port());
+        let [smtp, submission, submissions, pop3s] = std::array::from_fn(|_| xtask::free_port().unwrap());
         let own = certificate("mail.example.org");
         std::fs::write(folder.path().join("cert.pem"), own.cert.pem()).unwrap();
         std::fs::write(folder.path().join("key.pem"), own.signing_key.serialize_pem()).unwrap();

@@ -8,7 +8,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -282,7 +281,7 @@ impl Served {
     fn new() -> Self {
         let program = install();
         program.run_with(&["account", "add", OTHER, "--password-stdin"], PASSWORD).done();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = xtask::free_port().unwrap();
         let settings =
             format!("hostname = 'mail.example.org'\ndata = 'data'\n[listen]\nimaps = ['127.0.0.1:{port}']\n");
         program.write("waypost.toml", settings);

@@ -51,14 +51,10 @@ struct Settings {
 const BEFORE: Settings =
     Settings { hostname: "mail.example.org", messages_per_hour: 1, level: "warn", log: "log", more: "" };
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 impl Server {
     fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let (port, pop3) = (free_port(), free_port());
+        let (port, pop3) = (xtask::free_port().unwrap(), xtask::free_port().unwrap());
         let next = TcpListener::bind("127.0.0.1:0").unwrap();
         configure(home.path(), [port, pop3], &next, &BEFORE);
         assert_eq!(run(home.path(), &["domain", "add", "example.org"]), 0);

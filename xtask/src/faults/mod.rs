@@ -16,7 +16,7 @@ pub use load::{Message, Session};
 pub use oracle::{Kept, broken};
 pub use shim::{ALL, Control, EIO, ENOSPC, EROFS, Fault, NAME, OPEN, SYNC, WRITE};
 pub use sink::Sink;
-pub use site::{Server, Site, free_port};
+pub use site::{Server, Site};
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,10 @@
 //! `waypost` with the shim below it.
 
 use super::shim;
-use crate::Error;
+use crate::{Error, free_port};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -17,12 +16,6 @@ pub struct Site {
     program: PathBuf,
     library: PathBuf,
     port: u16,
-}
-
-/// # Errors
-/// When there is none.
-pub fn free_port() -> Result<u16, Error> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
 impl Site {

@@ -1,8 +1,8 @@
 //! A private Postfix to measure beside, by the script of the project's peers.
 
 use super::Context;
-use crate::Error;
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use crate::{Error, free_port};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
@@ -66,6 +66,5 @@ pub(super) fn allow_others(folder: &Path) -> Result<(), Error> {
 
 /// Where nobody listens.
 pub(super) fn free_place() -> Result<SocketAddrV4, Error> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, listener.local_addr()?.port()))
+    Ok(SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port()?))
 }

@@ -15,9 +15,9 @@ mod run;
 
 pub use luck::Damage;
 
-use crate::Error;
-use crate::faults::{Kept, Mark, Site, broken, free_port};
+use crate::faults::{Kept, Mark, Site, broken};
 use crate::random::Random;
+use crate::{Error, free_port};
 use disk::{Disk, Held};
 use luck::Luck;
 use record::{Call, Record};

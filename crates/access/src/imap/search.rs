@@ -27,6 +27,8 @@ use store::{Id, Store, StoreError};
 const PAGE: usize = 2_000;
 /// The same when what is kept parsed is needed too.
 const PAGE_PARSED: usize = 500;
+/// As many bodies with the words that are looked for are asked where they are in the folder, which then is not gone through.
+const NARROWING: usize = 1_000;
 
 impl Driver {
     pub(super) async fn search(&mut self, search: Search) -> Outcome<Status> {
@@ -341,6 +343,7 @@ async fn find(
     for query in queries {
         found.push(bodies_with(&store, account, mailbox, query).await?);
     }
+    let uids = narrowed(&store, mailbox, uids, &test, &found).await?;
     let (test, found) = (Arc::new(test), Arc::new(found));
     let (mut matching, mut highest, mut after) = (Runs::default(), 0, 0);
     loop {
@@ -368,6 +371,29 @@ async fn find(
             None => return Ok((matching, highest)),
         }
     }
+}
+
+/// The messages that have to be looked at: fewer, when what holds for all that is looked for names them.
+async fn narrowed(
+    store: &Store,
+    mailbox: Id,
+    mut uids: Arc<Runs>,
+    test: &Test,
+    found: &[HashSet<Id>],
+) -> Outcome<Arc<Runs>> {
+    let conditions = if let Test::And(all) = test { all } else { std::slice::from_ref(test) };
+    for condition in conditions {
+        let named = match condition {
+            Test::Uids(named) => named.clone(),
+            Test::Words(query) if found[*query].len() <= NARROWING => {
+                let (store, bodies) = (store.clone(), found[*query].iter().copied().collect::<Vec<_>>());
+                read(move || store.uids_of_bodies(mailbox, &bodies)).await?
+            }
+            _ => continue,
+        };
+        uids = Arc::new(uids.intersection(&named));
+    }
+    Ok(uids)
 }
 
 fn sort_uids(

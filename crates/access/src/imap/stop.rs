@@ -59,9 +59,16 @@ impl From<StoreError> for Stop {
 pub(super) async fn read<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Outcome<T> {
-    let overdue =
-        |_| Stop::no(Code::Unavailable, format!("the mail store took longer than {STORE_TIMEOUT:?}"));
-    let work = timeout(STORE_TIMEOUT, tokio::task::spawn_blocking(work)).await.map_err(overdue)?;
+    read_within(STORE_TIMEOUT, work).await
+}
+
+/// The same for what may take longer.
+pub(super) async fn read_within<T: Send + 'static>(
+    limit: Duration,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Outcome<T> {
+    let overdue = |_| Stop::no(Code::Unavailable, format!("the mail store took longer than {limit:?}"));
+    let work = timeout(limit, tokio::task::spawn_blocking(work)).await.map_err(overdue)?;
     let cut = |_| Stop::no(Code::ServerBug, "reading the mail store was cut short");
     Ok(work.map_err(cut)??)
 }

@@ -230,6 +230,11 @@ impl Store {
         self.inner.main.with(|db| sqlite::uid_of(db, mailbox, message))
     }
 
+    /// The UIDs of all copies of these bodies.
+    pub fn uids_of_bodies(&self, mailbox: Id, bodies: &[Id]) -> Result<UidRuns, StoreError> {
+        self.inner.main.with(|db| sqlite::uids_of_bodies(db, mailbox, bodies))
+    }
+
     /// A copy with its body; large bodies stay on disk until read.
     pub fn message(&self, mailbox: Id, uid: u32) -> Result<Option<Message>, StoreError> {
         let Some((summary, prefix)) = self.inner.main.with(|db| sqlite::find(db, mailbox, uid))? else {

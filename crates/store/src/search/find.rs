@@ -13,7 +13,6 @@ use super::{Query, Wanted, sqlite};
 use crate::database::Readers;
 use crate::{Id, Store, StoreError};
 use rusqlite::Connection;
-use std::collections::HashSet;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -172,19 +171,19 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         let Some(mut range) = readers.with(|db| sqlite::range(db, self.account))? else {
             return Ok(bodies.to_vec());
         };
-        let listed = list(readers, range.clone())?;
-        let place = |body: Id| bodies.binary_search_by_key(&body, |(id, _)| *id).ok();
-        let wanted = |body: Id| place(body).is_some();
-        let known: HashSet<Id> = listed.iter().map(|(_, body)| *body).collect();
-        let (mut unread, here): (Vec<_>, Vec<_>) = bodies.iter().partition(|(id, _)| !known.contains(id));
+        let (documented, end) = documented(readers, range.clone(), bodies)?;
+        let without = bodies.iter().zip(documented).filter(|(_, documented)| !documented);
+        let mut unread: Vec<_> = without.map(|(body, _)| *body).collect();
         // Documents made from here on belong to bodies that are read themselves.
-        range.end = listed.last().map_or(range.start, |(id, _)| id + 1);
+        range.end = end;
+        let (whole, here) = (range.clone(), (bodies.len() - unread.len()) as f64);
         while !range.is_empty() {
-            let (next, missing) = readers.with(|db| self.page(db, expression, range.clone(), wanted))?;
-            let part = u128::from(here.len() as u64) * listed.partition_point(|(id, _)| *id < next) as u128;
-            let done = (part / listed.len().max(1) as u128) as u64;
-            self.tick(done.saturating_sub(self.done))?;
-            unread.extend(missing.into_iter().filter_map(|body| bodies.get(place(body)?).copied()));
+            let (next, missing) = readers
+                .with(|db| self.page(db, expression, range.clone(), |body| place(bodies, body).is_some()))?;
+            // Roughly: ids of documents that have gone are not used again.
+            let share = (next - whole.start) as f64 / (whole.end - whole.start) as f64;
+            self.tick(((here * share) as u64).saturating_sub(self.done))?;
+            unread.extend(missing.into_iter().filter_map(|body| bodies.get(place(bodies, body)?).copied()));
             range.start = next;
         }
         Ok(unread)
@@ -257,17 +256,26 @@ fn compare(matcher: &Matcher, db: &Connection, body: Id) -> Result<Option<bool>,
     sqlite::with_text(db, body, |header, content| matcher.matches(header, content))
 }
 
-/// All documents in a range of ids.
-fn list(readers: &Readers, mut range: Range<i64>) -> Result<Vec<(i64, Id)>, StoreError> {
-    let mut all = Vec::new();
+/// Where a body is among those that are looked for, which are in order of their ids.
+fn place(bodies: &[(Id, u64)], body: Id) -> Option<usize> {
+    bodies.binary_search_by_key(&body, |(id, _)| *id).ok()
+}
+
+/// For each of the bodies whether it has a document with an id of the range; and the id after the last document.
+fn documented(
+    readers: &Readers,
+    mut range: Range<i64>,
+    bodies: &[(Id, u64)],
+) -> Result<(Vec<bool>, i64), StoreError> {
+    let mut documented = vec![false; bodies.len()];
     loop {
         let page = readers.with(|db| sqlite::documents(db, range.clone(), LISTED))?;
-        let Some((last, _)) = page.last() else { return Ok(all) };
-        range.start = last + 1;
-        let ended = page.len() < LISTED;
-        all.extend(page);
-        if ended {
-            return Ok(all);
+        for at in page.iter().filter_map(|(_, body)| place(bodies, *body)) {
+            documented[at] = true;
+        }
+        range.start = page.last().map_or(range.start, |(last, _)| last + 1);
+        if page.len() < LISTED {
+            return Ok((documented, range.start));
         }
     }
 }

@@ -169,6 +169,19 @@ pub(super) fn uid_of(db: &Connection, mailbox: Id, message: Id) -> Result<Option
     Ok(db.prepare_cached(&sql)?.query_row((mailbox, message), |row| row.get(0))?)
 }
 
+pub(super) fn uids_of_bodies(db: &Connection, mailbox: Id, bodies: &[Id]) -> Result<UidRuns, StoreError> {
+    let sql = format!("SELECT uid FROM message WHERE body = ?2 AND {IN}");
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut uids = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        for uid in statement.query_map((mailbox, body), |row| row.get::<_, u32>(0))? {
+            uids.push(uid?);
+        }
+    }
+    uids.sort_unstable();
+    Ok(uids.into_iter().collect())
+}
+
 pub(super) fn find(db: &Connection, mailbox: Id, uid: u32) -> Result<Option<(Summary, Bytes)>, StoreError> {
     let sql = format!("SELECT {MESSAGE} FROM message WHERE {IN} AND uid = ?2");
     let Some(found) = db.prepare_cached(&sql)?.query_row((mailbox, uid), read).optional()? else {

@@ -29,9 +29,42 @@ pub fn json(value: &impl serde::Serialize) -> Result<(), Failure> {
     line(&text)
 }
 
+/// One JSON document that is an array, printed element by element: a long one is never in memory.
+#[derive(Debug)]
+pub struct JsonArray {
+    any: bool,
+}
+
+impl JsonArray {
+    /// Begins the document.
+    pub fn open() -> Result<Self, Failure> {
+        DOCUMENT.store(true, Ordering::Relaxed);
+        print("[")?;
+        Ok(Self { any: false })
+    }
+
+    pub fn add(&mut self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::no(format!("cannot write JSON: {error}")))?;
+        print(if std::mem::replace(&mut self.any, true) { ",\n" } else { "\n" })?;
+        print(&text)
+    }
+
+    /// Ends the document.
+    pub fn close(self) -> Result<(), Failure> {
+        print(if self.any { "\n]\n" } else { "]\n" })
+    }
+}
+
 /// Prints a line. A reader that went away (`| head`) is a failure, not a panic.
 pub fn line(text: &str) -> Result<(), Failure> {
-    writeln!(std::io::stdout().lock(), "{text}")
+    print(&format!("{text}\n"))
+}
+
+fn print(text: &str) -> Result<(), Failure> {
+    std::io::stdout()
+        .lock()
+        .write_all(text.as_bytes())
         .map_err(|error| Failure::no(format!("cannot write to standard output: {error}")))
 }
 

@@ -19,13 +19,13 @@ const LAYERS: [&[&str]; 9] = [
     &["queue", "transport", "delivery", "policy", "backup"],
     &["directory", "store"],
     &["net", "dns"],
-    &["smtp", "sasl", "imap", "pop3", "managesieve", "sieve", "mailauth"],
+    &["smtp", "sasl", "imap", "pop3", "managesieve", "sieve", "mailauth", "capture"],
     &["message", "address", "mailfile"],
 ];
 
 /// Within a layer, what DESIGN.md marks with ▸. (That the queue hands over to `delivery` for mailboxes here is
 /// read into its row: it knows what stands to its right.)
-const SIDEWAYS: [(&str, &str); 9] = [
+const SIDEWAYS: [(&str, &str); 10] = [
     ("web", "admin"),
     ("queue", "transport"),
     ("queue", "delivery"),
@@ -34,6 +34,7 @@ const SIDEWAYS: [(&str, &str); 9] = [
     ("imap", "sasl"),
     ("pop3", "sasl"),
     ("managesieve", "sasl"),
+    ("capture", "smtp"),
     ("message", "address"),
 ];
 

@@ -13,6 +13,7 @@ pub mod imap_response;
 pub mod imap_server;
 pub mod message;
 pub mod mime_edit;
+pub mod pcap;
 pub mod pop3_client;
 pub mod pop3_server;
 pub mod proxy;
@@ -30,7 +31,7 @@ pub mod structure;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 23] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
@@ -41,6 +42,7 @@ pub const TARGETS: [Target; 22] = [
     ("imap_server", imap_server::run),
     ("message", message::run),
     ("mime_edit", mime_edit::run),
+    ("pcap", pcap::run),
     ("pop3_client", pop3_client::run),
     ("pop3_server", pop3_server::run),
     ("proxy", proxy::run),

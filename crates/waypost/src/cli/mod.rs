@@ -10,6 +10,8 @@ pub mod values;
 use crate::commands::{
     account, alias, backup, bench, check, completions, dev, domain, export, import, mail, queue, quickstart,
     restore, send, sendmail, serve, trail,
+    account, alias, bench, check, completions, decode, dev, domain, export, import, mail, queue, quickstart,
+    send, sendmail, serve, trail,
 };
 use crate::config::{Config, Error};
 use crate::exit::{Exit, Failure};
@@ -74,6 +76,7 @@ pub enum Command {
     Account(account::Args),
     Alias(alias::Args),
     Check(check::Args),
+    Decode(decode::Args),
     Import(import::Args),
     Export(export::Args),
     Backup(backup::Args),
@@ -91,6 +94,7 @@ impl Command {
             Self::Backup(args) => args.json.json,
             Self::Bench(args) => args.wants_json(),
             Self::Check(args) => args.json,
+            Self::Decode(args) => args.json,
             Self::Domain(args) => args.json,
             Self::Export(args) => args.json,
             Self::Import(args) => args.json,
@@ -138,6 +142,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Queue(args) => queue::run(&cli.global, args),
         Command::Trail(args) => trail::run(&cli.global, args),
         Command::Check(args) => check::run(&cli.global, args),
+        Command::Decode(args) => decode::run(&cli.global, &args),
         Command::Import(args) => import::run(&cli.global, args),
         Command::Export(args) => export::run(&cli.global, args),
         Command::Backup(args) => backup::run(&cli.global, args),

@@ -89,6 +89,7 @@ fn the_commands_are_those_of_the_contract() {
             "account",
             "alias",
             "check",
+            "decode",
             "import",
             "export",
             "bench",
@@ -141,6 +142,7 @@ fn lines_of_the_contract_parse() {
         "waypost alias add @example.org a@example.org b@example.net",
         "waypost bench --server 127.0.0.1:1025 --connections 5 --messages 10 --rate 3 --size 4096 --recipients 2 --tls none --auth u --keep --json",
         "waypost bench sink --listen 127.0.0.1:0",
+        "waypost decode f --keylog k --save d --port 25 --port 26 --address 192.0.2.1 --address 2001:db8::/32 --show-secrets --json",
         "waypost completions zsh",
     ] {
         // The brackets of `<>` are quotes' business in a shell.
@@ -185,6 +187,9 @@ fn wrong_usage_is_status_2() {
         "waypost check delivery a@example.org --dns dns.example.org",
         "waypost trail",
         "waypost completions csh-93",
+        "waypost decode",
+        "waypost decode f --address mx.example.org",
+        "waypost decode f --port 0",
     ] {
         let error = parse(line).expect_err(line);
         assert_eq!(error.exit_code(), 2, "{line}");

@@ -7,6 +7,7 @@ pub mod backup;
 pub mod bench;
 pub mod check;
 pub mod completions;
+pub mod decode;
 pub mod dev;
 pub mod domain;
 pub mod export;

@@ -74,7 +74,7 @@ pub fn run(_: &Global, args: &Args) -> Result<Exit, Failure> {
         any: false,
     };
     let mut decoder = Decoder::new(settings(args)?);
-    let read = read_all(&mut *input, &mut decoder, &mut printer, &args.file);
+    let damage = read_all(&mut *input, &mut decoder, &mut printer, &args.file)?;
     // What came before the damage is worth its telling.
     decoder.finish();
     printer.take(&mut decoder)?;
@@ -82,7 +82,7 @@ pub fn run(_: &Global, args: &Args) -> Result<Exit, Failure> {
         array.close()?;
     }
     warn(decoder.summary());
-    read.map(|()| Exit::Done)
+    damage.map_or(Ok(Exit::Done), Err)
 }
 
 fn settings(args: &Args) -> Result<Settings, Failure> {
@@ -107,23 +107,26 @@ fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(file))
 }
 
+/// Reads to the end, or to where the file is damaged: what is wrong with it. An error is that of the printer.
 fn read_all(
     input: &mut dyn Read,
     decoder: &mut Decoder,
     printer: &mut Printer,
     path: &Path,
-) -> Result<(), Failure> {
+) -> Result<Option<Failure>, Failure> {
     let mut piece = vec![0; PIECE];
     loop {
         let length = match input.read(&mut piece) {
-            Ok(0) => return Ok(()),
+            Ok(0) => return Ok(None),
             Ok(length) => length,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(cannot_read(path, &error)),
+            Err(error) => return Ok(Some(cannot_read(path, &error))),
         };
         let pushed = decoder.push(piece.get(..length).unwrap_or_default());
         printer.take(decoder)?;
-        pushed.map_err(|error| Failure::no(format!("{}: {error}", path.display())))?;
+        if let Err(error) = pushed {
+            return Ok(Some(Failure::no(format!("{}: {error}", path.display()))));
+        }
     }
 }
 

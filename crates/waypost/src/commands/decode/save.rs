@@ -29,9 +29,11 @@ impl Folder {
         };
         let open = matches!(&self.last, Some((one, other, _)) if (*one, *other) == (dialogue, message));
         if !open {
-            let known = self.files.entry(dialogue).or_default().insert(message, path.clone()).is_some();
+            let files = self.files.entry(dialogue).or_default();
             // A file that is not ours stays as it is.
-            let file = OpenOptions::new().append(true).create_new(!known).open(&path).map_err(failed)?;
+            let new = !files.contains_key(&message);
+            let file = OpenOptions::new().append(true).create_new(new).open(&path).map_err(failed)?;
+            files.insert(message, path.clone());
             self.last = Some((dialogue, message, file));
         }
         match &mut self.last {

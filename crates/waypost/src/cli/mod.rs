@@ -8,10 +8,8 @@ mod tests;
 pub mod values;
 
 use crate::commands::{
-    account, alias, backup, bench, check, completions, dev, domain, export, import, mail, queue, quickstart,
-    restore, send, sendmail, serve, trail,
-    account, alias, bench, check, completions, decode, dev, domain, export, import, mail, queue, quickstart,
-    send, sendmail, serve, trail,
+    account, alias, backup, bench, check, completions, decode, dev, domain, export, import, mail, queue,
+    quickstart, restore, send, sendmail, serve, trail,
 };
 use crate::config::{Config, Error};
 use crate::exit::{Exit, Failure};

@@ -67,6 +67,7 @@ impl From<Resolution> for Resolved {
                     RelayTarget::Url(url) => url,
                 },
             },
+            Resolution::Returned(sender) => Self::Here(vec![Target::Address(sender)]),
             Resolution::Unknown => Self::Unknown,
             Resolution::Disabled => Self::Disabled,
             Resolution::Elsewhere => Self::Elsewhere,

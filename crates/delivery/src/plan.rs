@@ -2,7 +2,7 @@
 
 use address::{Address, ReversePath};
 use bytes::Bytes;
-use directory::{Directory, DirectoryError, Resolution, Target};
+use directory::{Directory, DirectoryError, Onward, Resolution, Target};
 use message::{Header, delivered_to, return_path};
 use smtp::Reply;
 use store::Id;
@@ -46,6 +46,8 @@ pub struct Keep {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forward {
     pub address: Address,
+    /// Its sender from here on ([`Directory::onward`]).
+    pub sender: Onward,
     /// `Delivered-To`: to be put above the trace fields, so that a loop is found.
     pub trace: Bytes,
 }
@@ -76,7 +78,13 @@ pub fn plan(
     }
     let targets = match directory.resolve(recipient)? {
         Resolution::Here(targets) => targets,
-        Resolution::Relay(_) => return Ok(vec![forward(recipient, recipient)]),
+        Resolution::Relay(_) => return Ok(vec![forward(recipient, recipient, message.reverse_path.into())]),
+        Resolution::Returned(sender) if message.reverse_path.is_null() => {
+            return Ok(vec![forward(recipient, &sender, message.reverse_path.into())]);
+        }
+        Resolution::Returned(_) => {
+            return Ok(refused(550, (5, 7, 1), &format!("{recipient} takes notifications only")));
+        }
         Resolution::Unknown => return Ok(refused(550, (5, 1, 1), &format!("no such address: {recipient}"))),
         Resolution::Disabled => {
             return Ok(refused(550, (5, 2, 1), &format!("{recipient} takes no mail now")));
@@ -89,7 +97,10 @@ pub fn plan(
     let mut full = Vec::new();
     for target in targets {
         match target {
-            Target::Address(address) => actions.push(forward(recipient, &address)),
+            Target::Address(address) => {
+                let sender = directory.onward(message.reverse_path, recipient, &address)?;
+                actions.push(forward(recipient, &address, sender));
+            }
             Target::Account { account, .. } if directory.is_over_quota(&account, message.size)? => {
                 full.push(account.address);
             }
@@ -99,7 +110,7 @@ pub fn plan(
     if actions.is_empty() {
         return Ok(refused(452, (4, 2, 2), &format!("the mailbox of {recipient} is full")));
     }
-    actions.extend(full.iter().map(|address| forward(recipient, address)));
+    actions.extend(full.iter().map(|address| forward(recipient, address, message.reverse_path.into())));
     Ok(actions)
 }
 
@@ -122,6 +133,7 @@ fn keep(
     Ok(Action::Keep(Keep { account, address, mailbox, prefix: prefix.into() }))
 }
 
-fn forward(recipient: &Address, to: &Address) -> Action {
-    Action::Forward(Forward { address: to.clone(), trace: delivered_to(recipient).to_string().into() })
+fn forward(recipient: &Address, to: &Address, sender: Onward) -> Action {
+    let trace = delivered_to(recipient).to_string().into();
+    Action::Forward(Forward { address: to.clone(), sender, trace })
 }

@@ -1,7 +1,7 @@
 //! What is done for whom.
 
-use crate::{Action, Incoming, plan};
-use address::Address;
+use crate::{Action, Forward, Incoming, plan};
+use address::{Address, ReversePath};
 use directory::Directory;
 use store::directory::{AccountRecord, DomainKind, DomainRecord};
 use store::{Options, Store};
@@ -51,7 +51,10 @@ impl World {
             Incoming { reverse_path: &reverse_path, header: header.as_bytes(), size: 100, put_aside };
         let show = |action: &Action| match action {
             Action::Keep(copy) => format!("keep {} {}", copy.address, copy.mailbox),
-            Action::Forward(forward) => format!("forward {}", forward.address),
+            Action::Forward(Forward { address, sender, .. }) if sender.reverse_path == reverse_path => {
+                format!("forward {address}")
+            }
+            Action::Forward(forward) => format!("forward {} rewritten", forward.address),
             Action::Refuse(reply) => {
                 format!(
                     "refuse {} {}",
@@ -75,8 +78,8 @@ async fn recipients_become_actions() {
     let check = |recipient, expected| world.check(recipient, "", expected);
     check("me@example.org", "keep me@example.org INBOX");
     check("me+lists@example.org", "keep me@example.org INBOX");
-    check("out@example.org", "forward you@example.net");
-    check("mixed@example.org", "keep me@example.org INBOX, forward you@example.net");
+    check("out@example.org", "forward you@example.net rewritten");
+    check("mixed@example.org", "keep me@example.org INBOX, forward you@example.net rewritten");
     check("nobody@example.org", "refuse 550 5.1.1");
     check("gone@example.org", "refuse 550 5.2.1");
     check("me@elsewhere.example", "refuse 550 5.1.2");
@@ -100,7 +103,7 @@ async fn a_full_mailbox_waits_alone() {
 async fn what_was_delivered_to_the_address_before_is_a_loop() {
     let world = World::new().await;
     world.check("out@example.org", "Delivered-To: OUT@example.org\r\n", "refuse 554 5.4.6");
-    world.check("out@example.org", "Delivered-To: me@example.org\r\n", "forward you@example.net");
+    world.check("out@example.org", "Delivered-To: me@example.org\r\n", "forward you@example.net rewritten");
 }
 
 #[tokio::test]
@@ -111,4 +114,19 @@ async fn a_copy_says_who_it_came_from_and_for_whom_it_was() {
     let actions = plan(&world.directory, &at("Me+x@example.org"), &message).unwrap();
     let [Action::Keep(copy)] = &actions[..] else { panic!("{actions:?}") };
     assert_eq!(copy.prefix, "Return-Path: <sender@example.net>\r\nDelivered-To: Me+x@example.org\r\n");
+}
+
+#[tokio::test]
+async fn a_rewritten_sender_takes_notifications_only() {
+    let world = World::new().await;
+    let (stranger, null) = ("sender@far.example".parse().unwrap(), ReversePath::Null);
+    let onward = world.directory.onward(&stranger, &at("out@example.org"), &at("you@example.net")).unwrap();
+    let rewritten = onward.reverse_path.address().unwrap().clone();
+    let plan = |reverse_path: &ReversePath| {
+        let message = Incoming { reverse_path, header: b"", size: 1, put_aside: false };
+        plan(&world.directory, &rewritten, &message).unwrap()
+    };
+    let [Action::Forward(forward)] = &plan(&null)[..] else { panic!("{:?}", plan(&null)) };
+    assert_eq!((&forward.address, &forward.sender.reverse_path), (&at("sender@far.example"), &null));
+    assert!(matches!(&plan(&stranger)[..], [Action::Refuse(reply)] if reply.code() == 550));
 }

@@ -7,17 +7,20 @@
 
 mod error;
 mod login;
+mod onward;
 mod remembered;
 mod resolve;
 mod verifier;
 
 pub use error::DirectoryError;
 pub use login::{Login, Progress};
+pub use onward::Onward;
 pub use resolve::{MAX_ALIAS_DEPTH, MAX_TARGETS, RelayRecipient, Resolution, Target};
 pub use verifier::{MIN_ADVISED_PASSWORD, Verifier, generate_app_password};
 
 use address::{Address, Domain, Secret};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
+use mailauth::srs::Srs;
 use remembered::Remembered;
 use sasl::server::Decoy;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -41,6 +44,7 @@ pub struct Directory {
     /// Who gets the mail of every address that nobody else has (`waypost dev`).
     capture: Option<Address>,
     decoy: Decoy,
+    srs: Arc<Srs>,
     remembered: Arc<Remembered>,
     hashing: Arc<Semaphore>,
     cram: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -49,14 +53,14 @@ pub struct Directory {
 impl Directory {
     /// `host` is the host's own name: `root` and `<Postmaster>` are somebody there, or in the first local domain.
     pub async fn open(store: Store, host: Domain) -> Result<Self, DirectoryError> {
-        let key = store.meta_or_insert("sasl-decoy", random::<32>()?.to_vec()).await?;
-        let key = <[u8; 32]>::try_from(key)
-            .map_err(|_| DirectoryError::Damaged("the key of made-up credentials"))?;
+        let decoy = kept_key(&store, "sasl-decoy", "the key of made-up credentials").await?;
+        let srs = kept_key(&store, "srs", "the key of rewritten senders").await?;
         Ok(Self {
             store,
             host: Arc::new(RwLock::new(host)),
             capture: None,
-            decoy: Decoy::new(Secret::new(key)),
+            decoy: Decoy::new(decoy),
+            srs: Arc::new(Srs::new(&srs)),
             remembered: Arc::new(Remembered::new(random()?)),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
             cram: Arc::default(),
@@ -103,6 +107,16 @@ impl Directory {
     pub fn decoy(&self) -> &Decoy {
         &self.decoy
     }
+}
+
+/// A key that is made once and then stays.
+async fn kept_key(
+    store: &Store,
+    name: &'static str,
+    what: &'static str,
+) -> Result<Secret<[u8; 32]>, DirectoryError> {
+    let key = store.meta_or_insert(name, random::<32>()?.to_vec()).await?;
+    <[u8; 32]>::try_from(key).map(Secret::new).map_err(|_| DirectoryError::Damaged(what))
 }
 
 /// Octets from the system's generator.

@@ -20,6 +20,8 @@ pub enum Resolution {
     Here(Vec<Target>),
     /// Of a domain that is passed on.
     Relay(RelayRecipient),
+    /// A sender that was rewritten here ([`Directory::onward`]): notifications go on to the one it was. For these alone.
+    Returned(Address),
     /// The domain is ours; there is no such address in it.
     Unknown,
     /// There is, but it takes no mail now.
@@ -73,6 +75,9 @@ impl Directory {
                 }
                 (false, RelayRecipients::Listed) => Resolution::Unknown,
             });
+        }
+        if let Some(sender) = self.returned(address) {
+            return Ok(Resolution::Returned(sender));
         }
         walk.follow(address, &domain, 0)?;
         Ok(match (walk.targets.is_empty(), walk.disabled) {
@@ -159,7 +164,7 @@ impl Directory {
         Ok(found.map_or(Resolution::Elsewhere, |(_, resolution)| resolution))
     }
 
-    fn home_domain(&self) -> Result<Option<Domain>, DirectoryError> {
+    pub(crate) fn home_domain(&self) -> Result<Option<Domain>, DirectoryError> {
         let is_local = |record: &DomainRecord| record.kind == DomainKind::Local;
         let host = self.host();
         if self.store.domain(&host)?.is_some_and(|d| is_local(&d)) {

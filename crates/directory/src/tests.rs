@@ -1,7 +1,7 @@
 //! What addresses mean, and who may log in.
 
 use crate::{Directory, Resolution, Target, Verifier, generate_app_password};
-use address::{Address, LocalPart, Secret};
+use address::{Address, LocalPart, ReversePath, Secret};
 use store::directory::{
     AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, RelayRecipients, RelayTarget,
 };
@@ -235,4 +235,50 @@ fn hashes_of_other_systems_verify() {
     check(&sha512.replace("svn8", "svn9"), false);
     assert!(Verifier::of_crypt("{MD5}abc").is_err());
     assert!(Verifier::of_crypt("").is_err());
+}
+
+#[tokio::test]
+async fn strangers_are_rewritten_and_come_back() {
+    let world = World::new().await;
+    let relay = DomainKind::Relay { to: RelayTarget::Mx, recipients: RelayRecipients::Verify };
+    world.domain("example.org", DomainKind::Local, Some("all@example.org")).await;
+    world.domain("relay.example", relay, None).await;
+    world.account("all@example.org", "x", false).await;
+    let onward = |sender: &str, recipient: &str, to: &str| {
+        let sender = if sender.is_empty() { ReversePath::Null } else { sender.parse().unwrap() };
+        let onward = world.directory.onward(&sender, &address(recipient), &address(to)).unwrap();
+        (
+            onward.reverse_path.address().map(Address::to_string).unwrap_or_default(),
+            onward.unchanged.is_some(),
+        )
+    };
+    let (out, far) = ("out@example.org", "you@far.example");
+    let (rewritten, _) = onward("joe@near.example", out, far);
+    assert!(
+        rewritten.starts_with("SRS0=") && rewritten.ends_with("=near.example=joe@example.org"),
+        "{rewritten}"
+    );
+    world.check(&rewritten, "=Returned(<joe@near.example>)");
+    world.check(&rewritten.to_lowercase(), "=Returned(<joe@near.example>)");
+    // Of another domain of ours it is not taken for anything, and a forgery is a name like any other.
+    world.check(&rewritten.replace("@example.org", "@relay.example"), "=relay Mx verify true");
+    world.check(&rewritten.replace("=joe", "=ann"), "all@example.org");
+    // The host's offices pass on too, by the home domain.
+    assert!(onward("joe@near.example", "root@mail.example.org", far).0.ends_with("=joe@example.org"));
+    for (sender, to) in [
+        ("", far),
+        ("me@example.org", far),
+        ("joe@near.example", "x@relay.example"),
+        ("x@relay.example", far),
+    ] {
+        assert_eq!(onward(sender, out, to), (sender.to_owned(), false), "{sender} {to}");
+    }
+    assert_eq!(onward("joe@[192.0.2.1]", out, far), ("joe@[192.0.2.1]".to_owned(), true));
+    // The key is kept.
+    let again =
+        Directory::open(world.directory.store().clone(), "mail.example.org".parse().unwrap()).await.unwrap();
+    assert_eq!(
+        again.resolve(&address(&rewritten)).unwrap(),
+        Resolution::Returned(address("joe@near.example"))
+    );
 }

@@ -143,7 +143,11 @@ impl Session {
                     return Ok(Err(refusal));
                 }
             }
-            Resolution::Relay(_) | Resolution::Elsewhere => {}
+            Resolution::Returned(_) if !self.is_notification() => {
+                let words = format!("<{address}> takes notifications only");
+                return Ok(Err((Reply::new(550, (5, 7, 1), &words), words)));
+            }
+            Resolution::Relay(_) | Resolution::Returned(_) | Resolution::Elsewhere => {}
         }
         if let Some(refusal) = self.over_recipient_rate() {
             return Ok(Err(refusal));
@@ -168,7 +172,7 @@ impl Session {
             (Reply::new(550, (5, 7, 1), words), "relaying denied".to_owned())
         };
         let Some(mut transaction) = self.transaction.take() else { return Err(denied()) };
-        let permit = self.permit(&address, &resolution, &transaction.id);
+        let permit = self.permit(&address, &resolution, &transaction);
         let destiny = match resolution {
             Resolution::Here(targets) => Destiny::Here(targets),
             _ => Destiny::Queue,
@@ -179,8 +183,14 @@ impl Session {
     }
 
     /// A permit, if any of its three makers gives one. LMTP is for those who are here.
-    fn permit(&self, address: &Address, resolution: &Resolution, id: &TransactionId) -> Option<RelayPermit> {
-        if let Some(permit) = permit::local(address, resolution, id) {
+    fn permit(
+        &self,
+        address: &Address,
+        resolution: &Resolution,
+        transaction: &Transaction,
+    ) -> Option<RelayPermit> {
+        let id = &transaction.id;
+        if let Some(permit) = permit::local(address, resolution, &transaction.mail.from, id) {
             return Some(permit);
         }
         if self.listener.role == Role::Lmtp {
@@ -252,6 +262,11 @@ impl Session {
         tracing::warn!(session = %self.id, account = %login.account.address, "account over its rate of recipients");
         let words = format!("too many recipients, try again in {} minutes", wait.0.as_secs() / 60 + 1);
         Some((Reply::new(452, (4, 5, 3), words), "rate of recipients of the account".into()))
+    }
+
+    /// Whether the transaction has the null sender.
+    fn is_notification(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|transaction| transaction.mail.from.is_null())
     }
 
     /// Whoever guesses addresses waits for the answers.

@@ -4,7 +4,7 @@
 //! this module only: [`local`], [`authenticated`] and [`trusted`]. [`TransactionId`]s are never used twice, and a
 //! session makes a new one after STARTTLS and XCLIENT, so that a permit does not outlive what it was given for.
 
-use address::Address;
+use address::{Address, ReversePath};
 use directory::{Resolution, Target};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -44,15 +44,18 @@ pub(crate) enum Authenticated<'a> {
     LocalUser(net::Peer),
 }
 
-/// The recipient is ours: an address here or one of a relay domain.
+/// The recipient is ours: an address here, one of a relay domain, or a sender that was rewritten here (SRS), which takes
+/// notifications only.
 pub(crate) fn local(
     recipient: &Address,
     resolution: &Resolution,
+    sender: &ReversePath,
     transaction: &TransactionId,
 ) -> Option<RelayPermit> {
     let ours = match resolution {
         Resolution::Here(targets) => !targets.is_empty(),
         Resolution::Relay(_) => true,
+        Resolution::Returned(_) => sender.is_null(),
         Resolution::Unknown | Resolution::Disabled | Resolution::Elsewhere => false,
     };
     ours.then(|| RelayPermit { recipient: recipient.clone(), transaction: transaction.0 })
@@ -109,7 +112,10 @@ mod tests {
         for resolution in
             [Resolution::Elsewhere, Resolution::Unknown, Resolution::Disabled, Resolution::Here(vec![])]
         {
-            assert!(local(&address(), &resolution, &id).is_none(), "{resolution:?}");
+            assert!(local(&address(), &resolution, &ReversePath::Null, &id).is_none(), "{resolution:?}");
         }
+        let returned = Resolution::Returned(address());
+        assert!(local(&address(), &returned, &ReversePath::Null, &id).is_some());
+        assert!(local(&address(), &returned, &ReversePath::Address(address()), &id).is_none());
     }
 }

@@ -18,6 +18,7 @@
 //! D: 3600       all rows are due in so many seconds
 //! F: 0          so many bodies are files
 //! V: words      found of the newest message by its trail, after those named before; V! nothing such; V- nothing at all
+//! {srs a@b}     anywhere in a line: the address that stands for a@b in mail which `team@` passes on
 //! W: NAME=x     whom the newest message was forwarded for, by its trail; W: - nobody
 //! ```
 
@@ -102,6 +103,7 @@ dialogues! {
     smtputf8
     smuggling
     smuggling_normalised
+    srs
     starttls
     starttls_injection
     submission
@@ -194,7 +196,8 @@ async fn play(name: &str) {
     for (number, line) in steps().filter(|(_, line)| !line.starts_with("@ ")) {
         // The last one shown is where it failed.
         println!("{name}.smtp:{}: {line}", number + 1);
-        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        let line = player.world.rewrite_senders(line);
+        let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
         player.step(verb, rest).await;
     }
     player.finish();

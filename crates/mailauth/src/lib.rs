@@ -54,6 +54,7 @@ pub mod report;
 pub mod results;
 mod signatures;
 pub mod spf;
+pub mod srs;
 mod tags;
 
 pub use error::Error;

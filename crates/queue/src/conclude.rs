@@ -31,10 +31,10 @@ pub(crate) enum Verdict {
     Kept(Vec<Keep>),
     /// It went to one other address.
     Forwarded,
-    /// It went to several, some of them perhaps here, the others as the message `onward`.
+    /// It went to several, some of them perhaps here, the others as the messages `onward`.
     Expanded {
         kept: Vec<Keep>,
-        onward: Id,
+        onward: Vec<Id>,
     },
     Deferred,
     Failed,
@@ -142,8 +142,8 @@ fn put_off(id: Id, full: &[Full], settled: &mut [Settled], new: &mut Vec<NewMess
     for one in settled {
         let address = one.recipient.address.clone();
         let onward = match &one.verdict {
-            Verdict::Kept(_) => None,
-            Verdict::Expanded { onward, .. } => Some(*onward),
+            Verdict::Kept(_) => Vec::new(),
+            Verdict::Expanded { onward, .. } => onward.clone(),
             _ => continue,
         };
         if !full.iter().any(|full| full.message == id && full.recipient == address) {
@@ -151,7 +151,7 @@ fn put_off(id: Id, full: &[Full], settled: &mut [Settled], new: &mut Vec<NewMess
         }
         any = true;
         *one = Settled::here(one.recipient.clone(), Verdict::Deferred, "452 4.2.2 the mailbox is full");
-        new.retain(|new| Some(new.id) != onward);
+        new.retain(|new| !onward.contains(&new.id));
         for copies in new.iter_mut().filter(|new| new.id == id) {
             copies.local.retain(|copy| copy.recipient != address);
         }

@@ -85,21 +85,43 @@ fn apply(
     }
     copies.local.extend(kept.iter().map(|keep| keep.copy(&recipient.address)));
     let several = kept.len() + forwards.len() > 1;
-    let (mut notes, mut onward_id) = (Vec::new(), None);
-    if !forwards.is_empty() {
+    let (mut notes, mut ids) = (Vec::new(), Vec::new());
+    for forwards in by_sender(forwards) {
         let again = NewMessage { id: shared.clock.id(), ..copy_of(message, copies.body.clone()) };
         let forwarded = forward(again, &recipient, &forwards, onward, several);
-        let to: Vec<String> = forwards.iter().map(|forward| forward.address.to_string()).collect();
-        notes.push(format!("{} goes on to {} as {}", recipient.address, to.join(", "), forwarded.id));
-        onward_id = Some(forwarded.id);
+        notes.push(note(&recipient.address, &forwards, &forwarded));
+        ids.push(forwarded.id);
         new.push(forwarded);
     }
-    let verdict = match onward_id {
-        None => Verdict::Kept(kept),
-        Some(onward) if several => Verdict::Expanded { kept, onward },
-        Some(_) => Verdict::Forwarded,
+    let verdict = match ids.is_empty() {
+        true => Verdict::Kept(kept),
+        false if several => Verdict::Expanded { kept, onward: ids },
+        false => Verdict::Forwarded,
     };
     Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
+}
+
+/// Those with one sender go on as one message.
+fn by_sender(forwards: Vec<Forward>) -> Vec<Vec<Forward>> {
+    let mut groups: Vec<Vec<Forward>> = Vec::new();
+    for forward in forwards {
+        let same = |group: &&mut Vec<Forward>| group.iter().any(|first| first.sender == forward.sender);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(forward),
+            None => groups.push(vec![forward]),
+        }
+    }
+    groups
+}
+
+/// What the trail says of it.
+fn note(recipient: &Address, forwards: &[Forward], forwarded: &NewMessage) -> String {
+    let to: Vec<String> = forwards.iter().map(|forward| forward.address.to_string()).collect();
+    let mut words = format!("{recipient} goes on to {} as {}", to.join(", "), forwarded.id);
+    if let Some(error) = forwards.first().and_then(|forward| forward.sender.unchanged.as_ref()) {
+        words.push_str(&format!(" with its own sender, which SPF may not let pass: {error}"));
+    }
+    words
 }
 
 /// The message `again` for the addresses that an alias leads to (RFC 3461 §5.2.7).
@@ -118,6 +140,8 @@ fn forward(
     }
     let parameters = parameters.to_string().trim_start().to_owned();
     let trace = forwards.first().map_or(&b""[..], |forward| &forward.trace[..]);
+    let sender = forwards.first().map_or(&again.reverse_path, |forward| &forward.sender.reverse_path);
+    let reverse_path = sender.clone();
     let remote = forwards.iter().map(|forward| NewRecipient {
         address: forward.address.clone(),
         parameters: parameters.clone(),
@@ -126,6 +150,7 @@ fn forward(
     });
     NewMessage {
         trace: [trace, &again.trace[..]].concat().into(),
+        reverse_path,
         remote: remote.collect(),
         parameters: onward.to_owned(),
         ..again

@@ -1,7 +1,7 @@
 //! A server with a few people, as every dialogue finds it.
 
 use super::client::{Client, SOON};
-use address::{Address, LocalPart, Secret};
+use address::{Address, LocalPart, ReversePath, Secret};
 use directory::{Directory, Verifier};
 use intake::{Intake, Listener, RecipientCheck, Role, Settings, Verification};
 use mailauth::Txt;
@@ -194,6 +194,7 @@ impl Setup {
 
 pub(crate) struct World {
     store: Store,
+    directory: Directory,
     intake: Arc<Intake>,
     tls: TlsClient,
     /// The public half of the key of `example.org`, as DNS has it.
@@ -229,7 +230,7 @@ impl World {
         let resolver: Arc<dyn dns::Lookup> = Arc::new(options.dns);
         let arrival = Arrival::new(Arc::clone(&resolver), store.clone(), options.arrival);
         arrival.test_lists().await;
-        let mut intake = Intake::new(directory, resolver, options.settings, Shutdown::new());
+        let mut intake = Intake::new(directory.clone(), resolver, options.settings, Shutdown::new());
         intake.arrival = Arc::new(arrival);
         intake.tls = Some(TlsServer::new(settings).unwrap());
         intake.recipients = Some(Arc::new(NextHost));
@@ -242,7 +243,7 @@ impl World {
         let tls = TlsClient::with_roots([own.cert.der().clone()]).unwrap();
         let (xclient, proxy) = (options.xclient, options.proxy);
         let signers = options.signers;
-        Self { store, intake: Arc::new(intake), tls, dkim, signers, xclient, proxy, folder }
+        Self { store, directory, intake: Arc::new(intake), tls, dkim, signers, xclient, proxy, folder }
     }
 
     /// Octets that the task of a connection takes, its heap apart.
@@ -449,6 +450,17 @@ async fn account(store: &Store, text: &str, quota: Option<u64>, disabled: bool) 
     let record = AccountRecord { quota, disabled, ..AccountRecord::new(address(text)) };
     let verifier = Verifier::of_password(&Secret::new("secret".into()), false).unwrap();
     store.add_account(record, Some(verifier.to_storage())).await.unwrap();
+}
+
+impl World {
+    /// Replaces `{srs a@b}` with the address that stands for `a@b` in mail which `team@` passes on.
+    pub(crate) fn rewrite_senders(&self, line: &str) -> String {
+        let Some((start, rest)) = line.split_once("{srs ") else { return line.to_owned() };
+        let (sender, end) = rest.split_once('}').unwrap();
+        let (team, out) = (address("team@example.org"), address("out@elsewhere.example"));
+        let onward = self.directory.onward(&ReversePath::Address(address(sender)), &team, &out).unwrap();
+        format!("{start}{}{end}", onward.reverse_path.address().unwrap())
+    }
 }
 
 fn address(text: &str) -> Address {

@@ -117,11 +117,43 @@ async fn an_alias_leads_to_mailboxes_and_out() {
     let world = World::new().await;
     world.send("a@far.example", "", &["list@example.org NOTIFY=FAILURE"]).await;
     assert_eq!(world.inbox("me").await.len(), 1);
-    assert_eq!(world.carried(), ["far.example: <a@far.example> → you@far.example"]);
+    let [carried] = &world.carried()[..] else { panic!("{:?}", world.carried()) };
+    assert!(
+        carried.starts_with("far.example: <SRS0=")
+            && carried.ends_with("=far.example=a@example.org> → you@far.example")
+    );
     let log = world.network.log.lock().unwrap();
     let (errand, _) = &log[0];
     assert_eq!(errand.recipients[0].parameters, "NOTIFY=FAILURE ORCPT=rfc822;list@example.org");
     assert!(errand.message.trace.starts_with(b"Delivered-To: list@example.org\r\nReceived:"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_passed_on_comes_back_to_the_stranger() {
+    let world = World::new().await;
+    world.network.says(|to| if to.starts_with("you@") { never(to) } else { taken(to) });
+    world.send("a@near.example", "", &["out@example.org"]).await;
+    let carried = world.carried();
+    assert!(carried[0].starts_with("far.example: <SRS0="), "{carried:?}");
+    // Our own notification goes to the rewritten sender, which is here, and from there on.
+    assert_eq!(carried[1..], ["near.example: <> → a@near.example"]);
+    assert_eq!(world.waiting(), 0);
+}
+
+#[tokio::test]
+async fn only_a_stranger_who_leaves_the_house_is_rewritten() {
+    let world = World::new().await;
+    world.send("me@example.org", "", &["out@example.org"]).await;
+    world.send("<>", "", &["out@example.org"]).await;
+    let long = format!("{}@near.example", "x".repeat(60));
+    let id = world.send(&long, "", &["out@example.org"]).await;
+    let to = |from: &str| format!("far.example: <{from}> → you@far.example");
+    assert_eq!(world.carried(), [to("me@example.org"), to(""), to(&long)]);
+    let events = world.events(id);
+    assert!(
+        events.iter().any(|event| event.contains("with its own sender") && event.contains("too long")),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]

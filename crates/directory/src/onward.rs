@@ -1,0 +1,71 @@
+//! Under which sender mail goes on to another's server, and back (SRS).
+
+use crate::{Directory, DirectoryError};
+use address::{Address, Domain, ReversePath};
+use mailauth::srs::{self, SrsError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::directory::DomainKind;
+
+/// The sender of mail that goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Onward {
+    pub reverse_path: ReversePath,
+    /// Why it is still the old one although an address of ours was needed: SPF will not pass.
+    pub unchanged: Option<SrsError>,
+}
+
+impl From<&ReversePath> for Onward {
+    fn from(sender: &ReversePath) -> Self {
+        Self { reverse_path: sender.clone(), unchanged: None }
+    }
+}
+
+impl Directory {
+    /// The reverse-path with which mail from `sender` to `recipient`, who is here, goes on to `to`.
+    ///
+    /// A stranger's name would not pass SPF from here, so it becomes an address of the recipient's domain that has the
+    /// stranger's in it ([`mailauth::srs`]). Mail that stays with us, and that of our own domains and of nobody, keeps its
+    /// sender.
+    pub fn onward(
+        &self,
+        sender: &ReversePath,
+        recipient: &Address,
+        to: &Address,
+    ) -> Result<Onward, DirectoryError> {
+        let Some(stranger) = sender.address() else { return Ok(sender.into()) };
+        if self.is_ours(to)? || self.is_ours(stranger)? {
+            return Ok(sender.into());
+        }
+        let Some(by) = self.forwarding_domain(recipient)? else { return Ok(sender.into()) };
+        Ok(match self.srs.forward(stranger, &by, now()) {
+            Ok(rewritten) => Onward { reverse_path: ReversePath::Address(rewritten), unchanged: None },
+            Err(error) => Onward { reverse_path: sender.clone(), unchanged: Some(error) },
+        })
+    }
+
+    /// The stranger to whom a notification to `address`, of a domain of ours, goes on.
+    pub(crate) fn returned(&self, address: &Address) -> Option<Address> {
+        if !srs::is_rewritten(address.local()) {
+            return None;
+        }
+        self.srs.reverse(address, now()).ok()
+    }
+
+    fn is_ours(&self, address: &Address) -> Result<bool, DirectoryError> {
+        Ok(address.domain().map(|domain| self.store.domain(domain)).transpose()?.flatten().is_some())
+    }
+
+    /// The recipient's own domain, where what comes back can be taken; else the home domain.
+    fn forwarding_domain(&self, recipient: &Address) -> Result<Option<Domain>, DirectoryError> {
+        let found = recipient.domain().map(|domain| self.store.domain(domain)).transpose()?.flatten();
+        match found.filter(|domain| !matches!(domain.kind, DomainKind::Relay { .. })) {
+            Some(domain) => Ok(Some(domain.name)),
+            None => self.home_domain(),
+        }
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -196,6 +196,11 @@ impl Readers {
         Self { path: kind.path(folder), idle: Mutex::default() }
     }
 
+    /// Readers of the same database that remember nothing of what these have read.
+    pub(crate) fn anew(&self) -> Self {
+        Self { path: self.path.clone(), idle: Mutex::default() }
+    }
+
     /// Closes those that are idle, and those in use when they come back. A reader that was opened on a failing disk may have
     /// found the shared memory of the write-ahead log read-only, and SQLite then keeps it so for all connections of the
     /// process, writers too, until the last one that has it is closed.

@@ -329,6 +329,33 @@ async fn the_index_is_rebuilt_when_asked_for() {
     assert_eq!(rows(folder.path(), "document"), 4);
 }
 
+#[tokio::test]
+async fn an_index_that_has_grown_since_a_search_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account, bodies) = with_mail(folder.path()).await;
+    store.start_indexer();
+    settle(&store);
+    let db = open_or_replace(folder.path()).unwrap();
+    let number = sqlite::owner(&db, account).unwrap();
+    let bounds = Bounds { few: 0, ..Bounds::default() };
+    let found =
+        find(
+            &store,
+            account,
+            &Query::Text("plans".into()),
+            &bodies,
+            bounds,
+            |_, _| ControlFlow::Continue(()),
+        );
+    assert_eq!(found.unwrap().unwrap().len(), 2);
+    // Each is a segment of its own, and they are merged into others.
+    for word in 0..300 {
+        let extract = Extract { header: "SUBJECT: X".into(), content: format!("WORD{word}").repeat(300) };
+        sqlite::add(&db, number, Id::generate(), &extract).unwrap();
+    }
+    assert_eq!(store.check_search(), Vec::<String>::new());
+}
+
 /// Pieces that meet where words are folded, characters composed, or an expression of FTS5 is written.
 const PIECES: [&str; 44] = [
     "a",

@@ -254,7 +254,9 @@ impl Store {
     pub(crate) fn check_search(&self) -> Vec<String> {
         let search = &self.inner.search;
         let Some(readers) = search.readers() else { return Vec::new() };
-        let found = readers.with(|db| {
+        // Not with a connection that has searched before: FTS5 then takes what it remembers of the index for what is there, and a
+        // whole index that has changed since for a damaged one.
+        let found = readers.anew().with(|db| {
             let problem: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
             if problem == "ok" { Ok(()) } else { Err(StoreError::Damaged(problem)) }
         });

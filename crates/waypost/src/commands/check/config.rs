@@ -174,7 +174,7 @@ fn doubts(config: &Config) -> Vec<String> {
     if config.listen.is_empty() {
         doubts.push("[listen] lists nothing, so nothing can connect".to_owned());
     }
-    for listener in config.listen.iter().filter(|listener| !listener.service.is_built() && listener.service != Service::Https) {
+    for listener in config.listen.iter().filter(|listener| !listener.service.is_built()) {
         doubts.push(format!("listen.{}: this version has no such server", listener.service));
     }
     for network in config.relay.trusted.iter().filter(|network| network.prefix_len() == 0) {

@@ -147,7 +147,8 @@ impl Validator {
     /// The root's SOA record is signed with a key that the trust anchor vouches for.
     async fn probe_one(&self, server: &NameServerConfig) -> Result<(), String> {
         let resolver = self.build(vec![server.clone()]).map_err(|error| error.to_string())?;
-        let asked = tokio::time::timeout(self.patience, resolver.lookup(Name::root(), RecordType::SOA)).await;
+        let asked =
+            tokio::time::timeout(self.patience / 2, resolver.lookup(Name::root(), RecordType::SOA)).await;
         let answers = asked.map_err(|_| "it does not answer")?.map_err(|error| error.to_string())?;
         let soa = answers.answers().iter().find(|record| record.record_type() == RecordType::SOA);
         match soa {

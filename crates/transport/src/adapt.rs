@@ -1,8 +1,9 @@
 //! What to do when a server lacks what a message needs: change the message's form, or say why not.
 
 use crate::answers::Answer;
-use crate::attempt::{Attempt, Then, needs_tls};
+use crate::attempt::{Attempt, Then};
 use crate::client::Content;
+use crate::decide::needs_tls;
 use crate::transport::Signer;
 use address::{Address, Domain};
 use bytes::Bytes;

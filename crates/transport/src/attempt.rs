@@ -2,10 +2,11 @@
 
 use crate::answers::{self, Answer};
 use crate::client::{Content, OpenError, SendError, Sent};
+use crate::decide::needs_tls;
 use crate::open::{Opened, open};
-use crate::places::{Called, Next, NoAddress, Places, is_name_given, is_own_end};
+use crate::places::{Called, Next, NoAddress, Places, is_own_end};
 use crate::pool::{Connection, PoolKey};
-use crate::security::{Plan, Published, Wish, plan};
+use crate::security::Plan;
 use crate::{
     Carried, Destination, Errand, ErrandRecipient, NamedHost, NextHop, Outcome, Outgoing, Settings, Transport,
 };
@@ -18,13 +19,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Most notes about hosts that did not take it.
-const MAX_NOTES: usize = 20;
+pub(crate) const MAX_NOTES: usize = 20;
 
 pub(crate) struct Attempt<'a> {
     pub(crate) transport: &'a Transport,
     /// Of when it began.
     settings: Arc<Settings>,
-    destination: &'a Destination,
+    pub(crate) destination: &'a Destination,
     pub(crate) message: Arc<Outgoing>,
     pub(crate) mail: Mail,
     pub(crate) content: Content,
@@ -35,7 +36,7 @@ pub(crate) struct Attempt<'a> {
     trouble: Option<Trouble>,
     pub(crate) notes: Vec<String>,
     /// How each host is to be called, by its name; `None`: not at all.
-    plans: HashMap<String, Option<Plan>>,
+    pub(crate) plans: HashMap<String, Option<Plan>>,
     /// A call was answered by this very server.
     met_ourselves: bool,
     /// When `mail` was right about the time that is left.
@@ -129,53 +130,6 @@ impl<'a> Attempt<'a> {
         self.finish()
     }
 
-    /// How a host is to be called: decided once, with its reason in the trail. `None`: it must not be.
-    async fn plan(&mut self, host: &NamedHost) -> Option<Plan> {
-        if let Some(known) = self.plans.get(&host.name) {
-            return known.clone();
-        }
-        let decided = self.decide(host).await;
-        let decided = match decided {
-            Ok(plan) => {
-                self.notes.extend(plan.note(host).filter(|_| self.notes.len() < MAX_NOTES));
-                Some(plan)
-            }
-            Err(answer) => {
-                self.trouble(host.name.clone(), answer);
-                None
-            }
-        };
-        self.plans.insert(host.name.clone(), decided.clone());
-        decided
-    }
-
-    async fn decide(&self, host: &NamedHost) -> Result<Plan, Answer> {
-        let required = needs_tls(&self.mail);
-        // RFC 8689 §4.2.1: a host whose name comes from MX records that nobody vouches for gets no message that requires TLS.
-        let Published { secure_mx, .. } = self.destination.published;
-        if required && !secure_mx && !is_name_given(&self.destination.route.next, host) {
-            return Err(Answer::failed(
-                "550 5.7.30 the message requires TLS all the way, and neither DNSSEC nor MTA-STS vouches for \
-                 the name of this host",
-            ));
-        }
-        let wish = Wish { required, one_domain: self.is_of_one_domain() };
-        let plan = plan(&*self.transport.dns, self.destination, host, wish).await?;
-        if required && !plan.authenticates() {
-            return Err(Answer::failed(
-                "550 5.7.10 the message requires TLS, and this host's TLSA records (DANE) cannot be used to \
-                 tell whose server it is",
-            ));
-        }
-        Ok(plan)
-    }
-
-    fn is_of_one_domain(&self) -> bool {
-        let mut domains = self.waiting.iter().map(|recipient| recipient.address.domain());
-        let first = domains.next();
-        domains.all(|domain| Some(domain) == first)
-    }
-
     /// Sends over connections that were kept.
     async fn reuse(&mut self, host: &NamedHost, plan: &Plan) {
         let key = self.pool_key(host, plan);
@@ -196,7 +150,8 @@ impl<'a> Attempt<'a> {
             let before = self.waiting.len();
             let route = &self.destination.route;
             let opened = open(&self.transport.tls, &self.settings, route, called, plan).await;
-            let Opened { client, note } = match opened {
+            self.note_tls(called, plan, opened.as_ref());
+            let Opened { client, note, .. } = match opened {
                 Ok(opened) => opened,
                 Err(error) => return self.not_opened(called, &error),
             };
@@ -419,9 +374,4 @@ impl<'a> Attempt<'a> {
     fn pool_key(&self, host: &NamedHost, plan: &Plan) -> PoolKey {
         PoolKey { destination: self.destination.key.clone(), host: host.name.clone(), plan: plan.clone() }
     }
-}
-
-/// RFC 8689 §5: a notification is not lost for want of REQUIRETLS.
-pub(crate) fn needs_tls(mail: &Mail) -> bool {
-    mail.parameters.requiretls && !mail.from.is_null()
 }

@@ -24,6 +24,7 @@ mod adapt;
 mod answers;
 mod attempt;
 pub mod client;
+mod decide;
 mod errand;
 mod locate;
 mod open;
@@ -32,6 +33,7 @@ mod pool;
 mod security;
 mod settings;
 mod silent;
+mod sts;
 mod transport;
 mod verify;
 
@@ -40,7 +42,8 @@ pub use errand::{
     Boxed, Carried, Carrier, Credentials, Destination, DestinationKey, Errand, ErrandRecipient, NamedHost,
     NextHop, Outcome, Outgoing, Place, Proof, Route, Terms, TlsLevel, Unreachable,
 };
-pub use security::Published;
+pub use security::{Published, TlsLog};
 pub use settings::Settings;
+pub use sts::{Sts, StsMode, StsPolicy, Trouble as StsTrouble, record_id as sts_record_id};
 pub use transport::{Signer, Transport};
 pub use verify::VerifyResult;

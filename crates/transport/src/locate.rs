@@ -1,17 +1,20 @@
 //! From a route to its hosts (RFC 5321 §5.1, RFC 7505).
 
 use crate::security::{Published, is_asked};
+use crate::sts::{Policies, Sts};
 use crate::{
     Destination, DestinationKey, NamedHost, NextHop, Place, Route, Settings, Terms, TlsLevel, Unreachable,
 };
 use address::{Domain, Host};
 use dns::{DnsError, Family, Lookup, MxHost, MxLookup};
+use net::tls::TlsClient;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
 
 pub(crate) async fn locate(
     dns: &dyn Lookup,
+    policies: Option<(&Policies, &TlsClient)>,
     settings: &Settings,
     route: &Route,
 ) -> Result<Destination, Unreachable> {
@@ -20,6 +23,10 @@ pub(crate) async fn locate(
     let hosts = match &route.next {
         NextHop::Mx(Host::Domain(domain)) | NextHop::BetterMx(domain) => {
             let hosts = mx_hosts(dns, domain, route, &mut published).await?;
+            // A domain of address records only has a policy as well (RFC 8461 §3).
+            if let Some((policies, tls)) = policies.filter(|_| is_asked(&route.next, route.terms.tls)) {
+                published.sts = policies.find(dns, tls, domain).await;
+            }
             let hosts =
                 without_ourselves(hosts, settings, domain, matches!(route.next, NextHop::BetterMx(_)))?;
             hosts.into_iter().map(|mx| named(Host::Domain(mx.host), port, false)).collect()
@@ -132,6 +139,13 @@ fn key(settings: &Settings, route: &Route, hosts: &[NamedHost], published: &Publ
     // A message that requires TLS may go where the names are vouched for, and not where they are not.
     if published.secure_mx {
         key.push_str(" dnssec");
+    }
+    // Domains share connections and limits as far as their policies come to the same.
+    if let Sts::Policy(policy) = &published.sts {
+        let _ = write!(key, " mta-sts={}", policy.mode.as_str());
+        for name in names.iter().filter(|name| !Domain::parse(name).is_ok_and(|name| policy.permits(&name))) {
+            let _ = write!(key, " not={name}");
+        }
     }
     DestinationKey(key)
 }

@@ -3,19 +3,25 @@
 use crate::client::{Call, Client, OpenError, TlsUse};
 use crate::places::Called;
 use crate::security::Plan;
+use crate::sts::StsMode;
 use crate::{NextHop, Place, Proof, Route, Settings};
 use address::Host;
-use net::Endpoint;
-use net::tls::TlsClient;
+use net::tls::{Observer, TlsClient, TlsPolicy};
+use net::{Endpoint, NetError};
 use sasl::client::Credentials;
 use smtp::client::{Config, Protocol, Stage};
 use smtp::command::HelloName;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// A connection, and what there is to say about how it came to be.
 pub(crate) struct Opened {
     pub(crate) client: Client,
     pub(crate) note: Option<String>,
+    /// The handshake that failed before it was called without TLS.
+    pub(crate) handshake: Option<NetError>,
+    /// What there was to see of the server's certificates, where somebody wants to know.
+    pub(crate) observer: Option<Arc<Observer>>,
 }
 
 /// Calls an address for a message.
@@ -40,13 +46,18 @@ pub(crate) async fn open_until(
 ) -> Result<Opened, OpenError> {
     let mut call = call(settings, route, called, plan);
     call.session.stop_after = stop;
+    let observer =
+        (plan.sts == Some(StsMode::Testing) && plan.tls != TlsUse::Verified).then(|| tls.observer());
+    if let Some(observer) = &observer {
+        call.certificate = Some(TlsPolicy::Observed(Arc::clone(observer)));
+    }
     match Client::open(&call, tls, None).await {
-        Ok(client) => Ok(Opened { client, note: None }),
+        Ok(client) => Ok(Opened { client, note: None, handshake: None, observer }),
         Err(OpenError::Handshake(error)) if plan.tls == TlsUse::Opportunistic && !call.implicit_tls => {
             call.tls = TlsUse::Never;
             let client = Client::open(&call, tls, None).await?;
             let note = format!("sent without TLS to {}, as {error}", called.label());
-            Ok(Opened { client, note: Some(note) })
+            Ok(Opened { client, note: Some(note), handshake: Some(error), observer: None })
         }
         Err(error) => Err(error),
     }

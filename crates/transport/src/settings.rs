@@ -26,6 +26,8 @@ pub struct Settings {
     pub max_idle: usize,
     /// How long an address that did not answer is called last.
     pub silence: Duration,
+    /// Where the hosts of MTA-STS policies speak HTTPS: always 443, but in tests.
+    pub sts_port: u16,
 }
 
 impl Settings {
@@ -40,6 +42,7 @@ impl Settings {
             max_messages: 100,
             max_idle: 200,
             silence: Duration::from_secs(2 * 60),
+            sts_port: 443,
         }
     }
 

@@ -3,14 +3,17 @@
 use crate::attempt::Attempt;
 use crate::locate::locate;
 use crate::pool::Pool;
+use crate::security::Offers;
 use crate::silent::Silent;
+use crate::sts::Policies;
 use crate::verify::Verified;
-use crate::{Boxed, Carried, Carrier, Destination, Errand, Route, Settings, Unreachable};
+use crate::{Boxed, Carried, Carrier, Destination, Errand, Route, Settings, Sts, TlsLog, Unreachable};
 use address::Domain;
 use dns::Lookup;
 use net::tls::TlsClient;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
+use store::Store;
 use tokio::sync::Semaphore;
 
 /// Messages that are re-encoded at the same time: each is in memory twice meanwhile.
@@ -31,6 +34,9 @@ pub struct Transport {
     pub(crate) pool: Arc<Pool>,
     pub(crate) silent: Silent,
     pub(crate) verified: Verified,
+    pub(crate) policies: Policies,
+    pub(crate) offers: Offers,
+    pub(crate) tls_log: Option<Arc<dyn TlsLog>>,
     pub(crate) reencoding: Semaphore,
 }
 
@@ -44,6 +50,9 @@ impl Transport {
             pool: Arc::new(Pool::new(settings.idle, settings.max_idle)),
             silent: Silent::new(settings.silence),
             verified: Verified::default(),
+            policies: Policies::new(settings.sts_port),
+            offers: Offers::default(),
+            tls_log: None,
             reencoding: Semaphore::new(REENCODED_AT_ONCE),
             settings: RwLock::new(Arc::new(settings)),
         }
@@ -54,6 +63,30 @@ impl Transport {
     pub fn with_signer(mut self, signer: Signer) -> Self {
         self.signer = Some(signer);
         self
+    }
+
+    /// Keeps MTA-STS policies across restarts.
+    #[must_use]
+    pub fn with_store(mut self, store: Store) -> Self {
+        self.policies.keep_in(store);
+        self
+    }
+
+    /// Tells of each connection what came of its TLS.
+    #[must_use]
+    pub fn with_tls_log(mut self, log: Arc<dyn TlsLog>) -> Self {
+        self.tls_log = Some(log);
+        self
+    }
+
+    /// The MTA-STS policy of a domain, as mail to it would find it.
+    pub async fn sts_policy(&self, domain: &Domain) -> Sts {
+        self.policies.find(&*self.dns, &self.tls, domain).await
+    }
+
+    /// Fetches MTA-STS policies that are a day old, so that none ends for want of mail: to be called now and then (RFC 8461 §3.3).
+    pub async fn refresh_policies(&self) {
+        self.policies.refresh_old(&*self.dns, &self.tls).await;
     }
 
     /// The snapshot of now.
@@ -78,7 +111,8 @@ impl Transport {
 
 impl Carrier for Transport {
     fn locate<'a>(&'a self, route: &'a Route) -> Boxed<'a, Result<Destination, Unreachable>> {
-        Box::pin(async move { locate(&*self.dns, &self.settings(), route).await })
+        let policies = Some((&self.policies, &self.tls));
+        Box::pin(async move { locate(&*self.dns, policies, &self.settings(), route).await })
     }
 
     fn carry<'a>(&'a self, destination: &'a Destination, errand: Errand) -> Boxed<'a, Vec<Carried>> {

@@ -117,7 +117,9 @@ impl Transport {
         address: &Address,
     ) -> Result<VerifyResult, String> {
         let wish = Wish { required: false, one_domain: true };
-        let plan = plan(&*self.dns, destination, &called.host, wish).await.map_err(|answer| answer.reply)?;
+        let plan = plan(&*self.dns, destination, &called.host, wish)
+            .await
+            .map_err(|refused| refused.answer.reply)?;
         let (settings, route) = (self.settings(), &destination.route);
         let opened = open_until(Some(Stage::Rcpt), &self.tls, &settings, route, called, &plan);
         match opened.await {

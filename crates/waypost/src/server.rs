@@ -10,6 +10,7 @@ mod capture;
 pub(crate) mod certificate;
 mod control;
 mod listeners;
+mod policies;
 mod purge;
 mod reload;
 mod settings;
@@ -141,7 +142,8 @@ async fn start(
     let resolver = Arc::new(settings::resolver(config)?);
     let transport = Arc::new(
         Transport::new(resolver.clone(), net::tls::TlsClient::new(), settings::transport(config, &bound))
-            .with_signer(verify::resigner(&store)),
+            .with_signer(verify::resigner(&store))
+            .with_store(store.clone()),
     );
     let queue_settings = settings::queue(config)?;
     let queue =
@@ -184,6 +186,7 @@ async fn start(
     };
     running.store.start_indexer();
     let mut tasks = JoinSet::new();
+    tasks.spawn(policies::run(Arc::clone(&running.transport), running.shutdown.clone()));
     tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
     let (arrival, stopping) = (Arc::clone(&running.intake.arrival), running.shutdown.clone());
     tasks.spawn(async move { arrival.watch_lists(stopping).await });

@@ -7,14 +7,21 @@
 //! What a domain publishes raises what the configuration asks for and never lowers it; DANE comes before MTA-STS (RFC 8461 §2).
 
 mod dane;
+mod offers;
+mod report;
 
 pub(crate) use dane::Dane;
+pub(crate) use offers::Offers;
+pub use report::TlsLog;
+pub(crate) use report::{of_call, of_refusal};
 
 use crate::answers::Answer;
 use crate::client::TlsUse;
+use crate::sts::{Sts, StsMode};
 use crate::{Destination, NamedHost, NextHop, Place, TlsLevel};
 use address::{Domain, Host};
 use dns::{DnsError, Lookup};
+use mailauth::report::tls::{PolicyType, ResultType};
 use net::tls::TlsPolicy;
 use std::sync::Arc;
 
@@ -25,6 +32,21 @@ pub struct Published {
     pub secure_mx: bool,
     /// The name that has the MX records, where the domain is only an alias.
     pub alias: Option<Domain>,
+    /// The domain's MTA-STS policy.
+    pub sts: Sts,
+}
+
+impl Published {
+    /// Whether a host's name is proven to be the domain's choice (RFC 8689 §4.2.1): by DNSSEC, or by an MTA-STS policy.
+    pub(crate) fn vouches_for(&self, host: &NamedHost) -> bool {
+        let by_policy = match &self.sts {
+            Sts::Policy(policy) if policy.mode == StsMode::Enforce => {
+                Domain::parse(&host.name).is_ok_and(|name| policy.permits(&name))
+            }
+            _ => false,
+        };
+        self.secure_mx || by_policy
+    }
 }
 
 /// How one host is to be called.
@@ -33,11 +55,19 @@ pub(crate) struct Plan {
     pub(crate) tls: TlsUse,
     /// Its certificate is measured by these.
     pub(crate) dane: Option<Arc<Dane>>,
+    /// The mode of the MTA-STS policy that is applied.
+    pub(crate) sts: Option<StsMode>,
 }
 
 impl Plan {
-    fn configured(tls: TlsUse) -> Self {
-        Self { tls, dane: None }
+    /// As the configuration says, whatever anybody publishes. `required`: by REQUIRETLS.
+    pub(crate) fn configured(destination: &Destination, required: bool) -> Self {
+        Self { tls: configured(destination, required), dane: None, sts: None }
+    }
+
+    /// Whether it is stricter than the configuration, for what the other side publishes.
+    pub(crate) fn is_published(&self) -> bool {
+        self.dane.is_some() || self.sts == Some(StsMode::Enforce)
     }
 
     /// Which certificates will do, where it is not `tls` alone that says it.
@@ -58,7 +88,17 @@ impl Plan {
 
     /// For the trail, where it is more than the configuration that speaks.
     pub(crate) fn note(&self, host: &NamedHost) -> Option<String> {
-        self.dane.as_ref().map(|dane| format!("{}: {dane}", host.name))
+        let name = &host.name;
+        match (&self.dane, self.sts) {
+            (Some(dane), _) => Some(format!("{name}: {dane}")),
+            (None, Some(StsMode::Enforce)) => {
+                Some(format!("{name}: by MTA-STS the certificate must be valid for this name"))
+            }
+            (None, Some(StsMode::Testing)) => {
+                Some(format!("{name}: MTA-STS is being tested by the domain: reported, not enforced"))
+            }
+            (None, _) => None,
+        }
     }
 }
 
@@ -71,47 +111,84 @@ pub(crate) struct Wish {
     pub(crate) one_domain: bool,
 }
 
+/// A host that must not be used now.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) answer: Answer,
+    /// Whose policy it is, and what the domain is told of it.
+    pub(crate) report: Option<(PolicyType, ResultType)>,
+}
+
+impl From<Answer> for Refused {
+    fn from(answer: Answer) -> Self {
+        Self { answer, report: None }
+    }
+}
+
 /// Decides about a host.
 ///
 /// # Errors
-/// It must not be used now: what to answer for it.
+/// It must not be used now.
 pub(crate) async fn plan(
     dns: &dyn Lookup,
     destination: &Destination,
     host: &NamedHost,
     wish: Wish,
-) -> Result<Plan, Answer> {
+) -> Result<Plan, Refused> {
     let level = destination.route.terms.tls;
-    let configured = Plan::configured(configured(destination, wish.required));
-    let (Some((name, port)), true) = (dane_host(host), asks_publishers(destination)) else {
+    let configured = Plan::configured(destination, wish.required);
+    let (Some((name, port)), true) = (named_host(host), asks_publishers(destination)) else {
         return Ok(configured);
     };
     match dane::find(dns, name, port, destination, wish.one_domain).await {
-        Ok(Some(dane)) if dane.is_usable() => Ok(Plan { tls: TlsUse::Required, dane: Some(Arc::new(dane)) }),
-        Ok(_) if level == TlsLevel::Dane => Err(Answer::deferred(
-            format!(
+        Ok(Some(dane)) if dane.is_usable() => {
+            Ok(Plan { tls: TlsUse::Required, dane: Some(Arc::new(dane)), sts: None })
+        }
+        Ok(_) if level == TlsLevel::Dane => {
+            let reply = format!(
                 "451 4.7.5 DANE is required here, and {} has no usable TLSA record that DNSSEC vouches for",
                 host.name
-            ),
-            true,
-        )),
+            );
+            let report = Some((PolicyType::Tlsa, ResultType::DaneRequired));
+            Err(Refused { answer: Answer::deferred(reply, true), report })
+        }
         // RFC 7672 §2.2: TLS, though nobody is authenticated by it; a password still wants more.
         Ok(Some(dane)) => {
             let tls = if configured.tls == TlsUse::Verified { TlsUse::Verified } else { TlsUse::Required };
-            Ok(Plan { tls, dane: Some(Arc::new(dane)) })
+            Ok(Plan { tls, dane: Some(Arc::new(dane)), sts: None })
         }
-        Ok(None) => Ok(configured),
+        Ok(None) => by_sts(&destination.published.sts, name, configured),
         Err(error) => Err(unknown(&error)),
     }
 }
 
-/// RFC 7672 §2.1.2: a host of which it cannot be learnt whether it has TLSA records is not used.
-fn unknown(error: &DnsError) -> Answer {
-    Answer::deferred(format!("451 4.4.3 whether DANE applies cannot be learnt: {error}"), true)
+/// RFC 8461 §5.
+fn by_sts(sts: &Sts, host: &Domain, configured: Plan) -> Result<Plan, Refused> {
+    let Sts::Policy(policy) = sts else { return Ok(configured) };
+    match policy.mode {
+        StsMode::Enforce if policy.permits(host) => {
+            Ok(Plan { tls: TlsUse::Verified, sts: Some(StsMode::Enforce), ..configured })
+        }
+        StsMode::Enforce => {
+            let reply =
+                format!("451 4.7.5 {host} is none of the hosts that the domain's MTA-STS policy names");
+            let report = Some((PolicyType::Sts, ResultType::ValidationFailure));
+            Err(Refused { answer: Answer::deferred(reply, true), report })
+        }
+        mode => Ok(Plan { sts: Some(mode), ..configured }),
+    }
 }
 
-/// The names of whom DANE can speak: no addresses, nor names of this machine.
-fn dane_host(host: &NamedHost) -> Option<(&Domain, u16)> {
+/// RFC 7672 §2.1.2: a host of which it cannot be learnt whether it has TLSA records is not used.
+fn unknown(error: &DnsError) -> Refused {
+    let reply = format!("451 4.4.3 whether DANE applies cannot be learnt: {error}");
+    let report =
+        matches!(error, DnsError::Bogus { .. }).then_some((PolicyType::Tlsa, ResultType::DnssecInvalid));
+    Refused { answer: Answer::deferred(reply, true), report }
+}
+
+/// The names of which DANE and MTA-STS can speak: no addresses, nor names of this machine.
+fn named_host(host: &NamedHost) -> Option<(&Domain, u16)> {
     match &host.place {
         Place::Host { host: Host::Domain(name), port, .. }
             if name.labels().next_back() != Some("localhost") =>

@@ -10,6 +10,7 @@ mod lmtp;
 mod locate;
 mod reuse;
 mod server;
+mod sts;
 mod tls;
 mod verify;
 

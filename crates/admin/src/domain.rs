@@ -1,8 +1,10 @@
 //! Domains: which ones mail is taken for, and how.
 
 mod records;
+mod sts;
 
 pub use records::{Record, RecordKind, Records, Service};
+pub use sts::{SetSts, StsMode, StsView};
 
 use crate::operation::blocking;
 use crate::{Actor, AdminError, Operation, Operations};

@@ -135,6 +135,7 @@ requests! {
     DomainRemove(domain::Remove),
     DomainRecords(domain::Records),
     DomainAddKey(domain::AddKey),
+    DomainSetSts(domain::SetSts),
     AccountAdd(account::Add),
     AccountList(account::List),
     AccountShow(account::Show),

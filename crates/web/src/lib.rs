@@ -1,4 +1,5 @@
-//! HTTP: the pages that show captured mail to people, the same as JSON to programs, and health.
+//! HTTP: the pages that show captured mail to people, the same as JSON to programs, and health; over HTTPS the MTA-STS policies of
+//! our domains ([`serve_policies`]).
 //!
 //! [`serve`] runs one listener over the messages of one account, which is what `waypost dev` captures. Pages are
 //! made here, on the server, and work without script; a small script of our own makes new messages appear as they
@@ -28,8 +29,10 @@ mod error;
 mod events;
 mod guard;
 mod pages;
+mod policy_host;
 mod server;
 mod shown;
 mod words;
 
+pub use policy_host::{PolicyHost, serve_policies};
 pub use server::{App, serve};

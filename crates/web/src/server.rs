@@ -53,7 +53,7 @@ pub async fn serve(listener: Listener, app: App) {
     .await;
 }
 
-async fn converse(connection: Connection, router: Router, shutdown: &Shutdown) {
+pub(crate) async fn converse(connection: Connection, router: Router, shutdown: &Shutdown) {
     let Connection { stream, guard: _guard } = connection;
     let peer = stream.peer();
     let mut conversation = pin!(

@@ -95,6 +95,15 @@ impl Records {
             dmarc,
             "DMARC: what to think of mail that is neither",
         );
+        if let Some(own) = store.own_sts(domain)? {
+            let value = text(&super::sts::record(&own));
+            add(
+                format!("_mta-sts.{domain}"),
+                RecordKind::Txt,
+                value,
+                "MTA-STS: there is a policy at mta-sts (which needs an A or AAAA record)",
+            );
+        }
         for (place, name) in SERVICES.into_iter().enumerate() {
             for service in self.services.iter().filter(|service| service.name == name) {
                 let value = format!("{} 1 {} {host}.", place * 10, service.port);

@@ -462,7 +462,8 @@ async fn the_trail_tells_how_it_stands_with_each_recipient() {
     let session = Id::generate();
     let origin = Origin { session: session.to_string(), ..Origin::default() };
     let (from, recipients) = ("you@example.net".to_owned(), vec!["me@example.org".to_owned()]);
-    let refused = Event::Refused { origin, from, recipients, reply: "550 5.7.1 no".into(), verdicts: Vec::new() };
+    let refused =
+        Event::Refused { origin, from, recipients, reply: "550 5.7.1 no".into(), verdicts: Vec::new() };
     let third = Id::generate();
     operations.store().tell(Entry::now(third, refused));
     let third = (third, "me@example.org Refused".to_owned());

@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn answers_whole_and_cut_short() {
         let plain = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n";
-        let cases: [(String, bool, Result<Option<&str>, ()>); 13] = [
+        type Expected = Result<Option<&'static str>, ()>;
+        let cases: [(String, bool, Expected); 13] = [
             (format!("{plain}Content-Length: 3\r\n\r\nabc"), false, Ok(Some("abc"))),
             (format!("{plain}Content-Length: 4\r\n\r\nabc"), true, Ok(None)),
             (format!("{plain}\r\nabc"), false, Ok(None)),

@@ -71,6 +71,21 @@ Examples:
         #[command(subcommand)]
         verb: Dkim,
     },
+    /// Its MTA-STS policy: who sends mail to it is to insist on TLS with a valid certificate
+    #[command(after_help = "\
+Examples:
+  waypost domain mta-sts example.org testing
+  waypost domain mta-sts example.org enforce
+
+Served by `waypost serve` where [listen] has https, at mta-sts.DOMAIN, which needs an address and a
+certificate. It names this machine as the only host that takes the domain's mail.")]
+    MtaSts {
+        #[arg(value_name = "DOMAIN")]
+        domain: Domain,
+        /// enforce, testing, none (takes back an earlier one), or off (nothing is served)
+        #[arg(value_name = "MODE")]
+        mode: StsMode,
+    },
     /// The language of notifications to its people
     #[command(after_help = "Example:\n  waypost domain language example.org de")]
     Language {
@@ -89,6 +104,26 @@ Examples:
         #[arg(value_name = "SIZE")]
         quota: Quota,
     },
+}
+
+/// What a policy says, or that there is none.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum StsMode {
+    Enforce,
+    Testing,
+    None,
+    Off,
+}
+
+impl From<StsMode> for Option<domain::StsMode> {
+    fn from(mode: StsMode) -> Self {
+        match mode {
+            StsMode::Enforce => Some(domain::StsMode::Enforce),
+            StsMode::Testing => Some(domain::StsMode::Testing),
+            StsMode::None => Some(domain::StsMode::None),
+            StsMode::Off => None,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -154,6 +189,14 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         Verb::Dkim { verb: Dkim::Rotate { .. } } => Err(Failure::usage(
             "signing keys are not rotated in this version: the one made with the domain stays",
         )),
+        Verb::MtaSts { domain, mode } => {
+            let view = client.call(domain::SetSts { domain, mode: mode.into() }).await?;
+            let text = match &view.record {
+                None => format!("{} has no MTA-STS policy", view.domain),
+                Some(record) => format!("publish as TXT at _mta-sts.{}: {record}", view.domain),
+            };
+            administer::done(json, &view, &text)
+        }
         Verb::Language { domain, language } => {
             set(client, domain, Setting::Language(administer::language(none_or(language))), json).await
         }

@@ -76,6 +76,11 @@ impl Service {
         )
     }
 
+    /// Served where it is asked for, and only there.
+    pub fn is_http(self) -> bool {
+        matches!(self, Self::Http | Self::Https)
+    }
+
     /// The registered port; LMTP has none.
     pub fn standard_port(self) -> Option<u16> {
         Some(match self {

@@ -161,7 +161,13 @@ pub const TABLES: &[Table] = &[
                 r#"["127.0.0.1:8025"]"#,
                 "HTTP. Not in this version: nothing listens (but `waypost dev` has its page).",
             ),
-            key("https", PLACES, "[]", r#"["[::]:443"]"#, "HTTPS. Not in this version: nothing listens."),
+            key(
+                "https",
+                PLACES,
+                "[]",
+                r#"["[::]:443"]"#,
+                "HTTPS: the MTA-STS policies of domains that have one (`waypost domain mta-sts`), at `mta-sts.DOMAIN`, for which `[tls]` needs a certificate.",
+            ),
             key(
                 "proxy-from",
                 NETWORKS,

@@ -27,9 +27,7 @@ pub(super) struct Bound {
 pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, Failure> {
     let mut adopted = Adopted::from_env();
     let mut bound = Vec::new();
-    for rules in
-        config.listen.iter().filter(|rules| rules.service.is_built() || rules.service == Service::Http)
-    {
+    for rules in config.listen.iter().filter(|rules| rules.service.is_built() || rules.service.is_http()) {
         let endpoint = endpoint(&rules.endpoint);
         let socket = match adopted.claim(&endpoint) {
             Some(socket) => socket.map_err(|e| Failure::no(format!("{endpoint}: {e}")))?,
@@ -72,6 +70,20 @@ pub(super) fn serve(
                 imap(running, access::imap::Port::Imap, rules.tls, socket, options, tasks);
             }
             Service::Imaps => imap(running, access::imap::Port::Imaps, rules.tls, socket, options, tasks),
+            Service::Https => {
+                let Some(tls) = running.tls.clone() else {
+                    tracing::warn!(at = %socket.local(), "HTTPS needs a certificate: nothing is served");
+                    continue;
+                };
+                let settings = Arc::clone(&running.transport);
+                let host = web::PolicyHost {
+                    store: running.store.clone(),
+                    mx: Arc::new(move || settings.settings().hostname.clone()),
+                    tls,
+                    shutdown: running.shutdown.clone(),
+                };
+                tasks.spawn(web::serve_policies(socket, options, host));
+            }
             Service::Http => {
                 let Some(account) = captured else { continue };
                 let app = web::App {

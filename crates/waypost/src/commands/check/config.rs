@@ -1,7 +1,7 @@
 //! `waypost check config`: what the file says, what is wrong with it, and what is doubtful.
 
 use crate::cli::Global;
-use crate::config::{Config, Error, Problem, Route, units};
+use crate::config::{Config, Error, Problem, Route, Service, units};
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
 use crate::privileges;
@@ -174,7 +174,11 @@ fn doubts(config: &Config) -> Vec<String> {
     if config.listen.is_empty() {
         doubts.push("[listen] lists nothing, so nothing can connect".to_owned());
     }
-    for listener in config.listen.iter().filter(|listener| !listener.service.is_built()) {
+    for listener in config
+        .listen
+        .iter()
+        .filter(|listener| !listener.service.is_built() && listener.service != Service::Https)
+    {
         doubts.push(format!("listen.{}: this version has no such server", listener.service));
     }
     for network in config.relay.trusted.iter().filter(|network| network.prefix_len() == 0) {

@@ -1,8 +1,10 @@
 //! Domains: which ones mail is taken for, and how.
 
 mod records;
+mod reports;
 mod sts;
 
+pub use self::reports::Reports;
 pub use records::{Record, RecordKind, Records, Service};
 pub use sts::{SetSts, StsMode, StsView};
 

@@ -134,6 +134,7 @@ requests! {
     DomainSet(domain::Set),
     DomainRemove(domain::Remove),
     DomainRecords(domain::Records),
+    DomainReports(domain::Reports),
     DomainAddKey(domain::AddKey),
     DomainSetSts(domain::SetSts),
     AccountAdd(account::Add),

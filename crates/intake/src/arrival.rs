@@ -1,13 +1,15 @@
 //! Strangers and their mail: what `policy` is asked, and what its answers mean for a session.
 
+use crate::checked::Checked;
 use crate::envelope::{Refusal, Transaction};
 use crate::listener::Role;
 use crate::session::Session;
-use address::{Address, Domain};
+use address::{Address, Domain, ReversePath};
 use bytes::Bytes;
+use mailauth::dmarc::Policy;
 use message::{Edit, put_aside};
 use policy::Verdict;
-use policy::arrival::MessageChecks;
+use policy::arrival::{Conclusion, MessageChecks};
 use smtp::command::Mail;
 use smtp::reply::Reply;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -85,6 +87,7 @@ impl Session {
         &mut self,
         transaction: &mut Transaction,
         checks: Option<Box<MessageChecks>>,
+        header: &[u8],
     ) -> Result<Thought, Refusal> {
         let (Some(checks), Some(mut visit)) = (checks, self.visit.take()) else {
             return Ok(Thought::default());
@@ -97,6 +100,7 @@ impl Session {
         let concluded = checks.finish(&mut visit, &name, &recipients, is_ours).await;
         self.visit = Some(visit);
         transaction.verdicts.clone_from(&concluded.words);
+        self.report(&concluded, &transaction.mail.from, header);
         if let Some(refusal) = concluded.refusal().cloned().and_then(refusal) {
             return Err(refusal);
         }
@@ -105,6 +109,23 @@ impl Session {
         }
         let put_aside = transaction.recipients.iter().any(|recipient| recipient.put_aside);
         Ok(Thought { results: concluded.field, put_aside })
+    }
+
+    /// Tells who reports on messages. One that is to come back is told of when it does.
+    fn report(&self, concluded: &Conclusion, reverse_path: &ReversePath, header: &[u8]) {
+        let Some(reporter) = &self.intake.reporter else { return };
+        let any = |wanted: fn(&Verdict) -> bool| concluded.verdicts.iter().any(wanted);
+        let done = if any(|verdict| matches!(verdict, Verdict::Defer { .. })) {
+            return;
+        } else if any(|verdict| matches!(verdict, Verdict::Reject { .. })) {
+            Policy::Reject
+        } else if any(|verdict| matches!(verdict, Verdict::Quarantine { .. })) {
+            Policy::Quarantine
+        } else {
+            Policy::None
+        };
+        let (facts, results) = (&concluded.facts, concluded.field.as_str());
+        reporter.checked(&Checked { facts, reverse_path, header, results, done });
     }
 }
 

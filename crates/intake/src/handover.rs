@@ -68,7 +68,7 @@ impl Session {
             let words = format!("the message has passed {hops} servers: it goes in circles");
             return Err((Reply::new(554, (5, 4, 6), &words), words));
         }
-        let thought = Box::pin(self.think_of_message(transaction, checks)).await?;
+        let thought = Box::pin(self.think_of_message(transaction, checks, &facts.header)).await?;
         let id = Id::generate();
         let mut message = self.new_message(id, transaction, body, &facts, signing).await;
         message.trace = thought.above(&message.trace);

@@ -17,6 +17,7 @@
 
 mod arrival;
 mod author;
+mod checked;
 mod driver;
 mod envelope;
 mod forwarded;
@@ -32,6 +33,7 @@ mod settings;
 mod shared;
 mod signing;
 
+pub use checked::{Checked, Reporter};
 pub use listener::{Listener, Role};
 pub use settings::Settings;
 pub use shared::{Intake, RecipientCheck, Verification};

@@ -1,7 +1,7 @@
 //! What all sessions share.
 
 use crate::room::Room;
-use crate::{Listener, Settings, Signers, driver};
+use crate::{Listener, Reporter, Settings, Signers, driver};
 use address::Address;
 use directory::Directory;
 use net::tls::TlsServer;
@@ -37,6 +37,7 @@ pub struct Intake {
     pub tls: Option<TlsServer>,
     pub resolver: Arc<dyn dns::Lookup>,
     pub recipients: Option<Arc<dyn RecipientCheck>>,
+    pub reporter: Option<Arc<dyn Reporter>>,
     pub auth_guard: Arc<AuthGuard>,
     pub harvest_guard: HarvestGuard,
     /// What to think of strangers and their mail.
@@ -78,6 +79,7 @@ impl Intake {
             tls: None,
             resolver,
             recipients: None,
+            reporter: None,
             auth_guard: Arc::new(AuthGuard::new(policy::AuthRules::default())),
             harvest_guard: HarvestGuard::new(policy::HarvestRules::default()),
             limits: None,

@@ -25,5 +25,5 @@ mod name;
 pub mod tls;
 
 pub use container::{MAX_UNPACKED, UnpackError, gzip, unpack};
-pub use incoming::{Incoming, MAX_PACKED, ReadError, read};
+pub use incoming::{Incoming, MAX_PACKED, ReadError, is_report, read};
 pub use name::Naming;

@@ -13,6 +13,7 @@ mod listeners;
 mod policies;
 mod purge;
 mod reload;
+mod reporting;
 mod settings;
 mod signals;
 mod verify;
@@ -30,6 +31,7 @@ use net::tls::TlsServer;
 use net::{Limits, Shutdown};
 use policy::arrival::Arrival;
 use queue::{Clock, Queue, QueueHandle};
+use reports::Reports;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,6 +63,7 @@ struct Running {
     transport: Arc<Transport>,
     resolver: Arc<Resolver>,
     next_host: Arc<verify::NextHost>,
+    reports: Reports,
     limits: Limits,
     shutdown: Shutdown,
     tls: Option<TlsServer>,
@@ -140,10 +143,18 @@ async fn start(
     let shutdown = Shutdown::new();
     let limits = settings::limits(config);
     let resolver = Arc::new(settings::resolver(config)?);
+    let reports = Reports::new(
+        directory.clone(),
+        resolver.clone(),
+        verify::resigner(&store),
+        settings::reports(config, setup.dev),
+    );
+    let reporter = Arc::new(reporting::Reporter(reports.clone()));
     let transport = Arc::new(
         Transport::new(resolver.clone(), net::tls::TlsClient::new(), settings::transport(config, &bound))
             .with_signer(verify::resigner(&store))
-            .with_store(store.clone()),
+            .with_store(store.clone())
+            .with_tls_log(reporter.clone()),
     );
     let queue_settings = settings::queue(config)?;
     let queue =
@@ -160,6 +171,7 @@ async fn start(
     let next_host =
         Arc::new(verify::NextHost::new(directory.clone(), Arc::clone(&transport), settings::terms(config)));
     intake.recipients = Some(next_host.clone());
+    intake.reporter = Some(reporter);
     let access = access::Context {
         directory,
         guard,
@@ -180,6 +192,7 @@ async fn start(
         transport,
         resolver,
         next_host,
+        reports,
         limits,
         shutdown,
         tls,
@@ -190,6 +203,8 @@ async fn start(
     tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
     let (arrival, stopping) = (Arc::clone(&running.intake.arrival), running.shutdown.clone());
     tasks.spawn(async move { arrival.watch_lists(stopping).await });
+    let (reports, stopping) = (running.reports.clone(), running.shutdown.clone());
+    tasks.spawn(async move { reports.run(stopping).await });
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }

@@ -88,12 +88,12 @@ impl Records {
             let (name, value) = dkim(&key)?;
             add(name, RecordKind::Txt, value, "DKIM: the key that its mail is signed with");
         }
-        let dmarc = text("v=DMARC1; p=quarantine");
+        let dmarc = text(&format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"));
         add(
             format!("_dmarc.{domain}"),
             RecordKind::Txt,
             dmarc,
-            "DMARC: what to think of mail that is neither",
+            "DMARC: what to think of mail that is neither, and where to report it",
         );
         if let Some(own) = store.own_sts(domain)? {
             let value = text(&super::sts::record(&own));
@@ -104,6 +104,9 @@ impl Records {
                 "MTA-STS: there is a policy at mta-sts (which needs an A or AAAA record)",
             );
         }
+        let tls = text(&format!("v=TLSRPTv1; rua=mailto:postmaster@{domain}"));
+        let purpose = "TLS reporting: where to tell of connections to the mail host that were not safe";
+        add(mailauth::report::tls::query_name(domain), RecordKind::Txt, tls, purpose);
         for (place, name) in SERVICES.into_iter().enumerate() {
             for service in self.services.iter().filter(|service| service.name == name) {
                 let value = format!("{} 1 {} {host}.", place * 10, service.port);

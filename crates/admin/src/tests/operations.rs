@@ -84,7 +84,8 @@ async fn the_records_to_publish_name_this_host_and_the_stored_key() {
             "example.org Txt \"v=spf1 mx ~all\"",
             "mail.example.org Txt \"v=spf1 a -all\"",
             "w1._domainkey.example.org Txt \"v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BA",
-            "_dmarc.example.org Txt \"v=DMARC1; p=quarantine\"",
+            "_dmarc.example.org Txt \"v=DMARC1; p=quarantine; rua=mailto:post",
+            "_smtp._tls.example.org Txt \"v=TLSRPTv1; rua=mailto:postmaster@examp",
             "_submissions._tcp.example.org Srv 0 1 465 mail.example.org.",
             "_pop3s._tcp.example.org Srv 40 1 995 mail.example.org.",
         ]

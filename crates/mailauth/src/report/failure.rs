@@ -75,7 +75,7 @@ impl FailureReport {
             parts: vec![
                 NoticePart::Lines {
                     media_type: "message/feedback-report",
-                    content: self.fields().into_bytes(),
+                    content: self.to_fields().into_bytes(),
                 },
                 NoticePart::Lines { media_type: "text/rfc822-headers", content: seven_bit(header) },
             ],
@@ -83,8 +83,8 @@ impl FailureReport {
         notice.build(now, random, domain)
     }
 
-    /// The second part.
-    fn fields(&self) -> String {
+    /// The second part: a field a line.
+    pub fn to_fields(&self) -> String {
         let mut out = String::from("Feedback-Type: auth-failure\r\nVersion: 1\r\n");
         let alignment = match (self.unaligned.dkim, self.unaligned.spf) {
             (true, true) => "dkim, spf",
@@ -241,9 +241,9 @@ mod tests {
     #[test]
     fn values_stay_in_their_field() {
         let evil = FailureReport { original_mail_from: Some("a\r\nIncidents: 9".into()), ..sample() };
-        let fields = evil.fields();
+        let fields = evil.to_fields();
         assert!(fields.contains("Original-Mail-From: a  Incidents: 9\r\n"), "{fields}");
         let long = FailureReport { original_mail_from: Some("a".repeat(5000)), ..sample() };
-        assert!(long.fields().lines().all(|line| line.len() <= MAX_LINE));
+        assert!(long.to_fields().lines().all(|line| line.len() <= MAX_LINE));
     }
 }

@@ -6,6 +6,7 @@ use super::failure::FailureReport;
 use super::tls;
 use message::structure::{Kind, Parsed, Part, Scanner};
 use message::transfer::Decoder;
+use message::{Header, decode_words};
 
 /// Largest part that is decoded, in octets: reports are packed, and no domain asks for more than `!10m`.
 pub const MAX_PACKED: usize = 16 * 1024 * 1024;
@@ -29,6 +30,14 @@ pub enum ReadError {
     Aggregate(#[from] aggregate::ParseError),
     #[error("the TLS report cannot be read: {0}")]
     Tls(#[from] tls::ParseError),
+}
+
+/// Whether a message says of itself that it is a report of a day: by the subject that RFC 9990 and RFC 8460 §5.3 ask for.
+pub fn is_report(header: &[u8]) -> bool {
+    let header = Header::parse(header);
+    let subject = header.get("Subject").map(|field| decode_words(&field.value())).unwrap_or_default();
+    let mut words = subject.split_whitespace();
+    words.next() == Some("Report") && words.next() == Some("Domain:")
 }
 
 /// Reads the first report in `message`; `None` when there is nothing that looks like one.
@@ -107,4 +116,28 @@ fn may_hold_report(part: &Part) -> bool {
     let disposition = part.disposition.iter().flat_map(|disposition| &disposition.parameters);
     TYPES.iter().any(|(kind, subtype)| part.is(kind, subtype))
         || part.parameters.iter().chain(disposition).any(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_are_known_by_their_subject() {
+        let check = |header: &str, expected| assert_eq!(is_report(header.as_bytes()), expected, "{header:?}");
+        check("Subject: Report Domain: example.com Submitter: a.example Report-ID: <1@a>\r\n\r\n", true);
+        check("Subject: Report Domain: example.com\r\n\tSubmitter: a.example\r\n\r\n", true);
+        check("Subject: Re: Report Domain: example.com\r\n\r\n", false);
+        check("Subject: Report\r\n\r\n", false);
+        check("To: a@example.com\r\n\r\nSubject: Report Domain: x", false);
+    }
+
+    #[test]
+    fn mail_without_a_report_is_none() {
+        assert_eq!(read(b"Subject: hello\r\n\r\nworld\r\n"), None);
+        assert_eq!(read(b"Content-Type: application/zip\r\n\r\nnothing"), None);
+        let broken =
+            read(b"Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\nH4sI\r\n");
+        assert_eq!(broken, Some(Err(ReadError::Unpack(UnpackError::Gzip))));
+    }
 }

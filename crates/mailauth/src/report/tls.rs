@@ -89,6 +89,8 @@ impl Report {
             fields: vec![
                 NewField::new("TLS-Report-Domain", naming.domain.as_str()),
                 NewField::new("TLS-Report-Submitter", naming.submitter.as_str()),
+                // What is told of must not keep the telling from arriving (RFC 8460 §3; RFC 8689 §2 has the field).
+                NewField::new("TLS-Required", "No"),
             ],
             report_type: Some("tlsrpt"),
             text,

@@ -1,6 +1,7 @@
 //! `waypost domain`: the domains whose mail this system takes.
 
 use super::administer::{self, none_or};
+use super::domain_reports;
 use crate::cli::Global;
 use crate::cli::values::{Quota, Recipients, relay_to};
 use crate::config::Target;
@@ -85,6 +86,15 @@ certificate. It names this machine as the only host that takes the domain's mail
         /// enforce, testing, none (takes back an earlier one), or off (nothing is served)
         #[arg(value_name = "MODE")]
         mode: StsMode,
+    },
+    /// What other servers report about its mail and its hosts (DMARC and TLS reports that came)
+    #[command(after_help = "Example:\n  waypost domain reports example.org --days 7")]
+    Reports {
+        #[arg(value_name = "DOMAIN")]
+        domain: Domain,
+        /// How far back
+        #[arg(long, value_name = "NUMBER", default_value_t = 30)]
+        days: u32,
     },
     /// The language of notifications to its people
     #[command(after_help = "Example:\n  waypost domain language example.org de")]
@@ -196,6 +206,9 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
                 Some(record) => format!("publish as TXT at _mta-sts.{}: {record}", view.domain),
             };
             administer::done(json, &view, &text)
+        }
+        Verb::Reports { domain, days } => {
+            domain_reports::print(&client.call(domain::Reports { domain, days }).await?, json)
         }
         Verb::Language { domain, language } => {
             set(client, domain, Setting::Language(administer::language(none_or(language))), json).await

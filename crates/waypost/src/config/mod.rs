@@ -22,11 +22,13 @@ mod outline;
 mod places;
 mod policy;
 pub mod reference;
+mod reports;
 mod sections;
 #[cfg(test)]
 mod tests;
 pub mod units;
 
+pub use self::reports::Reports;
 pub use delivery::{Credentials, Delivery, DomainPattern, Family, Match, Route, SenderPattern, TlsLevel};
 pub use error::{Error, Problem};
 pub use listen::{Listener, Service, standard as standard_listeners};
@@ -71,6 +73,7 @@ pub struct Config {
     pub smtp: Smtp,
     pub policy: Policy,
     pub queue: Queue,
+    pub reports: Reports,
     pub log: Log,
 }
 
@@ -93,6 +96,7 @@ impl Config {
             smtp: Smtp::default(),
             policy: Policy::default(),
             queue: Queue::default(),
+            reports: Reports::default(),
             log: Log::default(),
         }
     }
@@ -211,6 +215,8 @@ struct Raw {
     #[serde(default)]
     queue: Queue,
     #[serde(default)]
+    reports: Reports,
+    #[serde(default)]
     log: Log,
 }
 
@@ -281,9 +287,21 @@ impl Raw {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let Self { relay, dns, limits, submission, smtp, queue, log, .. } = self;
+        let Self { relay, dns, limits, submission, smtp, queue, reports, log, .. } = self;
         let data = self.data.unwrap_or(config.data);
-        Ok(Config { data, user: self.user.0, relay, dns, limits, submission, smtp, queue, log, ..config })
+        Ok(Config {
+            data,
+            user: self.user.0,
+            relay,
+            dns,
+            limits,
+            submission,
+            smtp,
+            queue,
+            reports,
+            log,
+            ..config
+        })
     }
 }
 

@@ -624,6 +624,48 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "reports",
+        repeated: false,
+        doc: "Reports that domains ask for in their DMARC and TLS reporting records, and those that come about ours: `waypost domain reports` shows them.",
+        keys: &[
+            key(
+                "dmarc",
+                "true or false",
+                "true",
+                "false",
+                "Whether domains that ask for it (`rua` in their DMARC record) are sent a daily report of the mail that came in their name, counted by source.",
+            ),
+            key(
+                "tls",
+                "true or false",
+                "true",
+                "false",
+                "Whether domains that ask for it (`_smtp._tls`) are sent a daily report of the TLS of our connections to their hosts.",
+            ),
+            key(
+                "failure",
+                "true or false",
+                "false",
+                "true",
+                "Whether domains that ask for it (`ruf`) are told at once of single messages that fail in their name, at most 20 a day each. These reports have the header of the message, and so names and addresses.",
+            ),
+            key(
+                "from",
+                "address",
+                r#""""#,
+                r#""reports@example.org""#,
+                "Who sends reports. Its domain is named as the reporter and signs; what cannot be delivered comes back to it. Empty: the postmaster of the first domain here.",
+            ),
+            key(
+                "read",
+                "list of addresses or local parts",
+                r#"["dmarc", "dmarc-reports", "tls-reports", "postmaster"]"#,
+                r#"["reports@example.org"]"#,
+                "Where reports about our domains come. The mailboxes that get mail for these addresses are read, as it arrives there; a local part counts in every domain. A new account or alias is noticed within the hour.",
+            ),
+        ],
+    },
+    Table {
         name: "log",
         repeated: false,
         doc: "",

@@ -36,6 +36,7 @@ impl Running {
         self.intake.directory.set_host(config.hostname.clone());
         self.transport.set_hostname(config.hostname.clone());
         self.next_host.set_terms(settings::terms(config));
+        self.reports.set_settings(settings::reports(config, self.setup.dev));
         self.intake.auth_guard.set_rules(settings::auth_rules(config));
         settings::reload_rates(&self.intake, config);
         self.access.message_size.store(config.limits.message_size, Ordering::Relaxed);

@@ -24,6 +24,12 @@ fn whole(number: Option<u32>) -> usize {
     number.map_or(usize::MAX, |n| n as usize)
 }
 
+/// What is captured goes nowhere, and nobody is told of it.
+pub(super) fn reports(config: &Config, dev: bool) -> reports::Settings {
+    let config::Reports { dmarc, tls, failure, from, read } = config.reports.clone();
+    reports::Settings { dmarc: dmarc && !dev, tls: tls && !dev, failure: failure && !dev, from, read }
+}
+
 pub(super) fn limit_settings(config: &Config) -> LimitSettings {
     let wanted = config.limits.connections as usize;
     let total = net::raise_file_limit().connections(wanted);

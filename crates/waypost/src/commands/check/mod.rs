@@ -2,6 +2,7 @@
 
 mod config;
 mod delivery;
+mod dmarc;
 mod relay;
 mod spf;
 mod store;
@@ -23,6 +24,7 @@ Examples:
   waypost check relay mx.example.org
   waypost check tls mx.example.org
   waypost check delivery you@example.org
+  waypost check dmarc example.org
   waypost check spf --ip 192.0.2.1 --from you@example.org --helo mail.example.org";
 
 /// Check the configuration, the data, another server, or the way to an address
@@ -66,6 +68,9 @@ pub enum What {
     /// Whether a host may send mail in a domain's name, by the domain's SPF record
     #[command(after_help = spf::HELP)]
     Spf(spf::Args),
+    /// Whether a domain vouches for a message by DMARC, or what policy it has
+    #[command(after_help = dmarc::help())]
+    Dmarc(dmarc::Args),
     /// The whole way to an address, up to RCPT, without sending a message
     #[command(after_help = "Example:\n  waypost check delivery you@example.org")]
     Delivery {
@@ -97,6 +102,10 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         What::Spf(question) => {
             let (config, dns) = surroundings(global, args.dns)?;
             spf::run(&question, &Here::new(config.as_ref()), dns, args.json)
+        }
+        What::Dmarc(question) => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            dmarc::run(&question, &Here::new(config.as_ref()), dns, args.json)
         }
         What::Delivery { address, from } => {
             let (config, dns) = surroundings(global, args.dns)?;

@@ -292,8 +292,9 @@ impl Session {
         self.log_refusal("rcpt", recipient, &reply, reason);
         let (origin, from) = (self.origin(), trail::sender(from));
         let recipients = vec![recipient.trim_matches(['<', '>']).to_owned()];
-        let (reply_and_reason, verdicts) = (format!("{reply} ({reason})"), Vec::new());
-        let event = Event::Refused { origin, from, recipients, reply: reply_and_reason, verdicts };
+        let verdicts = self.visit.as_ref().map(|visit| visit.words()).unwrap_or_default();
+        let event =
+            Event::Refused { origin, from, recipients, reply: format!("{reply} ({reason})"), verdicts };
         self.intake.store.tell(Entry::now(store::Id::generate(), event));
         reply
     }

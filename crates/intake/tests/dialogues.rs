@@ -10,6 +10,7 @@
 //! X             the client hangs up
 //! T: stop       something happens (see `World::trouble`)
 //! G: a.example  a message (with escapes) is sent, signed by that domain, and ended
+//! A: b.example a.example  the same, sealed by the first, who found that DMARC passed for the second
 //! M: me 2       me@example.org has so many messages (me/Junk: in that folder); of the last one:
 //! H: field      its header has the field, after those named before; H! it has none such
 //! B: octets     its body, with escapes
@@ -56,6 +57,7 @@ dialogues! {
     arrival_put_aside
     arrival_rates
     arrival_results
+    arrival_sealed
     arrival_several_authors
     arrival_spared
     auth
@@ -264,6 +266,13 @@ impl Player {
                 let message = String::from_utf8(unescape(message)).unwrap();
                 let signed = self.world.sign(domain, &message);
                 self.send(format!("{signed}.\r\n").as_bytes()).await;
+            }
+            "A:" => {
+                let mut words = rest.splitn(3, ' ');
+                let (domain, author) = (words.next().unwrap(), words.next().unwrap());
+                let message = String::from_utf8(unescape(words.next().unwrap())).unwrap();
+                let sealed = self.world.seal(domain, author, &message);
+                self.send(format!("{sealed}.\r\n").as_bytes()).await;
             }
             "TLS" => {
                 let stream = self.client().take();

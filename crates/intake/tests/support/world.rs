@@ -5,7 +5,9 @@ use address::{Address, LocalPart, ReversePath, Secret};
 use directory::{Directory, Verifier};
 use intake::{Intake, Listener, RecipientCheck, Role, Settings, Verification};
 use mailauth::Txt;
+use mailauth::arc::{ChainStatus, Sealer};
 use mailauth::dkim::{Signer, SigningKey, Verifier as SignatureVerifier};
+use mailauth::results::AuthResults;
 use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, LimitSettings, Limits, ServeOptions, Shutdown, Stream};
 use policy::arrival::{self, Action, Arrival, GreylistRules, Kind, List, Rules};
@@ -356,6 +358,21 @@ impl World {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let field = signer.sign(format!("{header}\r\n").as_bytes(), &hasher.finish(), now).unwrap();
         format!("{}{message}", String::from_utf8(field).unwrap())
+    }
+
+    /// A message that DMARC passed for `author` where the domain sealed it.
+    pub(crate) fn seal(&self, domain: &str, author: &str, message: &str) -> String {
+        let signer = self.signers.iter().find(|signer| signer.domain.as_str() == domain).unwrap();
+        let (header, body) = message.split_once("\r\n\r\n").unwrap();
+        let sealer = Sealer::from_signer(signer.clone());
+        let mut hasher = mailauth::dkim::BodyHasher::new(sealer.body_form());
+        hasher.update(body.as_bytes());
+        let mut found = AuthResults::new(domain);
+        found.push(mailauth::results::dmarc("pass", author, None));
+        let (header, body) = (format!("{header}\r\n"), hasher.finish());
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let set = sealer.seal(header.as_bytes(), &body, ChainStatus::None, &found, now).unwrap().unwrap();
+        format!("{}{message}", String::from_utf8(set).unwrap())
     }
 
     /// What the trail says was found of the newest message, or that it was refused with.

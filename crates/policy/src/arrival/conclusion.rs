@@ -8,7 +8,7 @@ use super::sender::Identity;
 use super::settings::{Action, Settings};
 use super::visit::is_office;
 use crate::Verdict;
-use address::{Address, Domain};
+use address::Address;
 use mailauth::Signed;
 use mailauth::arc::ChainStatus;
 use mailauth::dmarc::Evaluation;
@@ -55,12 +55,10 @@ impl Conclusion {
     ) -> Self {
         let verdicts =
             recipients.iter().map(|recipient| of_recipient(settings, &findings, recipient)).collect();
-        let told = findings.iter().filter(|finding| {
-            recipients.iter().any(|r| settings.rules_for(r.domain()).of(finding.check) > Action::Nothing)
-        });
-        let words = told.map(|finding| finding.words.clone()).collect();
         let tells =
             |check| recipients.iter().any(|r| settings.rules_for(r.domain()).of(check) > Action::Nothing);
+        let told = findings.iter().filter(|finding| tells(finding.check));
+        let words = told.map(|finding| finding.words.clone()).collect();
         let field = field(settings, &facts, tells);
         Self { verdicts: agree(verdicts), words, field, facts }
     }
@@ -155,13 +153,6 @@ fn dnswl(listing: &Listing) -> MethodResult {
     match &listing.text {
         Some(text) => method.with("policy", "txt", &**text),
         None => method,
-    }
-}
-
-/// The domain that SPF looked at.
-impl Facts {
-    pub fn envelope_domain(&self) -> Option<&Domain> {
-        self.spf().and_then(|result| result.domain.as_ref())
     }
 }
 

@@ -164,6 +164,12 @@ impl Visit {
         self.greylist(to, &findings, unix_ms).await
     }
 
+    /// What is known of client and sender, in words for the trail; nothing before the first RCPT.
+    pub fn words(&self) -> Vec<String> {
+        let findings = self.sender.as_ref().and_then(|sender| sender.findings.as_ref());
+        findings.into_iter().flatten().map(|finding| finding.words.clone()).collect()
+    }
+
     /// What is known of client and sender; asked once a transaction.
     pub(super) async fn findings(&mut self, reverse: &ReverseName) -> Vec<Finding> {
         if let Some(findings) = self.sender.as_ref().and_then(|sender| sender.findings.clone()) {

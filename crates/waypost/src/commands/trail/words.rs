@@ -53,9 +53,11 @@ fn event(entry: &Entry) -> Vec<String> {
             said
         }
         Event::Refused { origin, from, recipients, reply, verdicts } => {
-            let to = recipients.join(", ");
+            // Some are refused before they say for whom it is.
+            let to =
+                if recipients.is_empty() { String::new() } else { format!(" to {}", recipients.join(", ")) };
             let mut said = vec![
-                format!("refused {}: from {} to {to}", source(origin), sender(from)),
+                format!("refused {}: from {}{to}", source(origin), sender(from)),
                 format!("our reply: {reply}"),
             ];
             said.extend(verdicts.iter().map(|verdict| format!("found: {verdict}")));

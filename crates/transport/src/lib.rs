@@ -42,7 +42,7 @@ pub use errand::{
     Boxed, Carried, Carrier, Credentials, Destination, DestinationKey, Errand, ErrandRecipient, NamedHost,
     NextHop, Outcome, Outgoing, Place, Proof, Route, Terms, TlsLevel, Unreachable,
 };
-pub use security::{Published, TlsLog};
+pub use security::{Published, TlsLog, TlsaRecords, tlsa};
 pub use settings::Settings;
 pub use sts::{Sts, StsMode, StsPolicy, Trouble as StsTrouble, record_id as sts_record_id};
 pub use transport::{Signer, Transport};

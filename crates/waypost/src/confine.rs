@@ -46,6 +46,7 @@ fn readable(config: &Config, file: Option<&Path>) -> Vec<PathBuf> {
         paths.extend(folder(&files.key));
     }
     paths.extend(config.client_ca.as_deref().and_then(folder));
+    paths.extend(config.dns.trust_anchor.as_deref().and_then(folder));
     let deliveries =
         std::iter::once(&config.delivery).chain(config.routes.iter().map(|route| &route.delivery));
     paths.extend(deliveries.filter_map(|d| d.credentials.as_ref()).filter_map(|c| folder(&c.password_file)));

@@ -113,6 +113,20 @@ impl DaneVerifier {
         Self { associations: strongest(associations), names, provider: provider() }
     }
 
+    /// What it would say of this chain, the server's own certificate first.
+    ///
+    /// # Errors
+    /// Why it would not be taken, in words.
+    pub fn judge(&self, chain: &[CertificateDer<'_>]) -> Result<(), String> {
+        let Some((own, others)) = chain.split_first() else {
+            return Err("no certificate was shown".to_owned());
+        };
+        if self.is_end_entity(own) {
+            return Ok(());
+        }
+        self.check_anchored(own, others, UnixTime::now()).map_err(|error| super::explain::verdict(&error))
+    }
+
     /// RFC 7672 §3.1.1: neither names nor dates count.
     fn is_end_entity(&self, certificate: &CertificateDer<'_>) -> bool {
         self.of(Usage::EndEntity).any(|association| association.fits(certificate))

@@ -2,7 +2,7 @@
 
 use crate::{Destination, NextHop};
 use address::{Domain, Host};
-use dns::{DnsError, Lookup, Tlsa, Validated};
+use dns::{DnsError, Family, Lookup, Tlsa, Validated};
 use net::tls::{Association, DaneVerifier};
 use std::fmt;
 use std::net::IpAddr;
@@ -61,19 +61,27 @@ impl fmt::Display for Dane {
     }
 }
 
+/// TLSA records that DNSSEC vouches for, and the name they were found at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsaRecords {
+    /// The TLSA base domain.
+    pub base: Domain,
+    /// At least one.
+    pub records: Vec<Tlsa>,
+}
+
 /// The TLSA records of a host, when DNSSEC vouches for them.
 ///
 /// # Errors
 /// It cannot be learnt: then the host must not be used (RFC 7672 §2.1.2).
-pub(super) async fn find(
+pub async fn tlsa(
     dns: &dyn Lookup,
     host: &Domain,
     port: u16,
-    destination: &Destination,
-    one_domain: bool,
-) -> Result<Option<Dane>, DnsError> {
+    family: Family,
+) -> Result<Option<TlsaRecords>, DnsError> {
     // RFC 7672 §2.2.2: the addresses first, as servers of unsigned zones mishandle questions for TLSA.
-    let found = match dns.validated_addresses(host, destination.route.terms.family).await {
+    let found = match dns.validated_addresses(host, family).await {
         Ok(found) => found,
         Err(error) if error.is_temporary() => return Err(error),
         // Nothing is there to be called.
@@ -81,16 +89,28 @@ pub(super) async fn find(
     };
     for base in bases(host, &found) {
         match dns.tlsa(&format!("_{port}._tcp.{base}")).await {
-            Ok(answer) if answer.secure => {
-                let names = names(host, &base, destination, one_domain);
-                return Ok(Some(Dane::new(base, answer.records, names)));
-            }
+            Ok(answer) if answer.secure => return Ok(Some(TlsaRecords { base, records: answer.records })),
             Ok(_) => {}
             Err(error) if error.is_temporary() => return Err(error),
             Err(_) => {}
         }
     }
     Ok(None)
+}
+
+/// As [`tlsa`], with what a certificate must be for.
+pub(super) async fn find(
+    dns: &dyn Lookup,
+    host: &Domain,
+    port: u16,
+    destination: &Destination,
+    one_domain: bool,
+) -> Result<Option<Dane>, DnsError> {
+    let found = tlsa(dns, host, port, destination.route.terms.family).await?;
+    Ok(found.map(|TlsaRecords { base, records }| {
+        let names = names(host, &base, destination, one_domain);
+        Dane::new(base, records, names)
+    }))
 }
 
 /// RFC 7672 §2.2.2: where to look, the best first.

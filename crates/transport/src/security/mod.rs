@@ -11,6 +11,7 @@ mod offers;
 mod report;
 
 pub(crate) use dane::Dane;
+pub use dane::{TlsaRecords, tlsa};
 pub(crate) use offers::Offers;
 pub use report::TlsLog;
 pub(crate) use report::{of_call, of_refusal};

@@ -12,7 +12,7 @@ use crate::cli::Global;
 use crate::client::Here;
 use crate::config::{Config, Peer};
 use crate::exit::{Exit, Failure};
-use address::{Address, ReversePath};
+use address::{Address, Domain, ReversePath};
 use std::net::SocketAddr;
 
 const EXAMPLES: &str = "\
@@ -59,11 +59,16 @@ pub enum What {
         #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
         server: Peer,
     },
-    /// Which TLS a server speaks, and with which certificate
-    #[command(after_help = "Example:\n  waypost check tls mx.example.org")]
+    /// Which TLS a server speaks, with which certificate, and what DANE and MTA-STS say of that
+    #[command(
+        after_help = "Examples:\n  waypost check tls mx.example.org\n  waypost check tls mx.example.net --domain example.org"
+    )]
     Tls {
         #[arg(value_name = "HOST[:PORT]", value_parser = smtp_server)]
         server: Peer,
+        /// A domain that the host takes mail for, whose MTA-STS policy counts [default: HOST, or the name above it]
+        #[arg(long, value_name = "DOMAIN")]
+        domain: Option<Domain>,
     },
     /// Whether a host may send mail in a domain's name, by the domain's SPF record
     #[command(after_help = spf::HELP)]
@@ -95,9 +100,12 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             let (config, dns) = surroundings(global, args.dns)?;
             relay::run(&server, &Here::new(config.as_ref()), dns, args.json)
         }
-        What::Tls { server } => {
-            let (config, dns) = surroundings(global, args.dns)?;
-            tls::run(&server, &Here::new(config.as_ref()), dns, args.json)
+        What::Tls { server, domain } => {
+            let (config, servers) = surroundings(global, args.dns)?;
+            let trust_anchor = config.as_ref().and_then(|config| config.dns.trust_anchor.clone());
+            let dns = dns::Settings { servers, trust_anchor, ..dns::Settings::default() };
+            let here = &Here::new(config.as_ref());
+            tls::run(tls::Question { server: &server, domain: domain.as_ref(), here, dns }, args.json)
         }
         What::Spf(question) => {
             let (config, dns) = surroundings(global, args.dns)?;

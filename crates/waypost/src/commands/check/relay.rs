@@ -30,7 +30,7 @@ const fn form(name: &'static str, from: &'static str, to: &'static str) -> Form 
     Form { name, from, to }
 }
 
-const FORMS: [Form; 31] = [
+const FORMS: [Form; 37] = [
     form("plain", "{sender}", "<{user}@{foreign}>"),
     form("null sender", "", "<{user}@{foreign}>"),
     form("sender of the server's domain", "postmaster@{own}", "<{user}@{foreign}>"),
@@ -61,6 +61,12 @@ const FORMS: [Form; 31] = [
     form("trailing dot", "{sender}", "<{user}@{foreign}.>"),
     form("without angle brackets", "{sender}", "{user}@{foreign}"),
     form("two angle brackets", "{sender}", "<<{user}@{foreign}>>"),
+    form("sender made up in the server's domain", "{user}@{own}", "<{user}@{foreign}>"),
+    form("SRS address, made up", "{sender}", "<SRS0=AAAA=AA={foreign}={user}@{own}>"),
+    form("SRS address, made up, as a bounce", "", "<SRS0=AAAA=AA={foreign}={user}@{own}>"),
+    form("SRS address, another separator", "", "<SRS0+AAAA=AA={foreign}={user}@{own}>"),
+    form("SRS address, forwarded twice", "", "<SRS1=AAAA={foreign}==BBBB=AA={foreign}={user}@{own}>"),
+    form("SRS address at the server's address", "", "<SRS0=AAAA=AA={foreign}={user}@{ip}>"),
     form("wide letters in the domain", "{sender}", "<{user}@ｅｘａｍｐｌｅ.com>"),
 ];
 

@@ -3,14 +3,17 @@
 mod before;
 mod certificate;
 mod old;
+mod policies;
 
 use crate::client::{self, Here};
 use crate::config::Peer;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
+use address::Domain;
 use before::{Before, Reaching};
 use certificate::Certificate;
 use net::tls::{TlsClient, TlsPolicy};
+use policies::{Asking, Dane, MtaSts};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -26,6 +29,8 @@ struct Report {
     cipher: String,
     certificate: Option<Certificate>,
     versions: Vec<Version>,
+    dane: Dane,
+    mta_sts: MtaSts,
     /// What is wrong, in words.
     problems: Vec<String>,
 }
@@ -37,13 +42,17 @@ struct Version {
     accepted: bool,
 }
 
-pub(super) fn run(
-    server: &Peer,
-    here: &Here,
-    dns: Vec<std::net::SocketAddr>,
-    json: bool,
-) -> Result<Exit, Failure> {
-    let report = client::block_on(examine(Reaching { server, here, dns }))?;
+/// What is asked.
+pub(super) struct Question<'a> {
+    pub(super) server: &'a Peer,
+    /// That the host takes mail for, where it was said.
+    pub(super) domain: Option<&'a Domain>,
+    pub(super) here: &'a Here,
+    pub(super) dns: dns::Settings,
+}
+
+pub(super) fn run(question: Question<'_>, json: bool) -> Result<Exit, Failure> {
+    let report = client::block_on(examine(question))?;
     if json {
         output::json(&report)?;
     } else {
@@ -52,7 +61,9 @@ pub(super) fn run(
     Ok(if report.ok { Exit::Done } else { Exit::No })
 }
 
-async fn examine(reaching: Reaching<'_>) -> Result<Report, Failure> {
+async fn examine(question: Question<'_>) -> Result<Report, Failure> {
+    let Question { server, domain, here, dns } = question;
+    let reaching = Reaching { server, here, dns: dns.servers.clone() };
     let host = &reaching.server.host;
     let before = reaching.before().await?;
     let tls = TlsClient::new();
@@ -62,13 +73,22 @@ async fn examine(reaching: Reaching<'_>) -> Result<Report, Failure> {
     let stream = stream.map_err(|error| Failure::from(client::Error::Net(error)))?;
     let info = stream.tls().cloned().ok_or_else(|| Failure::no(format!("{host} speaks no TLS")))?;
     drop(stream);
-    let certificate = observer.shown().map(Certificate::new);
+    let shown = observer.shown();
+    let certificate = shown.clone().map(Certificate::new);
+    let asking = Asking { host, port: server.port, domain, settings: dns, hostname: here.host.clone() };
+    let (dane, mta_sts) = asking.verdicts(shown.as_ref(), certificate.as_ref()).await?;
     let mut versions = vec![Version { version: "TLSv1.3", accepted: info.version == "TLSv1.3" }];
     for (version, number) in old::VERSIONS {
         let stream = reaching.stream(before).await?;
         versions.push(Version { version, accepted: old::accepts(stream, host, number).await });
     }
-    let problems = problems(certificate.as_ref(), &versions);
+    let mut problems = problems(certificate.as_ref(), &versions);
+    // Where its TLSA records name the certificate, only MTA-STS still asks who else vouches for it.
+    if dane.state != "valid" {
+        problems.extend(certificate.as_ref().and_then(Certificate::refusal));
+    }
+    problems.extend(dane.problem());
+    problems.extend(mta_sts.problem());
     Ok(Report {
         server: reaching.server.to_string(),
         ok: problems.is_empty(),
@@ -78,6 +98,8 @@ async fn examine(reaching: Reaching<'_>) -> Result<Report, Failure> {
         cipher: info.cipher,
         certificate,
         versions,
+        dane,
+        mta_sts,
         problems,
     })
 }
@@ -117,6 +139,8 @@ fn print(report: &Report) -> Result<(), Failure> {
             if version.accepted { "accepted" } else { "refused" }
         ))?;
     }
+    output::line(&format!("  {:10} {}", "DANE", output::printable(&report.dane.line())))?;
+    output::line(&format!("  {:10} {}", "MTA-STS", output::printable(&report.mta_sts.line())))?;
     for problem in &report.problems {
         let mark = output::tinted("wrong:", Tone::Bad);
         output::line(&format!("{mark} {}", output::printable(problem)))?;

@@ -74,9 +74,13 @@ impl Certificate {
         }
     }
 
+    /// Why the chain would not be taken by those who verify it.
+    pub(super) fn refusal(&self) -> Option<String> {
+        self.reason.clone()
+    }
+
     pub(super) fn problems(&self) -> Vec<String> {
         let mut found = Vec::new();
-        found.extend(self.reason.clone());
         match self.days_left {
             ..0 => found.push(format!("the certificate ended on {}", self.not_after)),
             0..SOON => found.push(format!("the certificate ends in {} days: renew it", self.days_left)),

@@ -25,13 +25,15 @@ pub mod smtp_command;
 pub mod smtp_parameters;
 pub mod smtp_reply;
 pub mod smtp_server;
+pub mod spf;
+pub mod srs;
 pub mod structure;
 
 /// Its name, which is that of its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 25] = [
     ("address_path", address_path::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
@@ -54,6 +56,8 @@ pub const TARGETS: [Target; 23] = [
     ("smtp_parameters", smtp_parameters::run),
     ("smtp_reply", smtp_reply::run),
     ("smtp_server", smtp_server::run),
+    ("spf", spf::run),
+    ("srs", srs::run),
     ("structure", structure::run),
 ];
 

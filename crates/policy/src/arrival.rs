@@ -33,7 +33,7 @@ mod visit;
 pub use conclusion::{Conclusion, Facts};
 pub use finding::Check;
 pub use greylist::GreylistRules;
-pub use lists::{Codes, Kind, List, MAX_DOMAINS, MAX_LISTS};
+pub use lists::{Answer, Codes, Kind, List, MAX_DOMAINS, MAX_LISTS, survey};
 pub use message::MessageChecks;
 pub use name::{MAX_NAMES, ReverseName};
 pub use pending::Pending;

@@ -6,8 +6,11 @@ mod support;
 
 use smtp::Reply;
 use smtp::server::Protocol;
-use std::net::UdpSocket;
+use support::names::name_server;
 use support::{Behaviour, Program, Server};
+
+/// `good.test` with its MX, and a domain that takes no mail.
+const NAMES: [&str; 3] = ["good.test MX 10 mx.test", "mx.test A 127.0.0.1", "null.test MX 0 ."];
 
 fn refused() -> Option<Reply> {
     Some(Reply::new(550, (5, 7, 1), "no relaying here"))
@@ -134,7 +137,7 @@ fn machine(server: &Server) -> Program {
 #[test]
 fn the_way_to_an_address_is_explained_step_by_step() {
     let server = Server::start(Behaviour::submission());
-    let (program, dns) = (machine(&server), name_server());
+    let (program, dns) = (machine(&server), name_server(&NAMES));
     let words = ["check", "delivery", "ann@good.test", "--from", "me@example.org", "--dns", &dns];
     let ran = program.run(&words).done();
     let steps: Vec<&str> = ran.out.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
@@ -162,7 +165,7 @@ fn where_the_way_ends_it_says_why_and_what_to_do() {
         false => Some(Reply::new(451, (4, 7, 1), "greylisted")),
     };
     let server = Server::start(behaviour);
-    let (program, dns) = (machine(&server), name_server());
+    let (program, dns) = (machine(&server), name_server(&NAMES));
     for (address, code, step, words) in [
         ("ann@none.test", 1, "domain", "does not exist"),
         ("ann@null.test", 1, "domain", "takes no mail at all"),
@@ -225,7 +228,7 @@ fn an_lmtp_server_on_a_socket_is_asked() {
 #[test]
 fn only_addresses_of_the_configured_family_are_called() {
     let server = Server::start(Behaviour::new(Protocol::Smtp));
-    let (program, dns) = (Program::new(), name_server());
+    let (program, dns) = (Program::new(), name_server(&NAMES));
     let port = server.address().port();
     program.write("waypost.toml", format!("hostname = 'h'\n[delivery]\nport = {port}\nfamily = 'ipv6'\n"));
     // There is an IPv4 address only.
@@ -250,53 +253,4 @@ fn addresses_of_ours_are_followed_to_those_who_get_the_mail() {
     }
     let unknown = program.run(&["check", "delivery", "no@here.test"]);
     assert!(unknown.code == Some(1) && unknown.out.contains("has no such address"), "{unknown:?}");
-}
-
-/// A name server that knows three names: `good.test` with its MX `mx.test`, and `null.test`, which takes no mail.
-fn name_server() -> String {
-    const MX: u16 = 15;
-    const A: u16 = 1;
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let place = socket.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        let mut query = [0; 512];
-        while let Ok((length, from)) = socket.recv_from(&mut query) {
-            let question = &query[12..length];
-            let end = question.iter().position(|&octet| octet == 0).unwrap();
-            let name = String::from_utf8_lossy(&question[..end]).to_lowercase();
-            let kind = u16::from_be_bytes([question[end + 1], question[end + 2]]);
-            let known =
-                ["\u{4}good\u{4}test", "\u{2}mx\u{4}test", "\u{4}null\u{4}test"].contains(&name.as_str());
-            let data: Option<Vec<u8>> = match (name.as_str(), kind) {
-                ("\u{4}good\u{4}test", MX) => Some([&[0, 10, 2][..], b"mx", &[4], b"test", &[0]].concat()),
-                ("\u{4}null\u{4}test", MX) => Some(vec![0, 0, 0]),
-                ("\u{2}mx\u{4}test", A) => Some(vec![127, 0, 0, 1]),
-                _ => None,
-            };
-            // RFC 1035 §4.1: header, question, and one answer whose name points at the question's.
-            let mut answer = query[..2].to_vec();
-            answer.extend_from_slice(&[
-                0x85,
-                if known { 0x80 } else { 0x83 },
-                0,
-                1,
-                0,
-                u8::from(data.is_some()),
-                0,
-                0,
-                0,
-                0,
-            ]);
-            answer.extend_from_slice(&question[..end + 5]);
-            if let Some(data) = data {
-                answer.extend_from_slice(&[0xc0, 12]);
-                answer.extend_from_slice(&kind.to_be_bytes());
-                answer.extend_from_slice(&[0, 1, 0, 0, 0, 60]);
-                answer.extend_from_slice(&u16::try_from(data.len()).unwrap().to_be_bytes());
-                answer.extend_from_slice(&data);
-            }
-            socket.send_to(&answer, from).unwrap();
-        }
-    });
-    place
 }

@@ -6,9 +6,11 @@
 
 mod codes;
 mod health;
+mod survey;
 
 pub use codes::Codes;
 pub(super) use health::{Health, INTERVAL};
+pub use survey::{Answer, survey};
 
 use super::finding::{Check, Finding, Weight};
 use address::Domain;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
 #![allow(dead_code, reason = "each test file uses a part of them")]
 
+pub(crate) mod names;
+
 use address::Secret;
 use net::tls::{ChannelBindings, KeyPair, TlsServer, TlsServerSettings};
 use net::{Listener, Stream};

@@ -31,13 +31,13 @@ enum State {
 }
 
 /// What must be in a list, and what must not.
-struct Probe {
+pub(super) struct Probe {
     present: String,
     absent: String,
 }
 
 impl Probe {
-    fn of(kind: Kind, v6: bool) -> Self {
+    pub(super) fn of(kind: Kind, v6: bool) -> Self {
         let mapped = |last: u8| {
             let v4 = Ipv4Addr::new(127, 0, 0, last);
             reversed(if v6 { IpAddr::V6(v4.to_ipv6_mapped()) } else { IpAddr::V4(v4) })
@@ -103,7 +103,7 @@ async fn examine(dns: &dyn Lookup, list: &List) -> Result<State, String> {
 }
 
 /// What is wrong with the list; the error says why that cannot be learnt now.
-async fn fault(dns: &dyn Lookup, list: &List, probe: &Probe) -> Result<Option<String>, String> {
+pub(super) async fn fault(dns: &dyn Lookup, list: &List, probe: &Probe) -> Result<Option<String>, String> {
     let absent = format!("{}.{}", probe.absent, list.zone);
     if !answers(dns, &absent).await?.is_empty() {
         return Ok(Some(format!("{absent} has an address: it lists everything")));

@@ -1,5 +1,6 @@
 //! `waypost check`: is it right, and if not, why?
 
+mod blocklist;
 mod config;
 mod delivery;
 mod dmarc;
@@ -25,6 +26,7 @@ Examples:
   waypost check tls mx.example.org
   waypost check delivery you@example.org
   waypost check dmarc example.org
+  waypost check blocklist 192.0.2.1
   waypost check spf --ip 192.0.2.1 --from you@example.org --helo mail.example.org";
 
 /// Check the configuration, the data, another server, or the way to an address
@@ -70,6 +72,9 @@ pub enum What {
         #[arg(long, value_name = "DOMAIN")]
         domain: Option<Domain>,
     },
+    /// What lists of spammers, and of the good, say of an address
+    #[command(after_help = blocklist::help())]
+    Blocklist(blocklist::Args),
     /// Whether a host may send mail in a domain's name, by the domain's SPF record
     #[command(after_help = spf::HELP)]
     Spf(spf::Args),
@@ -106,6 +111,10 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             let dns = dns::Settings { servers, trust_anchor, ..dns::Settings::default() };
             let here = &Here::new(config.as_ref());
             tls::run(tls::Question { server: &server, domain: domain.as_ref(), here, dns }, args.json)
+        }
+        What::Blocklist(question) => {
+            let (_, dns) = surroundings(global, args.dns)?;
+            blocklist::run(&question, dns, args.json)
         }
         What::Spf(question) => {
             let (config, dns) = surroundings(global, args.dns)?;

@@ -25,10 +25,7 @@ const MAX_MESSAGE: u64 = 24 * 1024 * 1024;
 pub(crate) async fn keep_reading(reports: &Reports, shutdown: &Shutdown) {
     let mut changes = reports.store().changes();
     loop {
-        let folders = folders(reports).unwrap_or_else(|error| {
-            tracing::warn!(%error, "which mailboxes are read for reports is not known now");
-            BTreeSet::new()
-        });
+        let folders = look(reports).await;
         for folder in &folders {
             read(reports, *folder, shutdown).await;
         }
@@ -50,6 +47,20 @@ pub(crate) async fn keep_reading(reports: &Reports, shutdown: &Shutdown) {
                 },
             }
         }
+    }
+}
+
+/// With many domains this takes a while.
+async fn look(reports: &Reports) -> BTreeSet<Id> {
+    let reports = reports.clone();
+    let found = tokio::task::spawn_blocking(move || folders(&reports)).await;
+    match found {
+        Ok(Ok(folders)) => folders,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "which mailboxes are read for reports is not known now");
+            BTreeSet::new()
+        }
+        Err(_) => BTreeSet::new(),
     }
 }
 

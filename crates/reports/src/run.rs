@@ -7,20 +7,23 @@ use crate::{ReportError, Settings, day, dmarc, failure, inbox, tls};
 use address::Address;
 use directory::Directory;
 use dns::{Lookup, Names};
+use futures_util::StreamExt as _;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use mailauth::report::tls::Session;
 use net::Shutdown;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use store::Store;
-use store::report::ReportKind;
+use store::report::{Due, ReportKind};
 
 /// How long facts stay in memory before they are counted in the store. A kill loses what is younger, which no report needs.
 const FLUSH: Duration = Duration::from_secs(60);
 /// How often reports that are due are looked for, and what failed for now is tried again.
 const SEND: Duration = Duration::from_secs(15 * 60);
-/// Reports that are sent at one such time, one after the other.
-const SENT_AT_ONCE: usize = 1000;
+/// Most reports that are looked at in one such time; the others are in the next.
+const MAX_DUE: usize = 50_000;
+/// Reports that are made at once: most of the time is waiting for the DNS.
+const AT_ONCE: usize = 8;
 /// What could not be sent within this many days is not news any more.
 const KEPT_UNSENT: u32 = 3;
 /// How long reports that came are kept, in milliseconds: thirteen months, to compare with the year before.
@@ -85,17 +88,30 @@ impl Reports {
 
     /// Counts, sends and reads until the server stops.
     pub async fn run(&self, shutdown: Shutdown) {
-        tokio::join!(self.keep_sending(&shutdown), inbox::keep_reading(self, &shutdown));
+        tokio::join!(
+            self.keep_counting(&shutdown),
+            self.keep_sending(&shutdown),
+            inbox::keep_reading(self, &shutdown)
+        );
         // What is still in memory is written down, as far as the store lets us.
         self.flush().await;
     }
 
-    async fn keep_sending(&self, shutdown: &Shutdown) {
-        let (mut flush, mut send) = (tokio::time::interval(FLUSH), tokio::time::interval(SEND));
+    async fn keep_counting(&self, shutdown: &Shutdown) {
+        let mut flush = tokio::time::interval(FLUSH);
         loop {
             tokio::select! {
                 () = shutdown.wait() => return,
                 _ = flush.tick() => self.flush().await,
+            }
+        }
+    }
+
+    async fn keep_sending(&self, shutdown: &Shutdown) {
+        let mut send = tokio::time::interval(SEND);
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return,
                 _ = send.tick() => self.send_due(Timestamp::now(), shutdown).await,
             }
         }
@@ -118,26 +134,29 @@ impl Reports {
 
     /// Sends the reports whose time has come. One that fails for now is tried again later.
     pub async fn send_due(&self, now: Timestamp, shutdown: &Shutdown) {
-        let due = match self.store().due_reports(self.today(now), SENT_AT_ONCE) {
+        let due = match self.store().due_reports(self.today(now), MAX_DUE) {
             Ok(due) => due,
             Err(error) => return tracing::warn!(%error, "reports wait"),
         };
-        for due in due {
-            let time_has_come = day::due(due.day, &due.domain) <= seconds(now);
-            if !time_has_come || shutdown.is_triggered() {
-                continue;
-            }
-            let sent = match due.kind {
-                ReportKind::Tls => tls::send(self, &due, now).await,
-                _ => dmarc::send(self, &due, now).await,
-            };
-            if let Err(error) = sent {
-                tracing::warn!(domain = %due.domain, %error, "a report is not sent yet");
-            }
-        }
+        let ready = due.into_iter().filter(|due| day::due(due.day, &due.domain) <= seconds(now));
+        let send = |due| self.send(due, now, shutdown);
+        futures_util::stream::iter(ready).for_each_concurrent(AT_ONCE, send).await;
         let old = self.today(now).saturating_sub(KEPT_UNSENT);
         if let Err(error) = self.store().forget_reports(now.as_millisecond() - KEPT, old).await {
             tracing::warn!(%error, "old reports stay");
+        }
+    }
+
+    async fn send(&self, due: Due, now: Timestamp, shutdown: &Shutdown) {
+        if shutdown.is_triggered() {
+            return;
+        }
+        let sent = match due.kind {
+            ReportKind::Tls => tls::send(self, &due, now).await,
+            ReportKind::Dmarc | ReportKind::Failure => dmarc::send(self, &due, now).await,
+        };
+        if let Err(error) = sent {
+            tracing::warn!(domain = %due.domain, %error, "a report is not sent yet");
         }
     }
 

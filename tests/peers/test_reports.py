@@ -1,4 +1,5 @@
-"""DMARC of domains and messages, and reports about our domain, as other programs pack them."""
+"""DMARC of domains and messages, held against opendmarc, and reports about our domain, as other programs pack them."""
+import ctypes
 import gzip
 import io
 import json
@@ -25,6 +26,23 @@ REPORT = """<?xml version="1.0"?><feedback><report_metadata><org_name>{name}</or
 <dkim>pass</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>{domain}</header_from></identifiers></record>
 <record><row><source_ip>2001:db8::7</source_ip><count>2</count><policy_evaluated><disposition>reject</disposition>
 <dkim>fail</dkim><spf>fail</spf></policy_evaluated></row></record></feedback>"""
+
+# opendmarc's words for what to do (dmarc.h).
+WORDS = {15: ("pass", "none"), 16: ("fail", "reject"), 17: ("fail", "quarantine"), 18: ("fail", "none")}
+
+
+def opendmarc(record, author, spf_domain, passes):
+    """What opendmarc's library makes of a record of good.test, by SPF alone."""
+    library = ctypes.CDLL("libopendmarc.so.2")
+    library.opendmarc_policy_connect_init.restype = ctypes.c_void_p
+    policy = ctypes.c_void_p(library.opendmarc_policy_connect_init(CLIENT.encode(), 0))
+    organization = b"good.test" if author != "good.test" else None
+    library.opendmarc_policy_store_from_domain(policy, author.encode())
+    library.opendmarc_policy_store_spf(policy, spf_domain.encode(), 1 if passes else 2, 1, b"")
+    library.opendmarc_policy_store_dmarc(policy, record.encode(), author.encode(), organization)
+    word = WORDS[library.opendmarc_get_policy_to_enforce(policy)]
+    library.opendmarc_policy_connect_shutdown(policy)
+    return word
 
 
 class Reports(Case):
@@ -69,6 +87,31 @@ class Reports(Case):
         two = message("hello", "joe@good.test, jim@testing.test").as_string()
         file = self.folder("two").write("message.eml", two)
         self.assertEqual(self.check(file, "--ip", CLIENT, status=1)["result"], "permerror")
+
+    def test_opendmarc_agrees(self):
+        """Records, subdomains and alignment; siblings are left out, as opendmarc needs a list of public suffixes for them."""
+        names = Names({
+            "good.test": {"TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+            "bounce.good.test": {"TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+            "news.good.test": {"A": [CLIENT], "TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+            "evil.test": {"TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+        })
+        self.addCleanup(names.stop)
+        folder = self.folder("opendmarc")
+        for record in ["v=DMARC1; p=reject", "v=DMARC1; p=quarantine; aspf=s", "v=DMARC1;p=none;sp=reject",
+                       "v=DMARC1; p=REJECT ; sp = none; adkim=s; rua=mailto:a@good.test!10m", "v=DMARC1; p=quarantine; fo=1:d:s;"]:
+            names.table["_dmarc.good.test"] = {"TXT": [record]}
+            for author, senders in [("good.test", ["good.test", "bounce.good.test", "evil.test"]),
+                                    ("news.good.test", ["good.test", "news.good.test", "evil.test"])]:
+                file = folder.write("message.eml", message("hello", f"joe@{author}").as_string())
+                for sender in senders:
+                    for ip, passes in ((CLIENT, True), ("198.51.100.9", False)):
+                        with self.subTest(record=record, author=author, sender=sender, ip=ip):
+                            said = run([program(), "check", "dmarc", file, "--ip", ip, "--from", f"b@{sender}",
+                                        "--dns", names.address, "--json"], status=None)
+                            found = json.loads(said)
+                            wanted = opendmarc(record, author, sender, passes)
+                            self.assertEqual((found["result"], found["disposition"]), wanted, found)
 
     def reports(self):
         return json.loads(self.server.command("domain", "reports", DOMAIN, "--json"))

@@ -1,6 +1,6 @@
 //! A DNS in memory, for tests and simulation.
 
-use crate::{Alias, Answer, DnsError, Lookup, MxRecord, Tlsa, Validated};
+use crate::{Alias, Answer, Caa, DnsError, Lookup, MxRecord, Srv, Tlsa, Validated};
 use address::Domain;
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -26,6 +26,8 @@ struct Records {
     addresses: Vec<IpAddr>,
     txt: Vec<Vec<u8>>,
     tlsa: Vec<Tlsa>,
+    srv: Vec<Srv>,
+    caa: Vec<Caa>,
     alias: Option<String>,
     failure: Option<String>,
     /// Types whose answers contradict their signatures.
@@ -83,6 +85,20 @@ impl Fixed {
     #[must_use]
     pub fn with_tlsa(mut self, name: &str, record: Tlsa) -> Self {
         self.entry(name).tlsa.push(record);
+        self
+    }
+
+    /// Adds an SRV record of the first priority; an empty target says that the service is not there.
+    #[must_use]
+    pub fn with_srv(mut self, name: &str, port: u16, target: &str) -> Self {
+        self.entry(name).srv.push(Srv { priority: 0, weight: 1, port, target: key(target) });
+        self
+    }
+
+    /// Adds a CAA record, not critical.
+    #[must_use]
+    pub fn with_caa(mut self, name: &str, tag: &str, value: &str) -> Self {
+        self.entry(name).caa.push(Caa { critical: false, tag: tag.to_owned(), value: value.to_owned() });
         self
     }
 
@@ -207,5 +223,13 @@ impl Lookup for Fixed {
 
     fn tlsa<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<Tlsa>> {
         Box::pin(ready(self.validate(name, "TLSA", |records| records.tlsa.clone())))
+    }
+
+    fn srv<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Srv>> {
+        Box::pin(ready(self.find(name, "SRV", |records| records.srv.clone())))
+    }
+
+    fn caa<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Caa>> {
+        Box::pin(ready(self.find(name, "CAA", |records| records.caa.clone())))
     }
 }

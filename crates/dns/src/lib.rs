@@ -26,6 +26,7 @@ mod lookup;
 mod mx;
 mod names;
 mod resolver;
+mod services;
 #[cfg(feature = "test-server")]
 pub mod test_server;
 mod validated;
@@ -36,5 +37,6 @@ pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, M
 pub use mx::{MxHost, MxLookup, SkippedMx};
 pub use names::Names;
 pub use resolver::{Resolver, Settings};
+pub use services::{Caa, Srv};
 pub use validated::{Alias, Tlsa, Validated};
 pub use validator::Dnssec;

@@ -1,7 +1,7 @@
 //! The questions mail asks, and the ways they fail.
 
 use crate::validated::both_families;
-use crate::{MxLookup, Tlsa, Validated, local, mx};
+use crate::{Caa, MxLookup, Srv, Tlsa, Validated, local, mx};
 use address::{Domain, Host};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -104,6 +104,16 @@ pub trait Lookup: Send + Sync + std::fmt::Debug {
     /// The TLSA records of `name` (`_25._tcp.mx.example.org`), which are worth nothing unless secure.
     fn tlsa<'a>(&'a self, name: &'a str) -> Answer<'a, Validated<Tlsa>> {
         Box::pin(std::future::ready(Err(DnsError::NoRecords { name: name.to_owned(), kind: "TLSA" })))
+    }
+
+    /// The SRV records of `name` (`_imaps._tcp.example.org`).
+    fn srv<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Srv>> {
+        Box::pin(std::future::ready(Err(DnsError::NoRecords { name: name.to_owned(), kind: "SRV" })))
+    }
+
+    /// The CAA records of `name` itself, not those above it that hold where it has none.
+    fn caa<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Caa>> {
+        Box::pin(std::future::ready(Err(DnsError::NoRecords { name: name.to_owned(), kind: "CAA" })))
     }
 
     /// As [`mx`](Self::mx), and whether DNSSEC vouches for the names of the hosts.

@@ -1,7 +1,7 @@
 //! Answers from real servers, with a cache.
 
 use crate::validator::{Dnssec, Validator};
-use crate::{Answer, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Tlsa, Validated};
+use crate::{Answer, Caa, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Srv, Tlsa, Validated};
 use address::Domain;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -254,6 +254,31 @@ impl Lookup for Resolver {
             _ => None,
         };
         Box::pin(self.validated(name, RecordType::TLSA, pick, MAX_RECORDS))
+    }
+
+    fn srv<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Srv>> {
+        let pick = |data: &RData| match data {
+            RData::SRV(srv) => Some(Srv {
+                priority: srv.priority,
+                weight: srv.weight,
+                port: srv.port,
+                target: plain(&srv.target).trim_end_matches('.').to_ascii_lowercase(),
+            }),
+            _ => None,
+        };
+        Box::pin(self.records(name, RecordType::SRV, pick, MAX_RECORDS))
+    }
+
+    fn caa<'a>(&'a self, name: &'a str) -> Answer<'a, Vec<Caa>> {
+        let pick = |data: &RData| match data {
+            RData::CAA(caa) => Some(Caa {
+                critical: caa.issuer_critical,
+                tag: caa.tag.to_ascii_lowercase(),
+                value: String::from_utf8_lossy(&caa.value).into_owned(),
+            }),
+            _ => None,
+        };
+        Box::pin(self.records(name, RecordType::CAA, pick, MAX_RECORDS))
     }
 }
 

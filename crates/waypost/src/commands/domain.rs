@@ -249,7 +249,7 @@ fn read_recipients(file: &Path, domain: &Domain) -> Result<Vec<Address>, Failure
 }
 
 /// What this machine offers to mail programs, by its configuration.
-pub(super) fn services(config: &Config) -> Vec<Service> {
+pub(in crate::commands) fn services(config: &Config) -> Vec<Service> {
     let built = config.listen.iter().filter(|listener| listener.service.is_built());
     let port = |endpoint: &Endpoint| match endpoint {
         Endpoint::Tcp(address) => Some(address.port()),

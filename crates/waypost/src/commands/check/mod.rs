@@ -4,6 +4,7 @@ mod blocklist;
 mod config;
 mod delivery;
 mod dmarc;
+mod dns;
 mod relay;
 mod spf;
 mod store;
@@ -27,6 +28,7 @@ Examples:
   waypost check delivery you@example.org
   waypost check dmarc example.org
   waypost check blocklist 192.0.2.1
+  waypost check dns example.org
   waypost check spf --ip 192.0.2.1 --from you@example.org --helo mail.example.org";
 
 /// Check the configuration, the data, another server, or the way to an address
@@ -75,6 +77,9 @@ pub enum What {
     /// What lists of spammers, and of the good, say of an address
     #[command(after_help = blocklist::help())]
     Blocklist(blocklist::Args),
+    /// Everything that a domain needs in the DNS for mail: what is there, what is wrong, what to publish
+    #[command(after_help = dns::HELP)]
+    Dns(dns::Args),
     /// Whether a host may send mail in a domain's name, by the domain's SPF record
     #[command(after_help = spf::HELP)]
     Spf(spf::Args),
@@ -115,6 +120,10 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         What::Blocklist(question) => {
             let (_, dns) = surroundings(global, args.dns)?;
             blocklist::run(&question, dns, args.json)
+        }
+        What::Dns(question) => {
+            let (config, dns) = surroundings(global, args.dns)?;
+            dns::run(&question, config.as_ref(), dns, args.json)
         }
         What::Spf(question) => {
             let (config, dns) = surroundings(global, args.dns)?;

@@ -10,7 +10,7 @@ use crate::config::Peer;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
 use address::Domain;
-use before::{Before, Reaching};
+pub(super) use before::{Before, Reaching};
 use certificate::Certificate;
 use net::tls::{TlsClient, TlsPolicy};
 use policies::{Asking, Dane, MtaSts};

@@ -28,7 +28,7 @@ const MAX_LINES: usize = 100;
 /// How a server is brought to the point where a TLS handshake may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Before {
+pub(in crate::commands::check) enum Before {
     /// By nothing: TLS comes first, whatever is spoken in it.
     Nothing,
     /// STARTTLS (RFC 3207).
@@ -40,10 +40,10 @@ pub(super) enum Before {
 }
 
 /// How to reach a server.
-pub(super) struct Reaching<'a> {
-    pub(super) server: &'a Peer,
-    pub(super) here: &'a Here,
-    pub(super) dns: Vec<SocketAddr>,
+pub(in crate::commands::check) struct Reaching<'a> {
+    pub(in crate::commands::check) server: &'a Peer,
+    pub(in crate::commands::check) here: &'a Here,
+    pub(in crate::commands::check) dns: Vec<SocketAddr>,
 }
 
 impl Reaching<'_> {
@@ -67,7 +67,7 @@ impl Reaching<'_> {
     }
 
     /// A connection on which the handshake may begin.
-    pub(super) async fn stream(&self, before: Before) -> Result<Stream, Failure> {
+    pub(in crate::commands::check) async fn stream(&self, before: Before) -> Result<Stream, Failure> {
         match before {
             Before::Nothing => self.connect().await,
             Before::Smtp => Ok(self.smtp().await?),

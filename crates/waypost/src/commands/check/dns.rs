@@ -1,0 +1,175 @@
+//! `waypost check dns`: everything that a domain needs in the DNS for mail, a file a subject.
+//!
+//! Each subject looks up what it needs and tells its [`Finding`]s: what was found, whether that is good, why it matters,
+//! and the record to publish.
+
+mod caa;
+mod dkim;
+mod dmarc;
+mod finding;
+mod mx;
+mod reverse;
+mod services;
+mod spf;
+mod sts;
+mod tlsa;
+mod tlsrpt;
+
+#[cfg(test)]
+mod tests;
+
+use crate::client::{self, Here};
+use crate::commands::domain;
+use crate::config::Config;
+use crate::exit::{Exit, Failure};
+use crate::output::{self, Tone};
+use address::Domain;
+use dns::{Lookup, Resolver};
+use finding::{Finding, Status};
+use mailauth::dkim::Selector;
+use mx::Exchange;
+use serde::Serialize;
+use std::net::SocketAddr;
+
+pub(super) const HELP: &str = "\
+Looks at MX and addresses, reverse DNS, SPF, DKIM keys, DMARC, MTA-STS, DANE, TLS reports, the records by which mail
+programs find their servers, and CAA. Where there are TLSA records, the hosts are called to compare certificates. DKIM
+keys cannot be listed: those of this server and common names are tried, others are named with --selector.
+
+Exit status: 0 when nothing failed (warnings do not count), 1 when something did, 75 when the DNS did not answer.
+
+Examples:
+  waypost check dns example.org
+  waypost check dns example.org --selector mail2026 --dns 192.0.2.53 --json";
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[arg(value_name = "DOMAIN")]
+    pub domain: Domain,
+    /// A DKIM selector that must be there
+    #[arg(long, value_name = "NAME")]
+    pub selector: Vec<Selector>,
+}
+
+/// What the subjects look at.
+struct Asked<'a> {
+    domain: &'a Domain,
+    dns: &'a dyn Lookup,
+    /// Where mail for the domain goes; empty where it takes none or that is not known.
+    exchanges: &'a [Exchange],
+    /// The domain says that it takes no mail (RFC 7505).
+    takes_no_mail: bool,
+    selectors: &'a [Selector],
+    /// What this installation would publish, when the domain is one of its own.
+    own: &'a [admin::domain::Record],
+    /// The port where MX hosts are called.
+    port: u16,
+    here: &'a Here,
+    servers: Vec<SocketAddr>,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    domain: String,
+    /// Whether nothing failed.
+    ok: bool,
+    checks: Vec<Finding>,
+}
+
+pub(super) fn run(
+    args: &Args,
+    config: Option<&Config>,
+    servers: Vec<SocketAddr>,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let report = client::block_on(examine(args, config, servers))?;
+    if json {
+        output::json(&report)?;
+    } else {
+        print(&report)?;
+    }
+    let unknown = |finding: &Finding| finding.status == Status::Fail && finding.is_temporary;
+    Ok(match report.checks.iter().filter(|finding| finding.status == Status::Fail).count() {
+        0 => Exit::Done,
+        failed if failed == report.checks.iter().filter(|finding| unknown(finding)).count() => Exit::TryAgain,
+        _ => Exit::No,
+    })
+}
+
+async fn examine(args: &Args, config: Option<&Config>, servers: Vec<SocketAddr>) -> Result<Report, Failure> {
+    let settings = dns::Settings { servers: servers.clone(), ..dns::Settings::default() };
+    let resolver = Resolver::new(&settings).map_err(|error| Failure::no(format!("dns: {error}")))?;
+    let own = own_records(&args.domain, config).await;
+    let here = Here::new(config);
+    let asked = Asked {
+        domain: &args.domain,
+        dns: &resolver,
+        exchanges: &[],
+        takes_no_mail: false,
+        selectors: &args.selector,
+        own: &own,
+        port: config.map_or(crate::config::SMTP_PORT, |config| config.delivery.port),
+        here: &here,
+        servers,
+    };
+    let checks = check_all(asked).await;
+    let ok = checks.iter().all(|finding| finding.status != Status::Fail);
+    Ok(Report { domain: args.domain.to_string(), ok, checks })
+}
+
+/// All subjects, in the order in which they build on each other.
+async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
+    let mx = mx::check(&asked).await;
+    let mut findings = mx.findings;
+    if mx.no_such_name {
+        return findings;
+    }
+    let asked = Asked { exchanges: &mx.exchanges, takes_no_mail: mx.takes_no_mail, ..asked };
+    findings.extend(reverse::check(&asked).await);
+    findings.extend(spf::check(&asked).await);
+    findings.extend(dkim::check(&asked).await);
+    findings.extend(dmarc::check(&asked).await);
+    if !asked.takes_no_mail {
+        findings.extend(sts::check(&asked).await);
+        findings.extend(tlsa::check(&asked).await);
+        findings.extend(tlsrpt::check(&asked).await);
+        findings.extend(services::check(&asked).await);
+    }
+    findings.extend(caa::check(&asked).await);
+    findings
+}
+
+/// What would be published for the domain from here; nothing when it is none of ours, or that cannot be learnt.
+async fn own_records(domain: &Domain, config: Option<&Config>) -> Vec<admin::domain::Record> {
+    let Some(config) = config else { return Vec::new() };
+    let Ok(client) = admin::Client::open(&config.data).await else { return Vec::new() };
+    let ask = admin::domain::Records {
+        domain: domain.clone(),
+        hostname: config.hostname.clone(),
+        services: domain::services(config),
+    };
+    client.call(ask).await.unwrap_or_default()
+}
+
+fn print(report: &Report) -> Result<(), Failure> {
+    output::line(&report.domain)?;
+    for finding in &report.checks {
+        let (word, tone) = match finding.status {
+            Status::Pass => ("pass", Tone::Good),
+            Status::Warn => ("warn", Tone::Warning),
+            Status::Fail => ("FAIL", Tone::Bad),
+        };
+        let found = output::printable(&finding.found);
+        output::line(&format!("  {} {:12} {found}", output::tinted(word, tone), finding.check))?;
+        if let Some(why) = finding.why {
+            output::line(&format!("       why: {why}"))?;
+        }
+        for record in &finding.publish {
+            let text = format!("{}. {} {}", record.name, record.kind, record.value);
+            output::line(&format!("       publish: {}", output::printable(&text)))?;
+        }
+    }
+    let count = |status| report.checks.iter().filter(|finding| finding.status == status).count();
+    let (failed, warned) = (count(Status::Fail), count(Status::Warn));
+    output::line(&format!("{failed} failed, {warned} to be looked at, {} good", count(Status::Pass)))
+}

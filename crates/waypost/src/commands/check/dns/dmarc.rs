@@ -1,0 +1,84 @@
+//! DMARC (RFC 9989) and the addresses for its reports (RFC 9990 §4).
+
+use super::Asked;
+use super::finding::Finding;
+use super::mx::texts;
+use dns::Names;
+use mailauth::dmarc::{Policy, Record, ReportUri, destinations, walk};
+
+const CHECK: &str = "dmarc";
+const WHY: &str = "it says what to do with mail that is forged in the domain's name; large receivers want it of whoever sends much";
+
+pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
+    let name = format!("_dmarc.{}", asked.domain);
+    match texts(asked, &name).await {
+        Err(error) => return vec![Finding::unknown(CHECK, &error)],
+        Ok(found) => {
+            let records = found.iter().filter(|text| Record::parse(text).is_some()).count();
+            if records > 1 {
+                let why = "RFC 9989 §4.10: with several none counts";
+                return vec![Finding::fail(CHECK, format!("{records} DMARC records at {name}"), why)];
+            }
+        }
+    }
+    let names = Names(asked.dns);
+    let walked = walk(&names, asked.domain).await;
+    match walked.policy() {
+        Err(error) => vec![Finding {
+            is_temporary: true,
+            ..Finding::fail(CHECK, format!("{name}: {error}"), "receivers cannot learn it either")
+        }],
+        Ok(None) => {
+            let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:postmaster@{}\"", asked.domain);
+            vec![Finding::fail(CHECK, "no DMARC record", WHY).publish_own(asked, &name, "TXT", value)]
+        }
+        Ok(Some((domain, record))) => {
+            let mut findings = vec![policy(asked, domain.as_str(), record)];
+            for problem in &record.problems {
+                let why =
+                    "receivers pass over what they cannot read, and the record may mean less than it says";
+                findings.push(Finding::warn(CHECK, problem.clone(), why));
+            }
+            let uris: Vec<ReportUri> = record.rua.iter().chain(&record.ruf).cloned().collect();
+            for destination in destinations(&names, domain, &uris).await {
+                if let Err(reason) = destination.verdict {
+                    let host = destination.address.domain().map(ToString::to_string).unwrap_or_default();
+                    let found = format!("reports to {}: {reason}", destination.address);
+                    let why =
+                        "RFC 9990 §4: reports go to another domain only when that says that it wants them";
+                    findings.push(Finding::fail(CHECK, found, why).publish(
+                        format!("{domain}._report._dmarc.{host}"),
+                        "TXT",
+                        "\"v=DMARC1\"",
+                    ));
+                }
+            }
+            findings
+        }
+    }
+}
+
+fn policy(asked: &Asked<'_>, domain: &str, record: &Record) -> Finding {
+    let own = domain == asked.domain.as_str();
+    let inherited = !own;
+    let policy = if inherited { record.sp.or(record.p) } else { record.p }.unwrap_or(Policy::None);
+    let mut found = format!("p={}", policy.as_str());
+    if inherited {
+        found.push_str(&format!(", from {domain}"));
+    }
+    if record.testing {
+        let why = "with t=y receivers do one step less than the policy says";
+        return Finding::warn(CHECK, format!("{found}, testing (t=y)"), why);
+    }
+    match policy {
+        Policy::None => {
+            let why = "mail forged in the domain's name is delivered; when the reports show that your own passes, ask for quarantine or reject";
+            Finding::warn(CHECK, found, why)
+        }
+        _ if record.rua.is_empty() => {
+            let why = "without reports (rua=) you do not learn which of your own mail fails";
+            Finding::warn(CHECK, format!("{found}, without an address for reports"), why)
+        }
+        _ => Finding::pass(CHECK, found),
+    }
+}

@@ -1,0 +1,110 @@
+//! What is told of a subject.
+
+use super::Asked;
+use dns::DnsError;
+use serde::Serialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    Pass,
+    /// It works, and could be better.
+    Warn,
+    Fail,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Finding {
+    /// The subject.
+    pub(super) check: &'static str,
+    pub(super) status: Status,
+    /// What there is, or what is wrong with it.
+    pub(super) found: String,
+    /// Why it matters.
+    pub(super) why: Option<&'static str>,
+    /// What to publish instead.
+    pub(super) publish: Vec<Publish>,
+    /// Nothing is known, as the DNS did not answer.
+    #[serde(skip)]
+    pub(super) is_temporary: bool,
+}
+
+/// A record to publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Publish {
+    /// The whole name, without a dot at its end.
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// As a zone file has it.
+    pub(super) value: String,
+}
+
+impl Finding {
+    pub(super) fn pass(check: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            check,
+            status: Status::Pass,
+            found: found.into(),
+            why: None,
+            publish: Vec::new(),
+            is_temporary: false,
+        }
+    }
+
+    pub(super) fn warn(check: &'static str, found: impl Into<String>, why: &'static str) -> Self {
+        Self { status: Status::Warn, why: Some(why), ..Self::pass(check, found) }
+    }
+
+    pub(super) fn fail(check: &'static str, found: impl Into<String>, why: &'static str) -> Self {
+        Self { status: Status::Fail, why: Some(why), ..Self::pass(check, found) }
+    }
+
+    /// The DNS did not answer, or not as it was signed.
+    pub(super) fn unknown(check: &'static str, error: &DnsError) -> Self {
+        let why = "nothing is known of it; others who ask have the same trouble, and put mail off";
+        Self {
+            is_temporary: !matches!(error, DnsError::Bogus { .. }),
+            ..Self::fail(check, error.to_string(), why)
+        }
+    }
+
+    pub(super) fn publish(mut self, name: impl ToString, kind: &str, value: impl Into<String>) -> Self {
+        self.publish.push(Publish { name: name.to_string(), kind: kind.to_owned(), value: value.into() });
+        self
+    }
+
+    /// What this installation would publish under a name, if anything; else the record that is given.
+    pub(super) fn publish_own(
+        self,
+        asked: &Asked<'_>,
+        name: &str,
+        kind: &str,
+        value: impl Into<String>,
+    ) -> Self {
+        let same = |record: &&admin::domain::Record| {
+            record.name.eq_ignore_ascii_case(name) && kind_name(record.kind) == kind
+        };
+        match asked.own.iter().find(same) {
+            Some(record) => self.publish(name, kind, record.value.clone()),
+            None => self.publish(name, kind, value),
+        }
+    }
+}
+
+pub(super) fn kind_name(kind: admin::domain::RecordKind) -> &'static str {
+    use admin::domain::RecordKind;
+    match kind {
+        RecordKind::Mx => "MX",
+        RecordKind::Txt => "TXT",
+        RecordKind::Srv => "SRV",
+    }
+}
+
+/// The records, none where there are none; an error only where that is not known.
+pub(super) fn or_none<T>(answer: Result<Vec<T>, DnsError>) -> Result<Vec<T>, DnsError> {
+    match answer {
+        Err(error) if !error.is_temporary() => Ok(Vec::new()),
+        other => other,
+    }
+}

@@ -1,0 +1,147 @@
+//! MX records and the addresses of their hosts (RFC 5321 §5.1, RFC 7505).
+
+use super::Asked;
+use super::finding::{Finding, or_none};
+use address::Domain;
+use dns::{DnsError, Family};
+use std::net::IpAddr;
+
+const CHECK: &str = "mx";
+/// Most hosts that are looked at; nobody tries more.
+const MAX_HOSTS: usize = 16;
+
+/// A host that takes mail for the domain.
+#[derive(Debug, Clone)]
+pub(super) struct Exchange {
+    pub(super) host: Domain,
+    pub(super) addresses: Vec<IpAddr>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Mx {
+    pub(super) findings: Vec<Finding>,
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) takes_no_mail: bool,
+    pub(super) no_such_name: bool,
+}
+
+pub(super) async fn check(asked: &Asked<'_>) -> Mx {
+    let mut mx = Mx::default();
+    let records = match asked.dns.mx_records(asked.domain.as_str()).await {
+        Ok(records) => records,
+        Err(error @ DnsError::NoSuchName(_)) => {
+            let why = "mail to it is returned at once, and mail from it is refused";
+            mx.findings.push(Finding::fail(CHECK, error.to_string(), why));
+            mx.no_such_name = true;
+            return mx;
+        }
+        Err(error) if error.is_temporary() => {
+            mx.findings.push(Finding::unknown(CHECK, &error));
+            return mx;
+        }
+        Err(_) => {
+            implicit(asked, &mut mx).await;
+            return mx;
+        }
+    };
+    let null = |exchange: &str| exchange.trim_end_matches('.').is_empty();
+    if records.iter().any(|record| null(&record.exchange)) {
+        mx.takes_no_mail = records.len() == 1;
+        mx.findings.push(match mx.takes_no_mail {
+            true => Finding::pass(CHECK, "the domain takes no mail (null MX)"),
+            false => Finding::fail(
+                CHECK,
+                "a null MX beside others",
+                "RFC 7505 §3: it must stand alone; what follows from both is not defined",
+            ),
+        });
+    }
+    let mut records: Vec<_> = records.into_iter().filter(|record| !null(&record.exchange)).collect();
+    records.sort_by_key(|record| record.preference);
+    for record in records.iter().take(MAX_HOSTS) {
+        let name = record.exchange.trim_end_matches('.');
+        let finding = host(asked, record.preference, name, &mut mx.exchanges).await;
+        mx.findings.push(finding);
+    }
+    mx
+}
+
+/// Without an MX record mail goes to the address of the domain itself.
+async fn implicit(asked: &Asked<'_>, mx: &mut Mx) {
+    let domain = asked.domain;
+    let target =
+        asked.own.first().map_or_else(|| format!("10 mail.{domain}."), |record| record.value.clone());
+    mx.findings.push(match asked.dns.addresses(domain, Family::Both).await {
+        Ok(addresses) => {
+            mx.exchanges.push(Exchange { host: domain.clone(), addresses });
+            let why = "it is better to say where mail goes: the address may be that of a web server";
+            Finding::warn(CHECK, "no MX record: mail goes to the address of the domain itself", why)
+                .publish_own(asked, domain.as_str(), "MX", target)
+        }
+        Err(error) if error.is_temporary() => Finding::unknown(CHECK, &error),
+        Err(_) => Finding::fail(
+            CHECK,
+            "neither an MX record nor an address",
+            "mail for the domain has nowhere to go",
+        )
+        .publish_own(asked, domain.as_str(), "MX", target),
+    });
+}
+
+async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Vec<Exchange>) -> Finding {
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let Some(host) = Domain::parse(name).ok().filter(|_| !is_address) else {
+        return Finding::fail(
+            CHECK,
+            format!("{preference} {name}: an MX must name a host"),
+            "this record is useless to everybody",
+        );
+    };
+    let found = asked.dns.validated_addresses(&host, Family::Both).await;
+    let (addresses, alias) = match found {
+        Ok(found) => (found.records, found.alias),
+        Err(error) if error.is_temporary() => return Finding::unknown(CHECK, &error),
+        Err(error) => {
+            return Finding::fail(
+                CHECK,
+                format!("{preference} {host}: {error}"),
+                "mail cannot be brought to this host",
+            )
+            .publish(&host, "A", "the IPv4 address of the host");
+        }
+    };
+    let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let text = format!("{preference} {host}, {}", listed.join(" "));
+    let private = addresses.iter().all(|ip| !is_public(*ip));
+    let v4 = addresses.iter().any(IpAddr::is_ipv4);
+    exchanges.push(Exchange { host, addresses });
+    match alias {
+        Some(alias) => {
+            let why = "RFC 5321 §5.1: the name in an MX must have the addresses itself; some servers do not follow aliases";
+            Finding::warn(CHECK, format!("{text}: an alias (CNAME) of {}", alias.target), why)
+        }
+        None if private => {
+            Finding::fail(CHECK, format!("{text}: no public address"), "nobody outside can reach this host")
+        }
+        None if !v4 => {
+            Finding::warn(CHECK, format!("{text}: only IPv6"), "many servers can send over IPv4 only")
+        }
+        None => Finding::pass(CHECK, text),
+    }
+}
+
+/// Whether others can reach it: not for documentation, this machine or a network of its own. (Of the addresses for
+/// documentation only those that are never in a test are told apart.)
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
+        IpAddr::V6(ip) => {
+            !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified())
+        }
+    }
+}
+
+/// What SPF and others ask for by name, as text.
+pub(super) async fn texts(asked: &Asked<'_>, name: &str) -> Result<Vec<Vec<u8>>, DnsError> {
+    or_none(asked.dns.txt(name).await)
+}

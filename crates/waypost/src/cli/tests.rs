@@ -92,6 +92,8 @@ fn the_commands_are_those_of_the_contract() {
             "decode",
             "import",
             "export",
+            "backup",
+            "restore",
             "bench",
             "completions"
         ]
@@ -117,6 +119,7 @@ fn lines_of_the_contract_parse() {
         "waypost export maildir d --account a@example.org --folder A --folder B --json",
         "waypost export mbox d --account a@example.org",
         "waypost check tls 192.0.2.1",
+        "waypost check dns example.org --selector a --selector b --dns 127.0.0.1:5353 --json",
         "waypost dev --dir d --port-offset 100",
         "waypost quickstart you@example.org --dir d",
         "waypost send --from a@example.org --to b@example.org --to c@example.org --cc d@example.org --subject s --body b --attach f --attach g",

@@ -30,6 +30,8 @@ use mailauth::dkim::Selector;
 use mx::Exchange;
 use serde::Serialize;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use transport::Transport;
 
 pub(super) const HELP: &str = "\
 Looks at MX and addresses, reverse DNS, SPF, DKIM keys, DMARC, MTA-STS, DANE, TLS reports, the records by which mail
@@ -65,6 +67,8 @@ struct Asked<'a> {
     /// The port where MX hosts are called.
     port: u16,
     here: &'a Here,
+    /// It knows how to have an MTA-STS policy.
+    transport: &'a Transport,
     servers: Vec<SocketAddr>,
 }
 
@@ -97,10 +101,16 @@ pub(super) fn run(
 }
 
 async fn examine(args: &Args, config: Option<&Config>, servers: Vec<SocketAddr>) -> Result<Report, Failure> {
-    let settings = dns::Settings { servers: servers.clone(), ..dns::Settings::default() };
+    let trust_anchor = config.and_then(|config| config.dns.trust_anchor.clone());
+    let settings = dns::Settings { servers: servers.clone(), trust_anchor, ..dns::Settings::default() };
     let resolver = Resolver::new(&settings).map_err(|error| Failure::no(format!("dns: {error}")))?;
     let own = own_records(&args.domain, config).await;
     let here = Here::new(config);
+    let transport = Transport::new(
+        Arc::new(resolver.clone()),
+        net::tls::TlsClient::new(),
+        transport::Settings::new(args.domain.clone()),
+    );
     let asked = Asked {
         domain: &args.domain,
         dns: &resolver,
@@ -110,6 +120,7 @@ async fn examine(args: &Args, config: Option<&Config>, servers: Vec<SocketAddr>)
         own: &own,
         port: config.map_or(crate::config::SMTP_PORT, |config| config.delivery.port),
         here: &here,
+        transport: &transport,
         servers,
     };
     let checks = check_all(asked).await;
@@ -142,6 +153,10 @@ async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
 /// What would be published for the domain from here; nothing when it is none of ours, or that cannot be learnt.
 async fn own_records(domain: &Domain, config: Option<&Config>) -> Vec<admin::domain::Record> {
     let Some(config) = config else { return Vec::new() };
+    // Files that are made on the way must be those of the user of the configuration.
+    if crate::privileges::become_user(config.user.as_deref()).is_err() {
+        return Vec::new();
+    }
     let Ok(client) = admin::Client::open(&config.data).await else { return Vec::new() };
     let ask = admin::domain::Records {
         domain: domain.clone(),

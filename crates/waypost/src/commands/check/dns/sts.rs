@@ -1,12 +1,13 @@
-//! The record of MTA-STS (RFC 8461 §3.1).
+//! MTA-STS (RFC 8461): the record, and the policy that it announces.
 
 use super::Asked;
 use super::finding::Finding;
 use super::mx::texts;
+use transport::{Sts, StsMode, StsPolicy, sts_record_id};
 
 const CHECK: &str = "mta-sts";
-/// Longest id (RFC 8461 §3.1).
-const MAX_ID: usize = 32;
+/// A policy that holds for less, in seconds, protects little: RFC 8461 §3.2 speaks of weeks.
+const SHORT: u64 = 24 * 3600;
 const WHY: &str = "without it (or DANE) whoever can interfere with a connection can keep mail for the domain from being encrypted";
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
@@ -15,56 +16,67 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
         Ok(found) => found,
         Err(error) => return vec![Finding::unknown(CHECK, &error)],
     };
-    let records: Vec<&Vec<u8>> = found.iter().filter(|text| text.starts_with(b"v=STSv1")).collect();
-    let text = match records[..] {
-        [] => {
-            let found = "no record: mail to the domain is encrypted only when nobody interferes";
-            return vec![Finding::warn(CHECK, found, WHY)];
-        }
-        [text] => String::from_utf8_lossy(text).into_owned(),
-        _ => {
-            let why = "RFC 8461 §3.1: with several none counts";
-            return vec![Finding::fail(CHECK, format!("{} records at {name}", records.len()), why)];
-        }
-    };
-    let Some(id) = id(&text) else {
-        let why = "RFC 8461 §3.1: without an id of letters and digits the record counts for nothing";
-        return vec![Finding::fail(CHECK, format!("{text}: no id="), why).publish(
-            &name,
-            "TXT",
-            "\"v=STSv1; id=1\"",
-        )];
-    };
-    vec![Finding::pass(CHECK, format!("record with the id {id}")), host(asked).await]
-}
-
-/// The policy is fetched from a host of this name.
-async fn host(asked: &Asked<'_>) -> Finding {
-    let host = format!("mta-sts.{}", asked.domain);
-    let found = match asked.dns.address_records(&host, false).await {
-        Err(error) if !error.is_temporary() => asked.dns.address_records(&host, true).await,
-        other => other,
-    };
-    match found {
-        Ok(_) => Finding::pass(CHECK, format!("https://{host}/.well-known/mta-sts.txt has a host")),
-        Err(error) if error.is_temporary() => Finding::unknown(CHECK, &error),
-        Err(_) => {
-            let why = "RFC 8461 §3.3: the record says that there is a policy, and nobody can fetch it";
-            Finding::fail(CHECK, format!("{host} has no address"), why).publish(
-                &host,
-                "A",
-                "the address of its web server",
+    let value = "\"v=STSv1; id=1\"";
+    let Some(id) = sts_record_id(&found) else {
+        let records = found.iter().filter(|text| text.starts_with(b"v=STSv1")).count();
+        return vec![match records {
+            0 => Finding::warn(
+                CHECK,
+                "no record: mail to the domain is encrypted only when nobody interferes",
+                WHY,
             )
+            .publish_own(asked, &name, "TXT", value)
+            .publish(
+                format!("mta-sts.{}", asked.domain),
+                "A",
+                "the address of a web server that has the policy",
+            ),
+            1 => {
+                let why = "RFC 8461 §3.1: without an id of letters and digits the record counts for nothing";
+                Finding::fail(CHECK, format!("the record at {name} has no id"), why)
+                    .publish_own(asked, &name, "TXT", value)
+            }
+            several => {
+                let why = "RFC 8461 §3.1: with several none counts";
+                Finding::fail(CHECK, format!("{several} records at {name}"), why)
+            }
+        }];
+    };
+    match asked.transport.sts_policy(asked.domain).await {
+        Sts::Policy(found) => policy(asked, &id, &found),
+        Sts::Absent => {
+            let why = "the policy says mode none: it is being taken back, and protects nothing";
+            vec![Finding::warn(CHECK, "a policy of mode none", why)]
+        }
+        Sts::Unavailable(trouble) => {
+            let why =
+                "the record says that there is a policy; who cannot fetch it sends as if there were none";
+            vec![Finding::fail(CHECK, trouble.reason, why)]
         }
     }
 }
 
-fn id(text: &str) -> Option<&str> {
-    let mut fields = text.split(';').map(str::trim);
-    if fields.next() != Some("v=STSv1") {
-        return None;
+fn policy(asked: &Asked<'_>, id: &str, policy: &StsPolicy) -> Vec<Finding> {
+    let mode = policy.mode.as_str();
+    let text = format!("mode {mode}, for {} days, id {id}", policy.max_age / (24 * 3600));
+    let mut findings = vec![match policy.mode {
+        _ if policy.max_age < SHORT => {
+            let why = "whoever interferes needs to do so only until the policy is forgotten; weeks are usual";
+            Finding::warn(CHECK, format!("{text}: it holds for {} seconds only", policy.max_age), why)
+        }
+        StsMode::Enforce => Finding::pass(CHECK, text),
+        StsMode::Testing | StsMode::None => {
+            let why = "trouble is only reported; when the reports show none, take mode enforce";
+            Finding::warn(CHECK, text, why)
+        }
+    }];
+    for exchange in asked.exchanges.iter().filter(|exchange| !policy.permits(&exchange.host)) {
+        let why = "servers that know MTA-STS bring no mail to a host that the policy does not name";
+        let found = format!("{} is no mx of the policy", exchange.host);
+        findings.push(match policy.mode {
+            StsMode::Enforce => Finding::fail(CHECK, found, why),
+            StsMode::Testing | StsMode::None => Finding::warn(CHECK, found, why),
+        });
     }
-    let id = fields.find_map(|field| field.strip_prefix("id="))?.trim();
-    let fits = (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_alphanumeric());
-    fits.then_some(id)
+    findings
 }

@@ -113,7 +113,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         What::Tls { server, domain } => {
             let (config, servers) = surroundings(global, args.dns)?;
             let trust_anchor = config.as_ref().and_then(|config| config.dns.trust_anchor.clone());
-            let dns = dns::Settings { servers, trust_anchor, ..dns::Settings::default() };
+            let dns = ::dns::Settings { servers, trust_anchor, ..::dns::Settings::default() };
             let here = &Here::new(config.as_ref());
             tls::run(tls::Question { server: &server, domain: domain.as_ref(), here, dns }, args.json)
         }

@@ -4,6 +4,8 @@ import contextlib
 import gzip
 import json
 import os
+import re
+import smtplib
 import socket
 import socketserver
 import struct
@@ -281,3 +283,65 @@ class AgainstPySpf(unittest.TestCase):
         if wanted[0] == "fail" and (found["explanation"] or "DEFAULT") != wanted[1]:
             return f"{found['explanation']!r} instead of {wanted[1]!r}"
         return None
+
+
+class Sink(socketserver.StreamRequestHandler):
+    """A server of another provider that takes everything: what it heard is the server's `heard`, pairs of sender and recipient."""
+
+    def handle(self):
+        self.say("220 far.test ESMTP")
+        sender = None
+        for line in self.rfile:
+            words = line.decode().strip()
+            if words.upper().startswith("MAIL FROM:"):
+                sender = re.search("<(.*?)>", words)[1]
+            elif words.upper().startswith("RCPT TO:"):
+                self.server.heard.append((sender, re.search("<(.*?)>", words)[1]))
+            elif words.upper() == "DATA":
+                self.say("354 go on")
+                while self.rfile.readline() not in (b".\r\n", b""):
+                    pass
+            elif words.upper() == "QUIT":
+                self.say("221 bye")
+                return
+            self.say("250 ok")
+
+    def say(self, words):
+        self.wfile.write(words.encode() + b"\r\n")
+
+
+class Forwarding(harness.Case):
+    """An alias that leads to another provider: SPF passes there, and notifications find their way home."""
+
+    @classmethod
+    def routes(cls):
+        cls.sink = TcpServer(("127.0.0.1", 0), Sink)
+        cls.sink.heard = []
+        threading.Thread(target=cls.sink.serve_forever, daemon=True).start()
+        to = "smtp://127.0.0.1:%d" % cls.sink.server_address[1]
+        return "".join(f'[[route]]\ndomain = "{domain}"\nto = "{to}"\n' for domain in ("far.test", "stranger.test"))
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.sink.shutdown()
+        cls.sink.server_close()
+
+    def heard(self, recipient):
+        def found():
+            return [sender for sender, to in self.sink.heard if to == recipient]
+        return harness.wait_for(f"mail for {recipient}", found)[-1]
+
+    def test_a_stranger_is_rewritten_and_comes_back(self):
+        self.server.command("alias", "add", f"info@{harness.DOMAIN}", "friend@far.test")
+        with smtplib.SMTP("127.0.0.1", self.server.smtp, timeout=20) as client:
+            client.sendmail("joe@stranger.test", [f"info@{harness.DOMAIN}"], "Subject: to the house\r\n\r\n")
+            sender = self.heard("friend@far.test")
+            self.assertRegex(sender, rf"^SRS0=[A-Z2-7]+=[A-Z2-7]+=stranger\.test=joe@{re.escape(harness.DOMAIN)}$")
+            # The other provider could not deliver it; case may have changed on the way.
+            client.sendmail("", [sender.lower()], "Subject: Undelivered\r\n\r\n")
+            self.assertEqual(self.heard("joe@stranger.test"), "")
+            for forged, path in (("", sender.replace("=joe", "=ann")), ("eve@stranger.test", sender)):
+                with self.assertRaises(smtplib.SMTPRecipientsRefused) as refused:
+                    client.sendmail(forged, [path], "Subject: relay me\r\n\r\n")
+                self.assertEqual(refused.exception.recipients[path][0], 550)

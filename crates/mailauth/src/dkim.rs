@@ -10,6 +10,7 @@ mod key;
 mod outcome;
 mod pending;
 mod record;
+mod short_rsa;
 mod sign;
 mod signature;
 mod verify;

@@ -12,7 +12,7 @@ pub enum Error {
     PemLabel(String),
     #[error("the PEM text of the key is damaged: {0}")]
     PemDamaged(&'static str),
-    #[error("the key is neither Ed25519 nor RSA of 2048 to 8192 bits ({0})")]
+    #[error("the key is neither Ed25519 nor RSA of 1024 to 4096 bits ({0})")]
     Key(String),
     #[error("the key could not be generated")]
     Generate,

@@ -1,5 +1,7 @@
 //! The private key: made, loaded from PEM, kept as PEM, and its record for the DNS.
 
+use super::MAX_RSA_BITS;
+use super::short_rsa::ShortRsa;
 use super::signature::Algorithm;
 use crate::Error;
 use address::Secret;
@@ -21,6 +23,8 @@ pub struct SigningKey(Kind);
 #[derive(Clone)]
 enum Kind {
     Rsa(RsaKeyPair),
+    /// Below 2048 bits.
+    ShortRsa(ShortRsa),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -35,31 +39,41 @@ impl SigningKey {
         Ed25519KeyPair::generate().map(|key| Self(Kind::Ed25519(key))).map_err(|_| Error::Generate)
     }
 
-    /// Reads an unencrypted PKCS#8 key, RSA (2048 to 8192 bits) or Ed25519. The older PKCS#1 form of RSA keys
+    /// Reads an unencrypted PKCS#8 key, RSA (1024 to 4096 bits) or Ed25519. The older PKCS#1 form of RSA keys
     /// (`BEGIN RSA PRIVATE KEY`) is read too. Text around it is left out of account (RFC 7468 §2).
+    ///
+    /// Keys that verifiers need not take, below 1024 or over 4096 bits, are refused (RFC 8301 §3.2).
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         let (label, der) = read_pem(text)?;
-        let rejected = |error: aws_lc_rs::error::KeyRejected| Error::Key(error.to_string());
-        match label {
-            "PRIVATE KEY" => Ed25519KeyPair::from_pkcs8(&der)
-                .map(Kind::Ed25519)
-                .or_else(|_| RsaKeyPair::from_pkcs8(&der).map(Kind::Rsa)),
-            "RSA PRIVATE KEY" => RsaKeyPair::from_der(&der).map(Kind::Rsa),
-            _ => return Err(Error::PemLabel(label.to_owned())),
+        if !matches!(label, "PRIVATE KEY" | "RSA PRIVATE KEY") {
+            return Err(Error::PemLabel(label.to_owned()));
         }
-        .map(Self)
-        .map_err(rejected)
+        if let Ok(key) = Ed25519KeyPair::from_pkcs8(&der) {
+            return Ok(Self(Kind::Ed25519(key)));
+        }
+        match RsaKeyPair::from_pkcs8(&der).or_else(|_| RsaKeyPair::from_der(&der)) {
+            Ok(key) if key.public_modulus_len() * 8 > MAX_RSA_BITS => {
+                Err(Error::Key("RSA, and longer".into()))
+            }
+            Ok(key) => Ok(Self(Kind::Rsa(key))),
+            Err(rejected) => ShortRsa::from_der(&der)
+                .map(|key| Self(Kind::ShortRsa(key)))
+                .ok_or_else(|| Error::Key(rejected.to_string())),
+        }
     }
 
     /// The key as unencrypted PKCS#8 PEM, to be kept where only the server reads it.
     pub fn to_pem(&self) -> Result<Secret<String>, Error> {
-        let der: Result<Pkcs8V1Der<'static>, Unspecified> = match &self.0 {
-            Kind::Rsa(key) => key.as_der(),
-            Kind::Ed25519(key) => key.as_der(),
+        let octets = |der: Result<Pkcs8V1Der<'static>, Unspecified>| {
+            der.map(|der| der.as_ref().to_vec()).map_err(|_| Error::Generate)
         };
-        let der = der.map_err(|_| Error::Generate)?;
+        let der = match &self.0 {
+            Kind::Rsa(key) => octets(key.as_der()),
+            Kind::ShortRsa(key) => key.to_der(),
+            Kind::Ed25519(key) => octets(key.as_der()),
+        }?;
         let mut pem = String::from("-----BEGIN PRIVATE KEY-----\n");
-        let base64 = BASE64.encode(der.as_ref());
+        let base64 = BASE64.encode(&der);
         let mut rest = base64.as_str();
         while !rest.is_empty() {
             let (line, after) = rest.split_at(rest.len().min(PEM_WIDTH));
@@ -74,7 +88,7 @@ impl SigningKey {
     /// The algorithm that signatures of this key have.
     pub fn algorithm(&self) -> Algorithm {
         match self.0 {
-            Kind::Rsa(_) => Algorithm::RsaSha256,
+            Kind::Rsa(_) | Kind::ShortRsa(_) => Algorithm::RsaSha256,
             Kind::Ed25519(_) => Algorithm::Ed25519Sha256,
         }
     }
@@ -88,6 +102,7 @@ impl SigningKey {
                 let der: Result<PublicKeyX509Der<'static>, Unspecified> = key.public_key().as_der();
                 der.map_or_else(|_| key.public_key().as_ref().to_vec(), |der| der.as_ref().to_vec())
             }
+            Kind::ShortRsa(key) => key.public_der().unwrap_or_default(),
             Kind::Ed25519(key) => key.public_key().as_ref().to_vec(),
         };
         format!("v=DKIM1; k={}; p={}", self.algorithm().key_type(), BASE64.encode(&public))
@@ -101,6 +116,7 @@ impl SigningKey {
                 key.sign_digest(&RSA_PKCS1_SHA256, data, &mut signature).map_err(|_| Error::Sign)?;
                 Ok(signature)
             }
+            Kind::ShortRsa(key) => key.sign(data),
             Kind::Ed25519(key) => {
                 key.try_sign(data.as_ref()).map(|s| s.as_ref().to_vec()).map_err(|_| Error::Sign)
             }
@@ -147,6 +163,34 @@ mod tests {
             assert_eq!(read.algorithm(), key.algorithm());
             assert!(pem.reveal().lines().all(|line| line.len() <= PEM_WIDTH));
             assert!(!format!("{key:?}").contains("p="));
+        }
+    }
+
+    /// RFC 8301 §3.2: what verifiers need not take is not signed with.
+    #[test]
+    fn the_sizes_of_rsa_keys() {
+        let key = |name: &str| SigningKey::from_pem(include_key(name));
+        for (name, bits) in [("rsa1024.pem", 1024), ("rsa1024-pkcs1.pem", 1024), ("rsa4096.pem", 4096)] {
+            let key = key(name).unwrap();
+            let record = super::super::KeyRecord::parse(key.dns_record().as_bytes()).unwrap();
+            assert!(record.public_key(Algorithm::RsaSha256).is_ok(), "{name}");
+            let data = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, b"Hi.");
+            let signature = key.sign(&data).unwrap();
+            assert_eq!(signature.len() * 8, bits);
+            let public = record.public_key(Algorithm::RsaSha256).unwrap();
+            assert!(public.verify_digest_sig(&data, &signature).is_ok(), "{name}");
+            let again = SigningKey::from_pem(key.to_pem().unwrap().reveal()).unwrap();
+            assert_eq!(again.dns_record(), key.dns_record());
+        }
+        assert!(matches!(key("rsa512.pem"), Err(Error::Key(_))));
+    }
+
+    fn include_key(name: &str) -> &'static str {
+        match name {
+            "rsa512.pem" => include_str!("../../tests/keys/rsa512.pem"),
+            "rsa1024.pem" => include_str!("../../tests/keys/rsa1024.pem"),
+            "rsa1024-pkcs1.pem" => include_str!("../../tests/keys/rsa1024-pkcs1.pem"),
+            _ => include_str!("../../tests/keys/rsa4096.pem"),
         }
     }
 

@@ -17,6 +17,9 @@ pub use write::MAX_VALUE;
 
 pub(crate) use parse::instance;
 
+use crate::arc::ChainStatus;
+use crate::header::Header;
+
 /// The contents of an Authentication-Results field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthResults {
@@ -57,6 +60,30 @@ impl AuthResults {
 
     pub fn push(&mut self, result: MethodResult) {
         self.results.push(result);
+    }
+
+    /// All that the fields of one server say in a header, gathered into one, as an ARC set must have it (RFC 8617
+    /// §4.1.1); no results if it has no field. Fields that cannot be read are passed over.
+    ///
+    /// It is for the server's own fields, and only worth something where those of others that claim to be its own were
+    /// removed on arrival (RFC 8601 §5).
+    pub fn of_server(header: &[u8], authserv_id: &str) -> Self {
+        let header = Header::parse(header);
+        let mut gathered = Self::new(authserv_id);
+        for place in header.places(b"authentication-results") {
+            let value = header.fields().get(*place).and_then(|field| std::str::from_utf8(field.value()).ok());
+            let read = value.and_then(|value| Self::parse(value).ok());
+            if let Some(read) = read.filter(|read| read.authserv_id.eq_ignore_ascii_case(authserv_id)) {
+                gathered.results.extend(read.results);
+            }
+        }
+        gathered.results.truncate(MAX_RESULTS);
+        gathered
+    }
+
+    /// What these results say of the ARC chain, if they say it.
+    pub fn chain_status(&self) -> Option<ChainStatus> {
+        self.of("arc").find_map(|result| ChainStatus::parse(&result.result))
     }
 
     /// The results of one method, in their order.

@@ -1,7 +1,7 @@
 //! Fields written and read: the examples of RFC 8601 Appendix B, and what the wild has.
 
 use super::*;
-use crate::arc::{ArcResult, Failure, Outcome};
+use crate::arc::{ArcResult, ChainStatus, Failure, Outcome};
 use crate::dkim::{Algorithm, SignatureResult};
 use proptest::prelude::*;
 
@@ -122,6 +122,17 @@ fn the_instance_of_arc_results() {
     check("i=100; mx.example; none", None);
     check("i=+1; mx.example; none", None);
     check("I=1; mx.example; none", None);
+}
+
+#[test]
+fn all_that_one_server_says() {
+    let header = "Authentication-Results: mx.example; spf=pass\r\nAuthentication-Results: other.example; spf=fail\r\n\
+                  Subject: x\r\nAuthentication-Results: MX.example 1;\r\n arc=fail (x)\r\n\
+                  Authentication-Results: mx.example 2; spf=fail\r\n\r\n";
+    let gathered = AuthResults::of_server(header.as_bytes(), "mx.example");
+    assert_eq!(told(&gathered), "mx.example: spf=pass; arc=fail");
+    assert_eq!(gathered.chain_status(), Some(ChainStatus::Fail));
+    assert_eq!(AuthResults::of_server(header.as_bytes(), "none.example"), AuthResults::new("none.example"));
 }
 
 fn written(results: Vec<MethodResult>) -> String {

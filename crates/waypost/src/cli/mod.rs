@@ -9,7 +9,7 @@ pub mod values;
 
 use crate::commands::{
     account, alias, backup, bench, check, completions, decode, dev, domain, export, import, mail, queue,
-    quickstart, restore, send, sendmail, serve, trail,
+    quickstart, restore, send, sendmail, serve, sign, trail,
 };
 use crate::config::{Config, Error};
 use crate::exit::{Exit, Failure};
@@ -75,6 +75,7 @@ pub enum Command {
     Alias(alias::Args),
     Check(check::Args),
     Decode(decode::Args),
+    Sign(Box<sign::Args>),
     Import(import::Args),
     Export(export::Args),
     Backup(backup::Args),
@@ -102,7 +103,7 @@ impl Command {
             Self::Restore(args) => args.json.json,
             Self::Send(args) => args.json.json,
             Self::Trail(args) => args.json.json,
-            Self::Completions(_) | Self::Dev(_) | Self::Sendmail(_) | Self::Serve(_) => false,
+            Self::Completions(_) | Self::Dev(_) | Self::Sendmail(_) | Self::Serve(_) | Self::Sign(_) => false,
         }
     }
 }
@@ -141,6 +142,7 @@ pub fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Trail(args) => trail::run(&cli.global, args),
         Command::Check(args) => check::run(&cli.global, args),
         Command::Decode(args) => decode::run(&cli.global, &args),
+        Command::Sign(args) => sign::run(&cli.global, &args),
         Command::Import(args) => import::run(&cli.global, args),
         Command::Export(args) => export::run(&cli.global, args),
         Command::Backup(args) => backup::run(&cli.global, args),

@@ -21,4 +21,5 @@ pub mod restore;
 pub mod send;
 pub mod sendmail;
 pub mod serve;
+pub mod sign;
 pub mod trail;

@@ -6,6 +6,7 @@ mod delivery;
 mod dmarc;
 mod dns;
 mod relay;
+mod signatures;
 mod spf;
 mod store;
 mod tls;
@@ -16,6 +17,7 @@ use crate::config::{Config, Peer};
 use crate::exit::{Exit, Failure};
 use address::{Address, Domain, ReversePath};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Only `config`, `store` and `delivery` need a configuration file.
@@ -29,6 +31,8 @@ Examples:
   waypost check dmarc example.org
   waypost check blocklist 192.0.2.1
   waypost check dns example.org
+  waypost check dkim message.eml
+  waypost check arc message.eml
   waypost check spf --ip 192.0.2.1 --from you@example.org --helo mail.example.org";
 
 /// Check the configuration, the data, another server, or the way to an address
@@ -86,6 +90,20 @@ pub enum What {
     /// Whether a domain vouches for a message by DMARC, or what policy it has
     #[command(after_help = dmarc::help())]
     Dmarc(dmarc::Args),
+    /// Whether the DKIM signatures of a message hold
+    #[command(after_help = signatures::help_dkim())]
+    Dkim {
+        /// The message, - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Whether the ARC chain of a message holds
+    #[command(after_help = signatures::help_arc())]
+    Arc {
+        /// The message, - for standard input
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// The whole way to an address, up to RCPT, without sending a message
     #[command(after_help = "Example:\n  waypost check delivery you@example.org")]
     Delivery {
@@ -133,6 +151,8 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             let (config, dns) = surroundings(global, args.dns)?;
             dmarc::run(&question, &Here::new(config.as_ref()), dns, args.json)
         }
+        What::Dkim { file } => signatures::dkim(&file, surroundings(global, args.dns)?.1, args.json),
+        What::Arc { file } => signatures::arc(&file, surroundings(global, args.dns)?.1, args.json),
         What::Delivery { address, from } => {
             let (config, dns) = surroundings(global, args.dns)?;
             let question =

@@ -1,8 +1,10 @@
 //! Domains: which ones mail is taken for, and how.
 
+pub mod dkim;
 mod records;
 mod reports;
 mod sts;
+pub mod rotation;
 
 pub use self::reports::Reports;
 pub use records::{Record, RecordKind, Records, Service};
@@ -11,9 +13,9 @@ pub use sts::{SetSts, StsMode, StsView};
 use crate::operation::blocking;
 use crate::{Actor, AdminError, Operation, Operations};
 use address::{Address, Domain};
-use mailauth::dkim::{Algorithm, SigningKey};
+use mailauth::dkim::SigningKey;
 use serde::{Deserialize, Serialize};
-use store::directory::{DomainKind, DomainRecord, RelayRecipients, RelayTarget, SigningKeyRecord};
+use store::directory::{DomainKind, DomainRecord, KeyStage, RelayRecipients, RelayTarget, SigningKeyRecord};
 use store::{Store, StoreError};
 
 /// Selectors tried for a new key. Nobody keeps that many; rotated ones are removed.
@@ -36,7 +38,7 @@ pub struct DomainView {
     pub quota: Option<u64>,
     pub used_bytes: u64,
     pub accounts: u64,
-    /// The names that keys are published under.
+    /// The names that the keys which sign are published under.
     pub dkim_selectors: Vec<String>,
 }
 
@@ -62,9 +64,15 @@ fn view(store: &Store, record: DomainRecord) -> Result<DomainView, AdminError> {
         quota: record.quota,
         used_bytes: store.domain_use(&record.name)?,
         accounts: store.accounts(Some(&record.name))?.len() as u64,
-        dkim_selectors: store.signing_keys(&record.name)?.into_iter().map(|key| key.selector).collect(),
+        dkim_selectors: selectors(store, &record.name)?,
         domain: record.name,
     })
+}
+
+/// Those that sign.
+fn selectors(store: &Store, domain: &Domain) -> Result<Vec<String>, AdminError> {
+    let signing = store.signing_keys(domain)?.into_iter().filter(|key| key.stage == KeyStage::Active);
+    Ok(signing.map(|key| key.selector).collect())
 }
 
 fn find(store: &Store, domain: &Domain) -> Result<DomainRecord, AdminError> {
@@ -73,7 +81,7 @@ fn find(store: &Store, domain: &Domain) -> Result<DomainRecord, AdminError> {
     Ok(store.domain(domain)?.ok_or_else(missing)?)
 }
 
-/// Takes mail for a domain. One whose mail is written here gets a key that signs it.
+/// Takes mail for a domain. One whose mail is written here gets keys that sign it, one of each kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Add {
     pub domain: Domain,
@@ -117,7 +125,10 @@ impl Operation for Add {
         };
         store.add_domain(record, recipients).await?;
         if signs {
-            add_key(store, &self.domain, Algorithm::RsaSha256).await?;
+            // They sign at once: until their records are there, a signature counts as none (RFC 6376 §6.3).
+            for kind in [KeyKind::Rsa, KeyKind::Ed25519] {
+                add_key(store, &self.domain, kind, KeyStage::Active).await?;
+            }
         }
         view(store, find(store, &self.domain)?)
     }
@@ -238,7 +249,7 @@ impl Operation for Remove {
     }
 }
 
-/// Makes one more key that signs a domain's mail; its record is to be published.
+/// Makes one more key for a domain's mail, which signs once its record is published.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AddKey {
     pub domain: Domain,
@@ -268,21 +279,22 @@ impl Operation for AddKey {
 
     async fn run(self, operations: &Operations, _: &Actor) -> Result<NewKey, AdminError> {
         find(&operations.store, &self.domain)?;
-        let algorithm = match self.kind {
-            KeyKind::Rsa => Algorithm::RsaSha256,
-            KeyKind::Ed25519 => Algorithm::Ed25519Sha256,
-        };
-        let selector = add_key(&operations.store, &self.domain, algorithm).await?;
+        let selector = add_key(&operations.store, &self.domain, self.kind, KeyStage::Waiting).await?;
         Ok(NewKey { selector })
     }
 }
 
 /// Selectors are `w1`, `w2`, …: a new key never takes the name of one that may still be cached in DNS.
-async fn add_key(store: &Store, domain: &Domain, algorithm: Algorithm) -> Result<String, AdminError> {
+async fn add_key(
+    store: &Store,
+    domain: &Domain,
+    kind: KeyKind,
+    stage: KeyStage,
+) -> Result<String, AdminError> {
     let key = blocking(move || {
-        Ok(match algorithm {
-            Algorithm::Ed25519Sha256 => SigningKey::generate_ed25519()?,
-            _ => SigningKey::generate_rsa()?,
+        Ok(match kind {
+            KeyKind::Ed25519 => SigningKey::generate_ed25519()?,
+            KeyKind::Rsa => SigningKey::generate_rsa()?,
         })
     })
     .await?;
@@ -293,7 +305,7 @@ async fn add_key(store: &Store, domain: &Domain, algorithm: Algorithm) -> Result
         return Err(AdminError::Refused(format!("{domain} has {MAX_KEYS} keys already")));
     }
     let selector = format!("w{}", last + 1);
-    let record = SigningKeyRecord { domain: domain.clone(), selector: selector.clone(), pem: key.to_pem()? };
-    store.add_signing_key(record).await?;
+    let (domain, pem, since) = (domain.clone(), key.to_pem()?, dkim::now());
+    store.add_signing_key(SigningKeyRecord { domain, selector: selector.clone(), pem, stage, since }).await?;
     Ok(selector)
 }

@@ -37,6 +37,7 @@ pub struct Operations {
     pub(crate) server: Option<Server>,
     pub(crate) uploads: import::Uploads,
     pub(crate) answers: backup::Answers,
+    pub(crate) zones: Option<Arc<dyn domain::dkim::Zones>>,
 }
 
 impl Operations {
@@ -48,12 +49,19 @@ impl Operations {
             server: None,
             uploads: import::Uploads::default(),
             answers: backup::Answers::default(),
+            zones: None,
         }
     }
 
     /// In a running server: its queue is told of changes, and it can be asked how it is, to reload and to stop.
     pub fn in_server(store: Store, queue: Arc<dyn Queue>, server: Server) -> Self {
         Self { queue: Some(queue), server: Some(server), ..Self::new(store) }
+    }
+
+    /// With somebody who asks the name servers of domains, for the rotation of signing keys; without, none goes on.
+    #[must_use]
+    pub fn with_zones(self, zones: Arc<dyn domain::dkim::Zones>) -> Self {
+        Self { zones: Some(zones), ..self }
     }
 
     pub fn store(&self) -> &Store {
@@ -137,6 +145,8 @@ requests! {
     DomainReports(domain::Reports),
     DomainAddKey(domain::AddKey),
     DomainSetSts(domain::SetSts),
+    DomainDkimStatus(domain::dkim::Status),
+    DomainDkimRotate(domain::dkim::Rotate),
     AccountAdd(account::Add),
     AccountList(account::List),
     AccountShow(account::Show),

@@ -3,6 +3,7 @@
 mod control;
 mod moving;
 mod operations;
+mod rotation;
 mod shapes;
 
 use crate::queue::{Action, QueueAnswer};

@@ -19,6 +19,7 @@
 //! # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 //! ```
 
+mod authoritative;
 mod denials;
 mod fixed;
 mod local;
@@ -32,6 +33,7 @@ pub mod test_server;
 mod validated;
 mod validator;
 
+pub use authoritative::ServerSays;
 pub use fixed::Fixed;
 pub use lookup::{Answer, DnsError, Family, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, ValidatedMx};
 pub use mx::{MxHost, MxLookup, SkippedMx};

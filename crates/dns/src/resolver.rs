@@ -1,5 +1,6 @@
 //! Answers from real servers, with a cache.
 
+use crate::authoritative::DNS_PORT;
 use crate::validator::{Dnssec, Validator};
 use crate::{Answer, Caa, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Srv, Tlsa, Validated};
 use address::Domain;
@@ -58,6 +59,8 @@ struct Servers {
     validator: Validator,
     /// The bound for one question with all its tries and aliases.
     patience: Duration,
+    /// Those of the settings that do not listen where resolvers do.
+    own: Vec<SocketAddr>,
 }
 
 impl Resolver {
@@ -90,6 +93,20 @@ impl Resolver {
     /// Whether answers can be validated through these servers: asks them for the root's keys if nobody has yet.
     pub async fn dnssec(&self) -> Dnssec {
         self.servers().validator.state().await
+    }
+
+    /// The configured servers that are nobody's resolvers, by their port ([`Resolver::txt_everywhere`]).
+    pub(crate) fn own_servers(&self) -> Vec<SocketAddr> {
+        self.servers().own.clone()
+    }
+
+    /// The NS records of a name.
+    pub(crate) async fn name_servers(&self, name: &str, most: usize) -> Result<Vec<Domain>, DnsError> {
+        let pick = |data: &RData| match data {
+            RData::NS(ns) => Domain::parse(&ns.0.to_ascii()).ok(),
+            _ => None,
+        };
+        self.records(name, RecordType::NS, pick, most).await
     }
 
     async fn records<T>(
@@ -144,7 +161,8 @@ impl Servers {
         // One second more than the tries need, so that their own, more telling error comes first.
         let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
         let validator = Validator::new(settings, &servers, patience)?;
-        Ok(Self { pool: build(servers)?, each, validator, patience })
+        let own = settings.servers.iter().copied().filter(|server| server.port() != DNS_PORT).collect();
+        Ok(Self { pool: build(servers)?, each, validator, patience, own })
     }
 
     async fn ask(&self, query: Name, kind: RecordType) -> Result<Answers, NetError> {

@@ -5,9 +5,10 @@ use mailauth::dkim::{Signer, SigningKey};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use store::directory::{KeyStage, SigningKeyRecord};
 use store::{Store, StoreError};
 
-/// A new or removed key acts within this time.
+/// A key that begins or ceases to sign does so within this time (`admin::domain::rotation::IN_FLIGHT` waits for it).
 const KEPT: Duration = Duration::from_secs(30);
 /// Domains whose keys are kept ready.
 const MAX_KEPT: usize = 10_000;
@@ -40,7 +41,8 @@ impl Signers {
             return Ok(Arc::clone(signers));
         }
         let mut signers = Vec::new();
-        for record in self.store.signing_keys(domain)? {
+        let signs = |record: &SigningKeyRecord| record.stage == KeyStage::Active;
+        for record in self.store.signing_keys(domain)?.into_iter().filter(signs) {
             let key = SigningKey::from_pem(record.pem.reveal());
             match (key, record.selector.parse()) {
                 (Ok(key), Ok(selector)) => signers.push(Signer::new(domain.clone(), selector, key)),

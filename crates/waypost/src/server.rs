@@ -9,6 +9,7 @@
 mod capture;
 pub(crate) mod certificate;
 mod control;
+mod keys;
 mod listeners;
 mod policies;
 mod purge;
@@ -67,6 +68,7 @@ struct Running {
     limits: Limits,
     shutdown: Shutdown,
     tls: Option<TlsServer>,
+    rotation: keys::Rotation,
 }
 
 /// Runs until a signal says stop.
@@ -184,6 +186,7 @@ async fn start(
     };
     let (intake, access) = (Arc::new(intake), Arc::new(access));
     let running = Running {
+        rotation: keys::Rotation::new(&setup.config),
         setup,
         store,
         intake,
@@ -205,6 +208,10 @@ async fn start(
     tasks.spawn(async move { arrival.watch_lists(stopping).await });
     let (reports, stopping) = (running.reports.clone(), running.shutdown.clone());
     tasks.spawn(async move { reports.run(stopping).await });
+    if !running.setup.dev {
+        let rotation = running.rotation.clone();
+        tasks.spawn(keys::run(control::operations(&running), rotation, running.shutdown.clone()));
+    }
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }

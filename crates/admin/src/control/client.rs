@@ -1,12 +1,14 @@
 //! The command's end: a running server, or the data itself.
 
 use super::{Hello, Lines, PROTOCOL, SOCKET, endpoint};
+use crate::domain::dkim::Zones;
 use crate::{Actor, AdminError, Operation, Operations, Request, Response, mail, queue};
 use address::Address;
 use data_encoding::BASE64;
 use net::NetError;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Id, Options, Store, StoreError};
 use tokio::sync::Mutex;
@@ -55,6 +57,18 @@ impl Client {
             data.display()
         );
         Err(AdminError::Temporary(text))
+    }
+
+    /// With somebody who asks the name servers of domains; a server has its own.
+    #[must_use]
+    pub fn with_zones(self, zones: impl FnOnce() -> Option<Arc<dyn Zones>>) -> Self {
+        match self.0 {
+            Way::Data(operations) => Self(Way::Data(match zones() {
+                Some(zones) => operations.with_zones(zones),
+                None => operations,
+            })),
+            served @ Way::Socket(_) => Self(served),
+        }
     }
 
     /// Whether a server carries operations out.

@@ -8,7 +8,7 @@ use mailauth::dkim::{Selector, SigningKey, key_name};
 use mailauth::zone_text;
 use serde::{Deserialize, Serialize};
 use store::Store;
-use store::directory::{DomainKind, SigningKeyRecord};
+use store::directory::{DomainKind, KeyStage, SigningKeyRecord};
 
 /// Services that mail programs look up, with what RFC 6186 and RFC 8314 §5.1 call them, the better ones first.
 const SERVICES: [&str; 6] = ["submissions", "submission", "imaps", "imap", "pop3s", "pop3"];
@@ -84,9 +84,10 @@ impl Records {
             // RFC 7208 §2.3: notifications have no sender, and the name of HELO is checked in its place.
             add(host.to_string(), RecordKind::Txt, text("v=spf1 a -all"), "SPF: for notifications");
         }
-        for key in store.signing_keys(domain)? {
+        let needed = |key: &SigningKeyRecord| key.stage != KeyStage::Removable;
+        for key in store.signing_keys(domain)?.into_iter().filter(needed) {
             let (name, value) = dkim(&key)?;
-            add(name, RecordKind::Txt, value, "DKIM: the key that its mail is signed with");
+            add(name, RecordKind::Txt, value, key_purpose(key.stage));
         }
         let dmarc = text(&format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"));
         add(
@@ -114,6 +115,17 @@ impl Records {
             }
         }
         Ok(records)
+    }
+}
+
+/// What the record of a key is for.
+pub(super) fn key_purpose(stage: KeyStage) -> &'static str {
+    match stage {
+        KeyStage::Waiting => "DKIM: the key that its mail will be signed with, once this is published",
+        KeyStage::Active => "DKIM: a key that its mail is signed with",
+        KeyStage::Retiring | KeyStage::Removable => {
+            "DKIM: an old key; mail that it signed is still under way"
+        }
     }
 }
 

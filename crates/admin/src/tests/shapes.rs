@@ -35,6 +35,8 @@ async fn answers_keep_their_shape() {
         account::AddCertificate { address: me.clone(), fingerprint: account::Fingerprint::from([7; 32]) };
 
     check(&operations, domain::List {}, "[{accounts: number, alias_of: null, catch_all: null, dkim_selectors: [text], domain: text, kind: text, language: null, quota: null, recipients: null, relay_to: null, used_bytes: number}]").await;
+    let status = domain::dkim::Status { domain: "example.org".parse().unwrap() };
+    check(&operations, status, "{domain: text, keys: [{algorithm: text, name: text, next: text, record: {name: text, purpose: text, type: text, value: text}, seen: text, selector: text, servers: [], since: number, stage: text}]}").await;
     check(&operations, app, "{name: text, password: text}").await;
     check(&operations, certificate, "{created: number, fingerprint: text}").await;
     check(&operations, account::Show { address: me.clone() }, "{address: text, aliases: [text], app_passwords: [text], certificates: [text], created: number, disabled: bool, has_password: bool, language: null, name: null, quota: null, used_bytes: number, used_messages: number}").await;

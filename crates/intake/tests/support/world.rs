@@ -16,8 +16,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use store::directory::{
-    AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, RelayRecipients, RelayTarget,
-    SigningKeyRecord,
+    AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, KeyStage, RelayRecipients,
+    RelayTarget, SigningKeyRecord,
 };
 use store::queue::Scheduled;
 use store::trail::Event;
@@ -435,7 +435,10 @@ async fn signing_key(store: &Store) -> String {
     let key = SigningKey::generate_ed25519().unwrap();
     let (domain, selector) = ("example.org".parse().unwrap(), "w1".to_owned());
     let pem = key.to_pem().unwrap();
-    store.add_signing_key(SigningKeyRecord { domain, selector, pem }).await.unwrap();
+    store
+        .add_signing_key(SigningKeyRecord { domain, selector, pem, stage: KeyStage::Active, since: 0 })
+        .await
+        .unwrap();
     key.dns_record()
 }
 

@@ -2,9 +2,11 @@
 //!
 //! What they mean (who an address belongs to, whether a password is right) is the `directory` crate's.
 
+mod keys;
 mod known;
 mod sqlite;
 
+pub use keys::{KeyStage, KeyStep, SigningKeyRecord};
 pub(crate) use known::{KnownDomains, Quotas};
 pub(crate) use sqlite::has_domain_quota;
 
@@ -109,14 +111,6 @@ pub struct AliasRecord {
     pub target: Address,
 }
 
-#[derive(Debug, Clone)]
-pub struct SigningKeyRecord {
-    pub domain: Domain,
-    pub selector: String,
-    /// PKCS#8.
-    pub pem: Secret<String>,
-}
-
 /// Reading. Each call sees what was durable when it began.
 impl Store {
     pub fn domain(&self, name: &Domain) -> Result<Option<DomainRecord>, StoreError> {
@@ -169,10 +163,6 @@ impl Store {
 
     pub fn aliases(&self, domain: Option<&Domain>) -> Result<Vec<AliasRecord>, StoreError> {
         self.inner.main.with(|db| sqlite::aliases(db, domain))
-    }
-
-    pub fn signing_keys(&self, domain: &Domain) -> Result<Vec<SigningKeyRecord>, StoreError> {
-        self.inner.main.with(|db| sqlite::signing_keys(db, domain))
     }
 
     /// A value of the installation itself (a server secret, for example).
@@ -266,10 +256,6 @@ impl Store {
     /// Removes an alias, or one target of it.
     pub async fn remove_alias(&self, alias: Address, target: Option<Address>) -> Result<(), StoreError> {
         self.inner.committer.write(move |w| sqlite::remove_alias(w.db, &alias, target.as_ref())).await
-    }
-
-    pub async fn add_signing_key(&self, key: SigningKeyRecord) -> Result<(), StoreError> {
-        self.inner.committer.write(move |w| sqlite::add_signing_key(w.db, &key)).await
     }
 
     /// Keeps the value that was there first, and returns it.

@@ -2,7 +2,7 @@
 
 use super::{
     AccountRecord, AliasRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, RelayRecipients,
-    RelayTarget, SigningKeyRecord,
+    RelayTarget,
 };
 use crate::committer::Writer;
 use crate::queue::parsed;
@@ -14,7 +14,7 @@ const DOMAIN: &str = "name, kind, target, recipients, catch_all, language, quota
 const ACCOUNT: &str = "id, domain, local, name, language, quota, disabled, used_bytes, used_messages";
 
 /// All rows of a query, each through `read`.
-fn rows<T>(
+pub(super) fn rows<T>(
     db: &Connection,
     sql: &str,
     parameters: impl Params,
@@ -29,7 +29,7 @@ fn rows<T>(
     Ok(found)
 }
 
-fn execute(db: &Connection, sql: &str, parameters: impl Params) -> Result<usize, StoreError> {
+pub(super) fn execute(db: &Connection, sql: &str, parameters: impl Params) -> Result<usize, StoreError> {
     Ok(db.prepare_cached(sql)?.execute(parameters)?)
 }
 
@@ -350,21 +350,6 @@ pub(super) fn remove_alias(
     let sql = "DELETE FROM alias WHERE domain = ?1 AND local = ?2 AND (?3 IS NULL OR target = ?3)";
     if execute(db, sql, (domain.as_str(), local, target.map(Address::to_string)))? == 0 {
         return Err(StoreError::NotFound(format!("alias {alias}")));
-    }
-    Ok(())
-}
-
-pub(super) fn signing_keys(db: &Connection, domain: &Domain) -> Result<Vec<SigningKeyRecord>, StoreError> {
-    let sql = "SELECT selector, pem FROM signing_key WHERE domain = ? ORDER BY selector";
-    rows(db, sql, [domain.as_str()], |row| {
-        Ok(SigningKeyRecord { domain: domain.clone(), selector: row.get(0)?, pem: Secret::new(row.get(1)?) })
-    })
-}
-
-pub(super) fn add_signing_key(db: &Connection, key: &SigningKeyRecord) -> Result<(), StoreError> {
-    let sql = "INSERT OR IGNORE INTO signing_key(domain, selector, pem) VALUES(?, ?, ?)";
-    if execute(db, sql, (key.domain.as_str(), &key.selector, key.pem.reveal()))? == 0 {
-        return Err(StoreError::Exists(format!("signing key {} of {}", key.selector, key.domain)));
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::{output, privileges};
 use admin::{AdminError, Client};
 use message::Language;
 use serde::Serialize;
+use std::sync::Arc;
 
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
@@ -41,7 +42,9 @@ fn with_client_as(
     become_who(config.user.as_deref())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let client = Client::open(&config.data).await?;
+        let settings = dns::Settings { servers: config.dns.servers.clone(), ..dns::Settings::default() };
+        let zones = || dns::Resolver::new(&settings).ok().map(|resolver| Arc::new(resolver) as _);
+        let client = Client::open(&config.data).await?.with_zones(zones);
         work(&client, &config).await
     })
 }

@@ -1,5 +1,7 @@
 //! `waypost domain`: the domains whose mail this system takes.
 
+mod keys;
+
 use super::administer::{self, none_or};
 use super::domain_reports;
 use crate::cli::Global;
@@ -11,6 +13,7 @@ use crate::exit::{Exit, Failure};
 use crate::output;
 use address::{Address, Domain};
 use admin::Client;
+use admin::domain::dkim::{Rotate, Status};
 use admin::domain::{self, DomainView, Record, RecordKind, Service, Setting};
 use serde_json::json;
 use std::path::Path;
@@ -66,8 +69,15 @@ Examples:
         #[arg(value_name = "DOMAIN")]
         domain: Domain,
     },
-    /// The keys that sign its mail; the word is kept for a later version
-    #[command(hide = true, after_help = "Example:\n  waypost domain dkim rotate example.org")]
+    /// The keys that sign its mail: how they stand, and new ones
+    #[command(after_help = "\
+A rotation goes by itself once it is begun: new keys are made; their records are to be published; when all name servers of the
+domain have them, the new keys sign; when nothing in the queue has a signature of the old ones, these are deleted, and their
+records can be removed.
+
+Examples:
+  waypost domain dkim rotate example.org
+  waypost domain dkim status example.org")]
     Dkim {
         #[command(subcommand)]
         verb: Dkim,
@@ -159,9 +169,15 @@ pub struct Add {
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Dkim {
-    /// Not in this version
+    /// Make new keys and print the records to publish; while new keys wait for theirs, the same again
     #[command(after_help = "Example:\n  waypost domain dkim rotate example.org")]
     Rotate {
+        #[arg(value_name = "DOMAIN")]
+        domain: Domain,
+    },
+    /// Each key's stage, where its record is seen, and what is to be done
+    #[command(after_help = "Example:\n  waypost domain dkim status example.org --json")]
+    Status {
         #[arg(value_name = "DOMAIN")]
         domain: Domain,
     },
@@ -196,9 +212,12 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
                 domain::Records { domain, hostname: config.hostname.clone(), services: services(config) };
             print_records(&client.call(records).await?, config, json)
         }
-        Verb::Dkim { verb: Dkim::Rotate { .. } } => Err(Failure::usage(
-            "signing keys are not rotated in this version: the one made with the domain stays",
-        )),
+        Verb::Dkim { verb: Dkim::Rotate { domain } } => {
+            keys::print(&client.call(Rotate { domain }).await?, json)
+        }
+        Verb::Dkim { verb: Dkim::Status { domain } } => {
+            keys::print(&client.call(Status { domain }).await?, json)
+        }
         Verb::MtaSts { domain, mode } => {
             let view = client.call(domain::SetSts { domain, mode: mode.into() }).await?;
             let text = match &view.record {

@@ -35,7 +35,8 @@ pub use listen::{Listener, Service, standard as standard_listeners};
 pub use places::{Endpoint, LMTP_PORT, Peer, SMTP_PORT, SMTPS_PORT, Target, name_server};
 pub use policy::{Greylist, Policy};
 pub use sections::{
-    BareNewline, CertificateFiles, Dns, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp, Submission,
+    BareNewline, CertificateFiles, Dkim, Dns, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp,
+    Submission,
 };
 
 use address::Domain;
@@ -68,6 +69,7 @@ pub struct Config {
     /// In order: the first that matches wins.
     pub routes: Vec<Route>,
     pub dns: Dns,
+    pub dkim: Dkim,
     pub limits: Limits,
     pub submission: Submission,
     pub smtp: Smtp,
@@ -91,6 +93,7 @@ impl Config {
             delivery: Delivery::default(),
             routes: Vec::new(),
             dns: Dns::default(),
+            dkim: Dkim::default(),
             limits: Limits::default(),
             submission: Submission::default(),
             smtp: Smtp::default(),
@@ -205,6 +208,8 @@ struct Raw {
     #[serde(default)]
     dns: Dns,
     #[serde(default)]
+    dkim: Dkim,
+    #[serde(default)]
     limits: Limits,
     #[serde(default)]
     submission: Submission,
@@ -287,13 +292,14 @@ impl Raw {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let Self { relay, dns, limits, submission, smtp, queue, reports, log, .. } = self;
+        let Self { relay, dns, dkim, limits, submission, smtp, queue, reports, log, .. } = self;
         let data = self.data.unwrap_or(config.data);
         Ok(Config {
             data,
             user: self.user.0,
             relay,
             dns,
+            dkim,
             limits,
             submission,
             smtp,

@@ -281,6 +281,18 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "dkim",
+        repeated: false,
+        doc: "The keys that sign mail of the domains here; see `waypost domain dkim --help`.",
+        keys: &[key(
+            "rotate-every",
+            TIME,
+            r#""0 s""#,
+            r#""90 d""#,
+            "When a domain's keys have signed for so long, new ones are made. They sign once their records are in the DNS, so look at `waypost domain dkim status` then, and publish them. `0 s`: only by command.",
+        )],
+    },
+    Table {
         name: "limits",
         repeated: false,
         doc: "What one client, one account and all together may take. What is over a limit is refused for now (4xx) where trying later helps.",

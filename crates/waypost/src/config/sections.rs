@@ -269,6 +269,15 @@ impl Queue {
     }
 }
 
+/// `[dkim]`: the keys that sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dkim {
+    /// None: only by command.
+    #[serde(deserialize_with = "units::duration_or_never")]
+    pub rotate_every: Option<Duration>,
+}
+
 /// `[log]`: what is told, how, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

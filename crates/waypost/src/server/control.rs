@@ -12,6 +12,12 @@ use tokio::task::JoinSet;
 
 pub(super) fn serve(running: &Running, tasks: &mut JoinSet<()>) -> Result<(), Failure> {
     let socket = admin::control::bind(running.store.folder()).map_err(|e| Failure::no(e.to_string()))?;
+    tasks.spawn(admin::control::serve(socket, operations(running), running.shutdown.clone()));
+    Ok(())
+}
+
+/// All operations, on what runs.
+pub(super) fn operations(running: &Running) -> Operations {
     let limits = running.limits.clone();
     let server = Server {
         started: Instant::now(),
@@ -21,9 +27,7 @@ pub(super) fn serve(running: &Running, tasks: &mut JoinSet<()>) -> Result<(), Fa
         stop: Arc::new(|| drop(signal_self(rustix::process::Signal::TERM))),
     };
     let queue = Arc::new(Commanded(running.queue.clone()));
-    let operations = Operations::in_server(running.store.clone(), queue, server);
-    tasks.spawn(admin::control::serve(socket, operations, running.shutdown.clone()));
-    Ok(())
+    Operations::in_server(running.store.clone(), queue, server).with_zones(Arc::clone(&running.resolver) as _)
 }
 
 fn signal_self(signal: rustix::process::Signal) -> Result<(), String> {

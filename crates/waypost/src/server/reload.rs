@@ -21,6 +21,7 @@ impl Running {
         }
         self.resolver.set(&settings::dns(&config)).map_err(|e| format!("dns: {e}"))?;
         self.queue.reload(queue);
+        self.rotation.set(&config);
         self.take_over(&config);
         let keys = fixed_at_start(&self.setup.config, &config);
         if !keys.is_empty() {

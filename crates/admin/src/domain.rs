@@ -3,8 +3,8 @@
 pub mod dkim;
 mod records;
 mod reports;
-mod sts;
 pub mod rotation;
+mod sts;
 
 pub use self::reports::Reports;
 pub use records::{Record, RecordKind, Records, Service};

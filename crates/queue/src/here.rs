@@ -2,8 +2,9 @@
 
 use crate::conclude::{Settled, Verdict};
 use crate::deadline::passed_on;
+use crate::sealing::Sealing;
 use crate::shared::Shared;
-use address::{Address, ReversePath};
+use address::{Address, Domain, ReversePath};
 use delivery::{Action, Forward, Incoming, Keep};
 use smtp::Reply;
 use smtp::parameter::{MailParameters, OriginalRecipient, RcptParameters};
@@ -37,6 +38,7 @@ pub(crate) async fn deliver(
         }
     };
     let (mut settled, mut new) = (Vec::new(), Vec::new());
+    let mut sealing = Sealing::new(shared, &message.trace, &header, body.clone());
     let mut copies = copy_of(message, body);
     let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
     let onward = passed_on(message, &parameters, shared.clock.now());
@@ -49,7 +51,11 @@ pub(crate) async fn deliver(
         };
         match delivery::plan(&shared.directory, &recipient.address, &incoming) {
             Ok(actions) => {
-                settled.push(apply(shared, message, recipient, actions, &onward, &mut copies, &mut new))
+                let (from, before) = (recipient.address.domain().cloned(), new.len());
+                settled.push(apply(shared, message, recipient, actions, &onward, &mut copies, &mut new));
+                if let (Some(domain), Some(forwarded)) = (from, new.get_mut(before)) {
+                    seal(shared, &mut sealing, &domain, forwarded).await;
+                }
             }
             Err(error) => {
                 let reply = format!("451 4.3.0 the directory cannot be read now: {error}");
@@ -61,6 +67,21 @@ pub(crate) async fn deliver(
         new.push(copies);
     }
     (settled, new)
+}
+
+/// Seals what goes on from an address of that domain, unless all of it stays here.
+async fn seal(shared: &Shared, sealing: &mut Sealing<'_>, domain: &Domain, forwarded: &mut NewMessage) {
+    let rules = shared.rules();
+    let stays = |to: &NewRecipient| {
+        let way = rules.way(&shared.directory, &forwarded.reverse_path, &to.address, true);
+        matches!(way, Ok(crate::routing::Name::Here))
+    };
+    if forwarded.remote.iter().all(stays) {
+        return;
+    }
+    if let Some(set) = sealing.set(domain).await {
+        forwarded.trace = [&set[..], &forwarded.trace].concat().into();
+    }
 }
 
 fn apply(

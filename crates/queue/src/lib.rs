@@ -26,6 +26,7 @@ mod notice;
 mod routing;
 mod run;
 mod schedule;
+mod sealing;
 mod settings;
 mod shared;
 mod window;

@@ -4,6 +4,7 @@
 //! so that seeds stay legible: in `00EHLO …` both are the digit.
 
 pub mod address_path;
+pub mod arc;
 pub mod body_decoder;
 pub mod dkim;
 pub mod dmarc;
@@ -35,6 +36,7 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All of them, by name.
 pub const TARGETS: [Target; 25] = [
     ("address_path", address_path::run),
+    ("arc", arc::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
     ("dmarc", dmarc::run),

@@ -79,7 +79,7 @@ async fn the_records_to_publish_name_this_host_and_the_stored_key() {
     let lines: Vec<String> = records
         .iter()
         .map(|r| {
-            let shown = if r.value.contains("ed25519") { 24 } else { 40 };
+            let shown = if r.value.contains("ed25519") { 23 } else { 40 };
             format!("{} {:?} {}", r.name, r.kind, r.value.chars().take(shown).collect::<String>())
         })
         .collect();

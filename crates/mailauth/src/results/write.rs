@@ -8,6 +8,8 @@ const LINE_WIDTH: usize = 78;
 /// The longest value or reason written, in octets: a word cannot be folded, and a line has at most 998 octets
 /// (RFC 5322 §2.1.1), quotes and backslashes included. An address with the longest local part and domain has 320.
 pub const MAX_VALUE: usize = 400;
+/// The longest name of a method, a result or a property written; registered ones have at most 15 octets.
+const MAX_KEYWORD: usize = 63;
 
 impl AuthResults {
     /// The whole field, `Authentication-Results: …`, with its CRLF.
@@ -22,17 +24,18 @@ impl AuthResults {
 
     fn write(&self, start: &str) -> String {
         let mut text = format!("{start} {};", value(&self.authserv_id));
-        if self.results.is_empty() {
+        let results: Vec<&MethodResult> = self.results.iter().filter(|result| result.has_name()).collect();
+        if results.is_empty() {
             text.push_str(" none");
         }
-        for (at, result) in self.results.iter().enumerate() {
+        for (at, result) in results.iter().enumerate() {
             // A line for each method, as people like to read it.
             let mut column = 0;
             text.push_str("\r\n\t");
             let words = result.words();
             let last = words.len() - 1;
             for (n, word) in words.into_iter().enumerate() {
-                let end = if n == last && at + 1 < self.results.len() { ";" } else { "" };
+                let end = if n == last && at + 1 < results.len() { ";" } else { "" };
                 if n > 0 && column + 1 + word.len() + end.len() > LINE_WIDTH {
                     text.push_str("\r\n\t ");
                     column = 1;
@@ -51,20 +54,26 @@ impl AuthResults {
 }
 
 impl MethodResult {
+    /// Without one it could not be written.
+    fn has_name(&self) -> bool {
+        !keyword(&self.method).is_empty() && !keyword(&self.result).is_empty()
+    }
+
     /// The pieces between which a line may be folded.
     fn words(&self) -> Vec<String> {
         let mut words = vec![format!("{}={}", keyword(&self.method), keyword(&self.result))];
         words.extend(self.reason.iter().map(|reason| format!("reason={}", quoted(reason))));
         let property =
             |p: &super::Property| format!("{}.{}={}", keyword(&p.ptype), keyword(&p.name), value(&p.value));
-        words.extend(self.properties.iter().map(property));
+        let named = |p: &&super::Property| !keyword(&p.ptype).is_empty() && !keyword(&p.name).is_empty();
+        words.extend(self.properties.iter().filter(named).map(property));
         words
     }
 }
 
-/// `Keyword = Ldh-str` (RFC 5321 §4.1.2); what else a caller has in a name is left out.
+/// `Keyword = Ldh-str` (RFC 5321 §4.1.2), of bounded length; what else a caller has in a name is left out.
 fn keyword(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect()
+    name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(MAX_KEYWORD).collect()
 }
 
 /// `value / [ [ local-part ] "@" ] domain-name`: as it is where it is a token or an address, else quoted.

@@ -213,6 +213,15 @@ impl World {
 
     /// Accepts a message, `FROM → TO[ PARAMETERS]…`, with MAIL's parameters.
     pub(super) async fn accept(&self, from: &str, parameters: &str, to: &[&str]) -> Id {
+        self.accepted("Received: from x by y\r\n", from, parameters, to).await
+    }
+
+    /// Accepts a message with that trace.
+    pub(super) async fn accept_with(&self, trace: &str, from: &str, to: &[&str]) -> Id {
+        self.accepted(trace, from, "", to).await
+    }
+
+    async fn accepted(&self, trace: &str, from: &str, parameters: &str, to: &[&str]) -> Id {
         let remote = to.iter().map(|to| {
             let (address, parameters) = to.split_once(' ').unwrap_or((to, ""));
             NewRecipient { address: at(address), parameters: parameters.into(), due: 0, held: false }
@@ -222,7 +231,7 @@ impl World {
             reverse_path: if from == "<>" { ReversePath::Null } else { from.parse().unwrap() },
             parameters: parameters.into(),
             body: Body::from_bytes("Subject: a letter\r\n\r\nhello\r\n"),
-            trace: "Received: from x by y\r\n".into(),
+            trace: trace.to_owned().into(),
             origin: Origin::default(),
             local: Vec::new(),
             remote: remote.collect(),

@@ -90,6 +90,7 @@ fn the_commands_are_those_of_the_contract() {
             "alias",
             "check",
             "decode",
+            "sign",
             "import",
             "export",
             "backup",

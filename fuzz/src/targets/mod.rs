@@ -34,7 +34,7 @@ pub mod structure;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 26] = [
     ("address_path", address_path::run),
     ("arc", arc::run),
     ("body_decoder", body_decoder::run),

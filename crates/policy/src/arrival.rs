@@ -14,6 +14,7 @@
 //! Each check leaves a finding: a word, a reason, and how grave it is. The [`Settings`] say what follows. Look-ups run beside
 //! the dialogue; one that fails or takes too long defers what depends on it, and never rejects.
 
+mod answers;
 mod conclusion;
 mod finding;
 mod greylist;

@@ -1,5 +1,6 @@
 //! A message: its signatures while it comes in, and at its end all that was found, as verdicts and in words.
 
+use super::answers::Answers;
 use super::conclusion::{Conclusion, Facts};
 use super::finding::{Check, Finding, Weight};
 use super::name::ReverseName;
@@ -23,8 +24,9 @@ pub struct MessageChecks {
     /// The answers for the names of keys.
     keys: Vec<(String, Pending<Txt>)>,
     author: Result<Domain, AuthorError>,
-    /// The walk to the author's policy goes ahead, so that its answers are in the cache at the end.
-    _walk: Pending<()>,
+    /// The walk to the author's policy goes ahead, so that its answers are there at the end.
+    walk: Pending<()>,
+    answers: Arc<Answers>,
     links: Option<Links>,
 }
 
@@ -40,11 +42,12 @@ impl MessageChecks {
         };
         let keys = signatures.key_names().into_iter().map(ask).collect();
         let author = dmarc::author_domain(header);
+        let answers = Arc::new(Answers::new(Arc::clone(&arrival.dns)));
         let walk = match author.clone() {
             Ok(author) => {
-                let dns = Arc::clone(&arrival.dns);
+                let answers = Arc::clone(&answers);
                 Pending::begin(WAIT, async move {
-                    dmarc::walk(&dns::Names(&*dns), &author).await;
+                    dmarc::walk(&*answers, &author).await;
                 })
             }
             Err(_) => Pending::known(()),
@@ -54,7 +57,7 @@ impl MessageChecks {
         if let Some(links) = &mut links {
             links.feed(header);
         }
-        Self { signatures, keys, author, _walk: walk, links }
+        Self { signatures, keys, author, walk, answers, links }
     }
 
     /// Takes the next octets of the body.
@@ -67,7 +70,7 @@ impl MessageChecks {
 
     /// What follows, for each recipient. `is_ours` knows the domains that are served here.
     pub async fn finish(
-        self,
+        mut self,
         visit: &mut Visit,
         reverse: &ReverseName,
         recipients: &[Address],
@@ -82,10 +85,12 @@ impl MessageChecks {
         let author = self.author.as_ref().ok();
         let own = own::Claims::new(author, envelope_domain.as_ref(), is_ours);
         let mut findings = visit.findings(reverse).await;
+        self.walk.get().await;
+        let answers = Arc::clone(&self.answers);
         let (signed, author, links) = self.close().await;
         let spf_result = spf.as_ref().map(|(result, _)| result);
         let mut dmarc = match &author {
-            Ok(author) => Some(evaluate(visit, author, spf_result, &signed.dkim).await),
+            Ok(author) => Some(evaluate(&answers, author, spf_result, &signed.dkim).await),
             Err(_) => None,
         };
         if let Some(evaluation) = &mut dmarc {
@@ -116,7 +121,7 @@ impl MessageChecks {
 }
 
 async fn evaluate(
-    visit: &Visit,
+    answers: &Answers,
     author: &Domain,
     spf: Option<&SpfResult>,
     dkim: &[SignatureResult],
@@ -142,7 +147,7 @@ async fn evaluate(
         domain.as_ref().map(|domain| Identifier { domain, outcome: *outcome })
     });
     let identifiers: Vec<_> = identifiers.collect();
-    dmarc::evaluate(&dns::Names(&*visit.arrival.dns), author, spf, &identifiers).await
+    dmarc::evaluate(answers, author, spf, &identifiers).await
 }
 
 /// The entries of the author's domain and of those that the text leads to.

@@ -3,6 +3,7 @@
 use crate::{Network, Rate, RateLimiter, RetryAfter};
 use address::{Address, ReversePath};
 use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
 /// Messages in an hour; `None`: no limit.
@@ -19,7 +20,7 @@ pub struct RateRules {
 /// What was used up; a restart forgets it.
 #[derive(Debug)]
 pub(super) struct Rates {
-    rules: std::sync::RwLock<RateRules>,
+    rules: RwLock<RateRules>,
     addresses: RateLimiter<Network>,
     networks: RateLimiter<Network>,
     senders: RateLimiter<String>,
@@ -28,7 +29,7 @@ pub(super) struct Rates {
 impl Rates {
     pub(super) fn new(rules: RateRules) -> Self {
         let rates = Self {
-            rules: std::sync::RwLock::default(),
+            rules: RwLock::default(),
             addresses: RateLimiter::new(hourly(None)),
             networks: RateLimiter::new(hourly(None)),
             senders: RateLimiter::new(hourly(None)),
@@ -42,7 +43,7 @@ impl Rates {
         self.addresses.set_rate(hourly(rules.address));
         self.networks.set_rate(hourly(rules.network));
         self.senders.set_rate(hourly(rules.sender));
-        *self.rules.write().unwrap_or_else(std::sync::PoisonError::into_inner) = rules;
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
     }
 
     /// Counts one message.
@@ -55,7 +56,7 @@ impl Rates {
         from: &ReversePath,
         now: Instant,
     ) -> Result<(), (String, RetryAfter)> {
-        let rules = *self.rules.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let rules = *self.rules.read().unwrap_or_else(PoisonError::into_inner);
         if rules.address.is_some() {
             let address = Network::of(ip);
             self.addresses.check(address, 1, now).map_err(|wait| (ip.to_string(), wait))?;

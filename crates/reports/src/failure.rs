@@ -45,7 +45,7 @@ impl Sent {
 
 impl Reports {
     /// Sends a report of a message, if its author's domain asks for one and there is room for it today. `header` is the
-    /// message's, `results` what its Authentication-Results say. Must be called within a tokio runtime.
+    /// message's, `results` the Authentication-Results that we gave it. Must be called within a tokio runtime.
     pub fn report_failure(&self, arrived: &Arrived<'_>, header: &[u8], results: &str) {
         let Some(published) = self.asks_for_failures(arrived) else { return };
         if !self.failures_sent().admit(day::of(arrived.now), &published.domain) {
@@ -119,11 +119,13 @@ impl Reports {
 fn written(arrived: &Arrived<'_>, results: &str) -> FailureReport {
     let evaluation = arrived.evaluation;
     let signature = failed_signature(arrived);
-    let value = results.split_once(':').map_or(results, |(_, value)| value);
+    // RFC 6591 §3.1: of one method alone.
+    let host = results.split([':', ';']).nth(1).unwrap_or_default().trim();
+    let result = format!("{host}; dmarc={} header.from={}", evaluation.word, evaluation.author);
     FailureReport {
         auth_failure: "dmarc".to_owned(),
         user_agent: Some(concat!("Waypost/", env!("CARGO_PKG_VERSION")).to_owned()),
-        authentication_results: Some(value.split_whitespace().collect::<Vec<_>>().join(" ")),
+        authentication_results: Some(result),
         unaligned: Unaligned { dkim: evaluation.dkim.is_none(), spf: evaluation.spf.is_none() },
         delivery_result: Some(delivery_result(arrived.done).to_owned()),
         dkim_domain: signature.and_then(|signature| signature.domain.as_ref()).map(ToString::to_string),

@@ -307,7 +307,8 @@ async fn single_failures_are_told_where_that_is_wanted() {
         now: NOW,
     };
     let mut feed = world.store.queue_feed().unwrap();
-    let results = "Authentication-Results: mx.here.example;\r\n\tdmarc=fail header.from=sender.example\r\n";
+    let results =
+        "Authentication-Results: mx.here.example; spf=none;\r\n\tdmarc=fail header.from=sender.example\r\n";
     let report = || world.reports.report_failure(&arrived, b"From: a@sender.example\r\n\r\n", results);
     report();
     world.reports.set_settings(Settings { failure: true, ..Settings::default() });

@@ -6,7 +6,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from harness import ANNA, Case, Daemon, Folder, free_ports, message, run, wait_for
+from harness import Case, Daemon, Folder, free_ports, message, program, run, wait_for
 from test_servers import Postfix
 
 HERE = Path(__file__).resolve().parent
@@ -89,6 +89,11 @@ class Signed(Case):
         found = wait_for("an attempt in the trail", lambda: why in self.trail() and self.trail())
         self.assertEqual(postfix.held(THERE), [], found)
 
+    def check_tls(self):
+        words = [program(), "check", "tls", f"{MX}:{self.port}", "--json", "--config", self.server.config]
+        done = subprocess.run(words, capture_output=True, env=self.server.environment, timeout=60)
+        return json.loads(done.stdout)
+
     def trail(self):
         return self.server.command("trail", THERE)
 
@@ -100,6 +105,8 @@ class Dane(Signed):
         self.submit()
         self.arrives(postfix)
         self.assertTold(self.trail(), "by DANE", "TLSv1.3")
+        report = self.check_tls()
+        self.assertEqual((report["dane"]["state"], report["mta_sts"]["state"]), ("valid", "none"), report)
 
 
 class DaneOfAnother(Signed):
@@ -160,3 +167,5 @@ class MtaSts(Signed):
         self.submit()
         self.arrives(postfix)
         self.assertTold(self.trail(), "by MTA-STS")
+        policy = self.check_tls()["mta_sts"]
+        self.assertEqual((policy["state"], policy["mode"], policy["domain"]), ("valid", "enforce", DOMAIN))

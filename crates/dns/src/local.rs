@@ -4,6 +4,17 @@ use crate::Family;
 use address::Domain;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// Endings that no zone of the public DNS has, and that many networks use for themselves. Their own servers answer for them, and the
+/// root's proof that there are no such names must not count.
+const PRIVATE: [&str; 7] = ["local", "internal", "lan", "home", "corp", "localdomain", "localhost"];
+
+/// Whether DNSSEC can say nothing of a name: a private one, or one of a single label.
+pub(crate) fn is_private(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let last = name.rsplit('.').next().unwrap_or_default();
+    !name.contains('.') || PRIVATE.contains(&last) || name.ends_with(".home.arpa")
+}
+
 pub(crate) fn is_localhost(name: &Domain) -> bool {
     name.labels().next_back() == Some("localhost")
 }

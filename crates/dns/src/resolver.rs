@@ -2,18 +2,20 @@
 
 use crate::authoritative::DNS_PORT;
 use crate::validator::{Dnssec, Validator};
-use crate::{Answer, Caa, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Srv, Tlsa, Validated};
+use crate::{
+    Answer, Caa, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Srv, Tlsa, Validated, local,
+};
 use address::Domain;
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts, ServerOrderingStrategy,
 };
 use hickory_resolver::lookup::Lookup as Answers;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as Refusal, NetError};
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::{Hosts, TokioResolver};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -55,6 +57,8 @@ struct Servers {
     /// Each server alone when there are several: the pool passes on the first SERVFAIL or REFUSED it gets,
     /// though another server may know better.
     each: Vec<TokioResolver>,
+    /// The system's hosts file, where it counts.
+    hosts: Option<Hosts>,
     /// For what must be validated, with a cache of its own.
     validator: Validator,
     /// The bound for one question with all its tries and aliases.
@@ -128,7 +132,11 @@ impl Resolver {
         most: usize,
     ) -> Result<Validated<T>, DnsError> {
         let servers = self.servers();
-        match servers.validator.records(name, kind, &pick, most).await {
+        let validated = match servers.is_known_here(name, kind) || local::is_private(name) {
+            true => None,
+            false => servers.validator.records(name, kind, &pick, most).await,
+        };
+        match validated {
             Some(answer) => answer,
             None => Ok(Validated::insecure(servers.records(name, kind, pick, most).await?)),
         }
@@ -162,7 +170,14 @@ impl Servers {
         let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
         let validator = Validator::new(settings, &servers, patience)?;
         let own = settings.servers.iter().copied().filter(|server| server.port() != DNS_PORT).collect();
-        Ok(Self { pool: build(servers)?, each, validator, patience, own })
+        let hosts = settings.servers.is_empty().then(Hosts::from_system).and_then(Result::ok);
+        Ok(Self { pool: build(servers)?, each, hosts, validator, patience, own })
+    }
+
+    /// Whether the hosts file answers: nobody signs that.
+    fn is_known_here(&self, name: &str, kind: RecordType) -> bool {
+        let (Some(hosts), Ok(name)) = (&self.hosts, absolute(name)) else { return false };
+        hosts.lookup_static_host(&Query::query(name, kind)).is_some()
     }
 
     async fn ask(&self, query: Name, kind: RecordType) -> Result<Answers, NetError> {

@@ -32,6 +32,7 @@ async fn server() -> Running {
              in CNAME mx.signed.test.
              _25._tcp.host TLSA 3 1 1 00",
         )
+        .unsigned("hidden.internal", "mx A 127.0.0.1")
         .start()
         .await
 }
@@ -163,6 +164,17 @@ async fn unsigned_questions_cost_what_they_did() {
     assert!(dns.validated_mx(&domain("signed.test"), 1).await.is_ok());
     assert!(dns.validated_mx(&domain("signed.test"), 1).await.is_ok());
     assert_eq!(server.asked("signed.test", "MX"), 2, "one for each of the two kinds");
+}
+
+/// The root says that there are no such names, and servers of such a network say otherwise.
+#[tokio::test]
+async fn names_of_private_networks_are_not_measured_by_the_public_dns() {
+    let server = server().await;
+    let dns = resolver(&server);
+    server.trouble("hidden.internal", "DS", Trouble::Denied);
+    let found = dns.validated_addresses(&domain("mx.hidden.internal"), Family::V4).await.unwrap();
+    assert!(!found.secure);
+    assert_eq!(server.asked("hidden.internal", "DS"), 0);
 }
 
 #[test]

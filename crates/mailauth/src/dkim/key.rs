@@ -24,7 +24,7 @@ pub struct SigningKey(Kind);
 enum Kind {
     Rsa(RsaKeyPair),
     /// Below 2048 bits.
-    ShortRsa(ShortRsa),
+    ShortRsa(Box<ShortRsa>),
     Ed25519(Ed25519KeyPair),
 }
 
@@ -57,7 +57,7 @@ impl SigningKey {
             }
             Ok(key) => Ok(Self(Kind::Rsa(key))),
             Err(rejected) => ShortRsa::from_der(&der)
-                .map(|key| Self(Kind::ShortRsa(key)))
+                .map(|key| Self(Kind::ShortRsa(Box::new(key))))
                 .ok_or_else(|| Error::Key(rejected.to_string())),
         }
     }

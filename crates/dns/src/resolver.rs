@@ -377,3 +377,25 @@ pub(crate) fn temporary(name: &str, kind: &'static str, error: &NetError) -> Dns
 pub(crate) fn type_name(kind: RecordType) -> &'static str {
     kind.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_have_any_character() {
+        for name in ["example.org", "_spf.example.org", "foo:bar/baz.example.org", "a%b  c\\d.example.org"] {
+            let asked = absolute(name).unwrap();
+            assert!(asked.is_fqdn() && asked.num_labels() as usize == name.split('.').count(), "{name}");
+            assert_eq!(plain(&asked), name);
+            assert_eq!(absolute(&format!("{name}.")).unwrap(), asked);
+        }
+        let long = "x".repeat(64);
+        for name in ["", ".", "a..example.org", "é.example.org", &long, &"a.".repeat(200)] {
+            assert!(absolute(name).is_err(), "{name:?}");
+        }
+        // A dot within a label is not the end of it.
+        let tricky = Name::from_labels([&b"a.b"[..], b"example"]).unwrap();
+        assert_eq!(plain(&tricky), "a\\.b.example.");
+    }
+}

@@ -167,7 +167,7 @@ fn meaning(word: ResultWord) -> &'static str {
         }
         ResultWord::Fail => {
             "fail: the domain says that this host may not use its name. If the host is yours, add it to the record \
-             (\"ip4:…\" or \"ip6:…\"); if it only forwards, SPF cannot pass, and DKIM must."
+             (\"ip4:…\" or \"ip6:…\"); if it only forwards, the sender must become an address of the forwarder (SRS)."
         }
         ResultWord::SoftFail => {
             "softfail: the domain says that this host probably may not use its name (\"~all\"). Receivers take the mail \

@@ -3,7 +3,7 @@
 //! A line is `C:` (sent with CRLF) or `S:` (must come so; `…` stands for anything), with a name before it where several
 //! clients take part (`B C:`), or one of:
 //! - `# …`: a remark;
-//! - `deliver: text`: a message to INBOX, with `\n` for line ends;
+//! - `deliver: text`: a message to INBOX, with `\n` for line ends (and `\0` for NUL, as everywhere);
 //! - `account: name`: makes `name@example.org` with the password `secret`;
 //! - `login: name` (with a client's name before it or not): reads the greeting and logs in as `name@example.org`;
 //! - `until: …`: lines come, then this one.
@@ -32,7 +32,7 @@ async fn follow(script: &str) {
         }
         println!("{:4} {line}", number + 1);
         if let Some(text) = line.strip_prefix("deliver:") {
-            world.deliver(&text.trim_start().replace("\\n", "\r\n")).await;
+            world.deliver(&text.trim_start().replace("\\n", "\r\n").replace("\\0", "\0")).await;
             continue;
         }
         if let Some(name) = line.strip_prefix("account:") {
@@ -54,7 +54,7 @@ async fn follow(script: &str) {
         } else if let Some(expected) = step.strip_prefix("until:") {
             while !fits(&client.line().await, expected.trim()) {}
         } else {
-            client.talk(step).await;
+            client.talk(&step.replace("\\0", "\0")).await;
         }
     }
 }
@@ -91,6 +91,7 @@ dialogues!(
     expunged_by_another,
     first_steps,
     folders,
+    keywords,
     list_extended,
     metadata,
     mime_sections,

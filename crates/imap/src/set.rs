@@ -12,6 +12,8 @@ pub enum SequenceSet {
     Numbers(Vec<(SeqNumber, SeqNumber)>),
     /// `$`: the result that the last SEARCH saved (RFC 9051 §6.4.4.1).
     Saved,
+    /// `2,4:7,$`: by the grammar `$` may end a set, and nothing may follow it.
+    WithSaved(Vec<(SeqNumber, SeqNumber)>),
 }
 
 /// `nz-number` or `*`, the largest number in use. Orders as the numbers do, `*` last.
@@ -31,10 +33,25 @@ impl SeqNumber {
 }
 
 impl SequenceSet {
-    /// The numbers themselves, where `last` stands for `*`. `None` for `$`, which only the session knows.
+    /// Its numbers, without what `$` stands for, which only the session knows.
+    fn ranges(&self) -> &[(SeqNumber, SeqNumber)] {
+        match self {
+            Self::Numbers(ranges) | Self::WithSaved(ranges) => ranges,
+            Self::Saved => &[],
+        }
+    }
+
+    /// Whether `$` is in it.
+    pub fn has_saved(&self) -> bool {
+        !matches!(self, Self::Numbers(_))
+    }
+
+    /// The numbers themselves, where `last` stands for `*`. `None` for `$` alone; with it, those beside it.
     pub fn resolve(&self, last: u32) -> Option<Runs> {
-        let Self::Numbers(ranges) = self else { return None };
-        let ordered = ranges.iter().map(|(a, b)| {
+        if *self == Self::Saved {
+            return None;
+        }
+        let ordered = self.ranges().iter().map(|(a, b)| {
             let (a, b) = (a.resolve(last), b.resolve(last));
             a.min(b)..=a.max(b)
         });
@@ -43,10 +60,7 @@ impl SequenceSet {
 
     /// Whether a fixed number is the largest that it names: what NO-or-OK of an out-of-range number rests on.
     pub fn largest(&self) -> Option<SeqNumber> {
-        match self {
-            Self::Numbers(ranges) => ranges.iter().map(|(a, b)| *a.max(b)).max(),
-            Self::Saved => None,
-        }
+        self.ranges().iter().map(|(a, b)| *a.max(b)).max()
     }
 }
 
@@ -61,5 +75,7 @@ mod tests {
         assert_eq!(set.resolve(8).unwrap().to_string(), "1:2,7:9");
         assert_eq!(set.largest(), Some(Last));
         assert!(SequenceSet::Saved.resolve(8).is_none());
+        let both = SequenceSet::WithSaved(vec![(Number(2), Number(3))]);
+        assert_eq!((both.resolve(8).unwrap().to_string().as_str(), both.has_saved()), ("2:3", true));
     }
 }

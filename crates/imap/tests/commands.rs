@@ -39,7 +39,7 @@ fn answered(text: &str) -> String {
             (_, Some(octets)) => (octets, true),
             _ => continue,
         };
-        out += &match understand(&unescape(octets), Context { utf8 }) {
+        out += &match understand(&unescape(octets), Context { utf8, ..Context::default() }) {
             Ok(command) => format!("= {command}\n"),
             Err(refused) => {
                 let tag = refused.tag.as_ref().map_or("*", |tag| tag.as_str());
@@ -169,7 +169,7 @@ proptest! {
     fn nothing_makes_the_parser_panic(text in words(), octets in prop::collection::vec(any::<u8>(), 0..60)) {
         for line in [format!("a {text}").into_bytes(), octets] {
             for utf8 in [false, true] {
-                if let Err(refused) = parse(&Line::new(line.clone()), &Context { utf8 }) {
+                if let Err(refused) = parse(&Line::new(line.clone()), &Context { utf8, ..Context::default() }) {
                     let text = refused.status().text;
                     prop_assert!(text.len() < 300 && !text.contains(char::is_control), "{text:?}");
                 }

@@ -11,6 +11,7 @@ use crate::search::Search;
 use crate::{Id, StoreError, backup, trail};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -57,7 +58,8 @@ pub(crate) struct Inner {
     pub(crate) files: Files,
     budget: Arc<Budget>,
     pub(crate) domains: Arc<KnownDomains>,
-    pub(crate) undelete: Duration,
+    /// Milliseconds.
+    undelete: AtomicI64,
     pub(crate) purge_wanted: Notify,
     announcer: Arc<Announcer>,
     folder: PathBuf,
@@ -100,7 +102,7 @@ impl Store {
             files,
             budget: Budget::new(options.body_budget),
             domains,
-            undelete: options.undelete,
+            undelete: AtomicI64::new(milliseconds(options.undelete)),
             purge_wanted: Notify::new(),
             announcer,
             folder: folder.to_owned(),
@@ -128,6 +130,16 @@ impl Store {
     /// A stored body, by what its owner remembers of it.
     pub fn body(&self, id: Id, size: u64) -> Result<Body, StoreError> {
         self.inner.bodies.with(|db| body::load(db, &self.inner.files, id, size))
+    }
+
+    /// From now on removed messages can be brought back for so long; zero: not at all.
+    pub fn set_undelete(&self, time: Duration) {
+        self.inner.undelete.store(milliseconds(time), Ordering::Relaxed);
+    }
+
+    /// Milliseconds for which removed messages can be brought back.
+    pub(crate) fn undelete_ms(&self) -> i64 {
+        self.inner.undelete.load(Ordering::Relaxed)
     }
 
     /// New work for the queue. The first caller gets it; there is one queue.
@@ -190,6 +202,10 @@ impl Store {
         lost.into_iter().for_each(|entry| self.inner.trail.add(entry));
         Ok(())
     }
+}
+
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Makes the data folder if it is missing, private to its user, and safe on disk: a folder's name is so only once the one

@@ -130,7 +130,7 @@ async fn start(
     bound: Vec<Bound>,
 ) -> Result<(Running, JoinSet<()>), Failure> {
     let config = &setup.config;
-    let options = Options { body_budget: settings::body_budget(config), ..Options::default() };
+    let options = Options { body_budget: settings::body_budget(config), undelete: config.limits.undelete };
     let folder = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
     let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;

@@ -1,10 +1,12 @@
-//! `waypost mail --server`: a mailbox over POP3, in the clear (it is loopback), after STLS and over POP3S.
+//! `waypost mail --server`: a mailbox over POP3, in the clear (it is loopback), after STLS and over POP3S; and over IMAP, of our own
+//! server.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
 mod support;
 
 use net::{Listener, Stream};
+use std::process::{Child, Command, Stdio};
 use support::{PASSWORD, Program, Ran, USER, tls_server};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
@@ -162,4 +164,101 @@ fn wrong_passwords_and_absent_servers() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     assert_eq!(mail(&free, &["list"]).code, Some(75));
     assert_eq!(program.run(&["mail", "list", "--server", &place]).code, Some(2));
+}
+
+/// Our own server, with IMAP in both ways and the two messages.
+struct Served {
+    program: Program,
+    child: Child,
+    imap: String,
+    imaps: String,
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Served {
+    fn new() -> Self {
+        let program = Program::new();
+        let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let (imap, imaps) = (free(), free());
+        program.write(
+            "waypost.toml",
+            format!("hostname = 'mail.example.org'\ndata = 'data'\n[listen]\nimap = ['{imap}']\nimaps = ['{imaps}']\n"),
+        );
+        program.run(&["domain", "add", "example.org"]).done();
+        program.run_with(&["account", "add", USER, "--password-stdin"], format!("{PASSWORD}\n")).done();
+        let mbox =
+            |text: &str| format!("From a@b Tue Nov 14 22:13:20 2023\n{}\n", text.replace("\r\n", "\n"));
+        program.write("INBOX.mbox", [mbox(FIRST), mbox(SECOND)].concat());
+        program.write("Entwürfe.mbox", mbox(FIRST));
+        for file in ["INBOX.mbox", "Entwürfe.mbox"] {
+            program.run(&["import", "mbox", file, "--account", USER]).done();
+        }
+        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
+            .arg("serve")
+            .env("WAYPOST_HOME", program.folder())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self { program, child, imap: format!("imap://{imap}"), imaps: format!("imaps://{imaps}") }
+    }
+
+    fn mail(&self, words: &[&str]) -> Ran {
+        mail_in(&self.program, &self.imaps, words)
+    }
+}
+
+#[test]
+fn a_mailbox_is_read_over_imap_and_nothing_changes() {
+    let served = Served::new();
+    let json = served.mail(&["list", "--json"]).done().json();
+    let subjects: Vec<&str> =
+        json.as_array().unwrap().iter().map(|one| one["subject"].as_str().unwrap()).collect();
+    assert_eq!(subjects, ["new", "old"]);
+    assert_eq!((&json[1]["id"], &json[1]["from"]), (&1.into(), &"Jörg <j@example.org>".into()));
+    assert_eq!(served.mail(&["list", "--limit", "1", "--json"]).done().json().as_array().unwrap().len(), 1);
+    assert!(served.mail(&["list"]).done().out.contains("Jörg"));
+    let folders = served.mail(&["list", "--folders", "--json"]).done().json();
+    assert_eq!(
+        (&folders[0]["name"], &folders[0]["messages"], &folders[0]["unseen"]),
+        (&"INBOX".into(), &2.into(), &2.into())
+    );
+    let other = served.mail(&["list", "--folder", "Entwürfe", "--json"]).done().json();
+    assert_eq!(other.as_array().unwrap().len(), 1);
+
+    let shown = served.mail(&["show", "1"]).done();
+    assert_eq!(shown.out, "From: Jörg <j@example.org>\nTo: ann@example.org\nSubject: old\n\n.hello\n");
+    assert_eq!(served.mail(&["show", "1", "--source"]).done().out, FIRST);
+    for (words, found) in
+        [(&["INVOICE"][..], 1), (&["invoice", "new"], 1), (&["invoice", "old"], 0), (&["jörg"], 1)]
+    {
+        let json = served.mail(&[&["search", "--json"], words].concat()).done().json();
+        assert_eq!(json.as_array().unwrap().len(), found, "{words:?}: {json}");
+    }
+    served.mail(&["save", "2"]).done();
+    assert_eq!(std::fs::read(served.program.path("a.pdf")).unwrap(), b"PDF");
+    let after = served.mail(&["list", "--json"]).done().json();
+    assert_eq!(after, json);
+
+    for words in [&["show", "9"][..], &["list", "--folder", "Nowhere"]] {
+        assert_eq!(served.mail(words).code, Some(1), "{words:?}");
+    }
+    for words in [&["show", "x"][..], &["undelete"]] {
+        assert_eq!(served.mail(words).code, Some(2), "{words:?}");
+    }
+    mail_in(&served.program, &served.imap, &["list"]).done();
+    mail_in(&served.program, &served.imap, &["list", "--tls", "starttls"]).done();
+    let words = ["mail", "list", "--server", &served.imaps, "--user", USER, "--password-stdin"];
+    let ran = served.program.run_with(&words, "wrong\n");
+    assert!(ran.code == Some(1) && ran.err.contains("refused the login"), "{ran:?}");
 }

@@ -12,7 +12,7 @@ pub fn run(data: &[u8]) {
 
 /// Each frame as text; a message is one, however many pieces it came in.
 fn understood<'a>(settings: Settings, pieces: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
-    let context = Context { utf8: settings.bit(0) };
+    let context = Context { utf8: settings.bit(0), ..Context::default() };
     let limits = match settings.bit(1) {
         true => Limits {
             line: 200,

@@ -107,6 +107,7 @@ impl Driver {
                 assert_eq!(self.message, Incoming::Coming(0));
                 self.message = Incoming::Complete;
             }
+            Event::SearchRefused => {}
             Event::MessageAborted => {
                 assert_ne!(self.message, Incoming::Nothing);
                 self.message = Incoming::Nothing;

@@ -24,6 +24,8 @@ pub(super) struct Incoming {
     current: Option<(Spool, AppendMessage)>,
     /// Why none of them will be kept: said when all have been read.
     failed: Option<StoreError>,
+    /// One of them has a NUL.
+    has_nul: bool,
 }
 
 impl Driver {
@@ -70,6 +72,8 @@ impl Driver {
 
     pub(super) async fn message_data(&mut self, bytes: Bytes) -> Result<(), End> {
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
+        // RFC 9051 §4.3: BODY[] could never give it out again, as it is no text; nothing here encodes it anew.
+        incoming.has_nul |= bytes.contains(&0);
         if let (None, Some((spool, _))) = (&incoming.failed, &mut incoming.current)
             && let Err(error) = spool.write(bytes).await
         {
@@ -123,12 +127,16 @@ impl Driver {
 
 impl Incoming {
     fn new(to: Id) -> Self {
-        Self { to, copies: Vec::new(), current: None, failed: None }
+        Self { to, copies: Vec::new(), current: None, failed: None, has_nul: false }
     }
 
-    fn all(self) -> Result<(Id, Vec<NewCopy>), StoreError> {
+    fn all(self) -> Outcome<(Id, Vec<NewCopy>)> {
         match self.failed {
-            Some(error) => Err(error),
+            Some(error) => Err(error.into()),
+            None if self.has_nul => Err(Stop::no(
+                Code::UnknownCte,
+                "a message with a NUL is not kept: encode that part in base64",
+            )),
             None => Ok((self.to, self.copies)),
         }
     }

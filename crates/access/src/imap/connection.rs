@@ -257,6 +257,10 @@ impl Driver {
             }
             Event::MessageData(bytes) => self.message_data(bytes).await,
             Event::MessageEnd => self.end_message().await,
+            Event::SearchRefused => {
+                self.forget_saved();
+                Ok(())
+            }
             Event::MessageAborted => {
                 self.incoming = None;
                 Ok(())

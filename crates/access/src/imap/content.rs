@@ -156,7 +156,8 @@ impl Source {
     /// How many octets [`Source::next`] will give.
     pub(super) async fn measure(&mut self) -> Outcome<Measured> {
         let whole = match &self.form {
-            Form::AsIs => Measured { size: self.stored(), nul: false },
+            // Large ones are not read for it: they would be read twice.
+            Form::AsIs => Measured { size: self.stored(), nul: self.spans.iter().any(Span::is_known_binary) },
             Form::Fields { names, not } => {
                 let fields = header_fields(&self.read_stored(MAX_HEADER).await?, names, *not);
                 self.become_memory(fields)
@@ -218,6 +219,18 @@ impl Span {
         match self {
             Self::Memory(octets) => octets.len() as u64,
             Self::Body(_, range) => range.end - range.start,
+        }
+    }
+
+    /// Whether it has a NUL, where that can be seen in memory.
+    fn is_known_binary(&self) -> bool {
+        match self {
+            Self::Memory(octets) => octets.contains(&0),
+            Self::Body(body, range) => body.in_memory().is_some_and(|octets| {
+                let [start, end] =
+                    [range.start, range.end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
+                octets.get(start..end.min(octets.len())).is_some_and(|octets| octets.contains(&0))
+            }),
         }
     }
 

@@ -244,6 +244,9 @@ impl Driver {
                 contents.push((name, content));
             }
         }
+        if plan.flags || plan.sets_seen {
+            self.tell_new_keywords(row);
+        }
         self.session.begin_fetch(number);
         for item in &plan.items {
             if let Some(data) = simple(item, loaded) {

@@ -71,6 +71,7 @@ impl Driver {
 
     pub(super) fn tell_flags_of(&mut self, row: &Summary, with_uid: bool) {
         let Some(number) = self.view.as_ref().and_then(|view| view.number(row.uid)) else { return };
+        self.tell_new_keywords(row);
         let enabled = self.session.enabled();
         let mut items = Vec::with_capacity(3);
         // RFC 9051 asks for the UID in all of these; RFC 7162 §3.2.4 once QRESYNC is enabled.

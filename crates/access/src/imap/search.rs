@@ -10,7 +10,7 @@ use super::stop::{Outcome, Stop, read};
 use super::view::View;
 use super::words::bodies_with;
 use ::message::structure::Parsed;
-use imap::response::{Data, Esearch, EsearchAll, Status};
+use imap::response::{Data, Esearch, EsearchAll, Status, StatusKind};
 use imap::search::{
     Comparison, DateOf, FlagKey, Search, SearchFlag, SearchKey, SearchReturn, Sort, Thread, ThreadAlgorithm,
 };
@@ -31,7 +31,33 @@ const PAGE_PARSED: usize = 500;
 const NARROWING: usize = 1_000;
 
 impl Driver {
+    /// RFC 5182 §2.1: one that was to save its result and is answered NO leaves an empty one.
+    pub(super) fn forget_saved(&mut self) {
+        if let Some(view) = &mut self.view {
+            view.saved = Runs::default();
+        }
+    }
+
     pub(super) async fn search(&mut self, search: Search) -> Outcome<Status> {
+        let save = search.returns.is_some_and(|returns| returns.save);
+        let done = self.search_now(search).await;
+        self.saved_or_not(save, done)
+    }
+
+    pub(super) async fn sort(&mut self, asked: Sort) -> Outcome<Status> {
+        let save = asked.returns.is_some_and(|returns| returns.save);
+        let done = self.sort_now(asked).await;
+        self.saved_or_not(save, done)
+    }
+
+    fn saved_or_not(&mut self, save: bool, done: Outcome<Status>) -> Outcome<Status> {
+        if let (true, Err(Stop::Answer(Status { kind: StatusKind::No, .. }))) = (save, &done) {
+            self.forget_saved();
+        }
+        done
+    }
+
+    async fn search_now(&mut self, search: Search) -> Outcome<Status> {
         let returns = search.returns;
         let found = self.find(&search.key).await?;
         let modseq = self.modseq_told(&found, returns).await?;
@@ -55,7 +81,7 @@ impl Driver {
         Ok(Status::ok("these were found"))
     }
 
-    pub(super) async fn sort(&mut self, asked: Sort) -> Outcome<Status> {
+    async fn sort_now(&mut self, asked: Sort) -> Outcome<Status> {
         let found = self.find(&asked.key).await?;
         let (store, view) = (self.data_store(), self.view()?);
         let (mailbox, uids) = (view.mailbox.id, found.uids.clone());

@@ -10,7 +10,7 @@ use imap::command::{Qresync, Select};
 use imap::response::{Code, Data, ListEntry, Status};
 use imap::server::Selected;
 use imap::{Flag, Keyword, Runs};
-use store::mailbox::flag;
+use store::mailbox::{Summary, flag};
 
 impl Driver {
     pub(super) async fn select(&mut self, select: Select) -> Outcome<Status> {
@@ -27,9 +27,10 @@ impl Driver {
         };
         let changes = Rights::SEEN | Rights::WRITE | Rights::MARK_DELETED | Rights::EXPUNGE | Rights::INSERT;
         let read_only = select.read_only || !found.rights.has_any(changes);
-        let view = View::new(mailbox, read_only);
+        let mut view = View::new(mailbox, read_only);
+        view.learn(keywords.iter().map(String::as_str));
         let found = Found { mailbox: row, ..found };
-        self.tell_selected(&select, &found, &view, &keywords).await?;
+        self.tell_selected(&select, &found, &view).await?;
         let (uidvalidity, uidnext) = (found.mailbox.uidvalidity, found.mailbox.uidnext);
         let code = if read_only { Code::ReadOnly } else { Code::ReadWrite };
         self.view = Some(view);
@@ -41,23 +42,9 @@ impl Driver {
         Ok(Status::ok("the mailbox is open").with(code))
     }
 
-    async fn tell_selected(
-        &mut self,
-        select: &Select,
-        found: &Found,
-        view: &View,
-        keywords: &[String],
-    ) -> Outcome<()> {
-        let keywords = keywords.iter().filter_map(|name| Keyword::new(name)).map(Flag::Keyword);
-        let flags: Vec<Flag> = Flag::SYSTEM.into_iter().chain(keywords).collect();
-        let permanent = match view.read_only {
-            true => Vec::new(),
-            false => flags.iter().filter(|flag| may_set(found.rights, flag)).cloned().collect(),
-        };
-        let any_keyword = !view.read_only && found.rights.has(Rights::WRITE);
+    async fn tell_selected(&mut self, select: &Select, found: &Found, view: &View) -> Outcome<()> {
         let exists = view.uids().len();
-        self.data(&Data::Flags(flags));
-        self.tell("these are kept", Code::PermanentFlags { flags: permanent, any_keyword });
+        self.tell_flags_there(view.read_only, found.rights, &view.keywords);
         self.data(&Data::Exists(exists));
         let rev2 = self.session.enabled().rev2;
         if !rev2 {
@@ -75,6 +62,29 @@ impl Driver {
             self.data(&Data::List(ListEntry { mailbox: name, ..ListEntry::default() }));
         }
         Ok(())
+    }
+
+    /// Which flags there are in the folder, and which of them the client may keep there.
+    fn tell_flags_there(&mut self, read_only: bool, rights: Rights, keywords: &[String]) {
+        let keywords = keywords.iter().filter_map(|name| Keyword::new(name)).map(Flag::Keyword);
+        let flags: Vec<Flag> = Flag::SYSTEM.into_iter().chain(keywords).collect();
+        let permanent = match read_only {
+            true => Vec::new(),
+            false => flags.iter().filter(|flag| may_set(rights, flag)).cloned().collect(),
+        };
+        let any_keyword = !read_only && rights.has(Rights::WRITE);
+        self.data(&Data::Flags(flags));
+        self.tell("these are kept", Code::PermanentFlags { flags: permanent, any_keyword });
+    }
+
+    /// Before a message's flags are told: a keyword that the client has not heard of joins those that there are (RFC 9051
+    /// §7.3.5).
+    pub(super) fn tell_new_keywords(&mut self, row: &Summary) {
+        let Some(view) = &mut self.view else { return };
+        if view.learn(row.keywords.iter()) {
+            let (read_only, keywords) = (view.read_only, view.keywords.clone());
+            self.tell_flags_there(read_only, self.rights, &keywords);
+        }
     }
 
     /// For a client that has just made itself aware of modification sequences (RFC 7162 §3.1).

@@ -12,6 +12,8 @@ pub(super) struct View {
     pub(super) read_only: bool,
     /// The result that the last SEARCH saved, as UIDs (RFC 5182).
     pub(super) saved: Runs,
+    /// Keywords that the client has been told of, by FLAGS.
+    pub(super) keywords: Vec<String>,
     versions: watch::Receiver<u64>,
     uids: Arc<Runs>,
     /// Flags are told up to this change, and of the later ones those that were the client's own.
@@ -37,7 +39,19 @@ impl View {
         let mut versions = mailbox.versions();
         versions.mark_unchanged();
         let Snapshot { uids, modseq, .. } = mailbox.snapshot();
-        Self { mailbox, read_only, saved: Runs::default(), versions, uids, modseq, own: Vec::new() }
+        let (saved, keywords, own) = (Runs::default(), Vec::new(), Vec::new());
+        Self { mailbox, read_only, saved, keywords, versions, uids, modseq, own }
+    }
+
+    /// Takes note of keywords; says whether one of them is new to the client.
+    pub(super) fn learn<'a>(&mut self, keywords: impl Iterator<Item = &'a str>) -> bool {
+        let before = self.keywords.len();
+        for keyword in keywords {
+            if !self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
+                self.keywords.push(keyword.to_owned());
+            }
+        }
+        self.keywords.len() > before
     }
 
     pub(super) fn uids(&self) -> &Arc<Runs> {
@@ -52,9 +66,15 @@ impl View {
     /// The UIDs that a set names here. With `uid`, those that do not exist are passed over (RFC 9051 §6.4.9);
     /// `None`: a sequence number is not there, which is the client's mistake.
     pub(super) fn resolve(&self, set: &SequenceSet, uid: bool) -> Option<Runs> {
-        if *set == SequenceSet::Saved {
-            return Some(self.saved.intersection(&self.uids));
+        let saved = || self.saved.intersection(&self.uids);
+        match set {
+            SequenceSet::Saved => Some(saved()),
+            SequenceSet::WithSaved(_) => Some(self.resolve_numbers(set, uid)?.union(&saved())),
+            SequenceSet::Numbers(_) => self.resolve_numbers(set, uid),
         }
+    }
+
+    fn resolve_numbers(&self, set: &SequenceSet, uid: bool) -> Option<Runs> {
         if uid {
             let named = set.resolve(self.uids.last().unwrap_or(0))?;
             return Some(named.intersection(&self.uids));

@@ -133,7 +133,7 @@ impl Writer {
     pub(super) fn set(&mut self, what: &'static str, set: &SequenceSet) -> Result<(), Error> {
         let text = match set {
             SequenceSet::Saved => "$".to_owned(),
-            SequenceSet::Numbers(ranges) => {
+            SequenceSet::Numbers(ranges) | SequenceSet::WithSaved(ranges) => {
                 let number = |number: &SeqNumber| match number {
                     SeqNumber::Number(number) => number.to_string(),
                     SeqNumber::Last => "*".to_owned(),
@@ -142,7 +142,8 @@ impl Writer {
                     true => number(first),
                     false => format!("{}:{}", number(first), number(last)),
                 };
-                ranges.iter().map(range).collect::<Vec<_>>().join(",")
+                let end = set.has_saved().then(|| "$".to_owned());
+                ranges.iter().map(range).chain(end).collect::<Vec<_>>().join(",")
             }
         };
         if text.is_empty() {

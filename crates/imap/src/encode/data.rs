@@ -234,13 +234,22 @@ impl Encoder<'_> {
     fn esearch_all(&mut self, all: &EsearchAll) {
         match all {
             EsearchAll::Set(runs) => self.runs(runs),
-            EsearchAll::Ordered(numbers) => {
-                for (index, number) in numbers.iter().enumerate() {
-                    if index > 0 {
-                        self.raw(b",");
-                    }
-                    self.number(*number);
-                }
+            EsearchAll::Ordered(numbers) => self.ordered(numbers),
+        }
+    }
+
+    /// A sequence-set in an order of its own, with ranges where numbers rise by one (RFC 5267 §3.2).
+    fn ordered(&mut self, numbers: &[u32]) {
+        for (index, run) in numbers.chunk_by(|one, next| one.checked_add(1) == Some(*next)).enumerate() {
+            if index > 0 {
+                self.raw(b",");
+            }
+            if let [first, .., last] = run {
+                self.number(*first);
+                self.raw(b":");
+                self.number(*last);
+            } else {
+                run.iter().for_each(|only| self.number(*only));
             }
         }
     }

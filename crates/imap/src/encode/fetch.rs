@@ -45,7 +45,7 @@ impl Encoder<'_> {
             FetchData::Content { name, value } => {
                 self.content_name(name);
                 match value {
-                    Some(value) => self.literal(value, name.may_be_binary() && value.contains(&0)),
+                    Some(value) => self.literal(value, value.contains(&0)),
                     None => self.nil(),
                 }
             }
@@ -67,12 +67,12 @@ impl Encoder<'_> {
         }
     }
 
-    /// The name and size of a section; exactly `size` of its [`octets`](Self::octets) are to follow. `binary`: they may hold NUL,
-    /// which only a BINARY section can (RFC 9051 §4.3.1).
+    /// The name and size of a section; exactly `size` of its [`octets`](Self::octets) are to follow. `binary`: they hold NUL,
+    /// and go as a literal8. The grammar has that in BINARY alone (RFC 9051 §4.3.1); a literal could not hold them at all.
     pub fn fetch_literal(&mut self, fetch: &mut OpenFetch, name: &ContentName, size: u64, binary: bool) {
         self.separate(fetch);
         self.content_name(name);
-        self.literal_head(size, binary && name.may_be_binary());
+        self.literal_head(size, binary);
     }
 
     pub fn end_fetch(&mut self, fetch: OpenFetch) {
@@ -152,11 +152,5 @@ impl Encoder<'_> {
             }
             self.number(*number);
         }
-    }
-}
-
-impl ContentName {
-    fn may_be_binary(&self) -> bool {
-        matches!(self, Self::Binary { .. })
     }
 }

@@ -194,7 +194,7 @@ fn searches() {
     let range = PartialRange { from: 1, to: 100, from_end: true };
     let part = |found| Esearch { partial: Some((range, found)), ..Esearch::default() };
     check(Data::Esearch(part(EsearchAll::Set(runs(&[])))), "* ESEARCH PARTIAL (-1:-100 NIL)");
-    check(Data::Esearch(part(EsearchAll::Ordered(vec![9, 3, 4]))), "* ESEARCH PARTIAL (-1:-100 9,3,4)");
+    check(Data::Esearch(part(EsearchAll::Ordered(vec![9, 3, 4]))), "* ESEARCH PARTIAL (-1:-100 9,3:4)");
 }
 
 fn node(number: impl Into<Option<u32>>, children: Vec<ThreadNode>) -> ThreadNode {

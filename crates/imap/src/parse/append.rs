@@ -118,6 +118,6 @@ impl Appending {
             AppendTarget::Replace { uid: false, .. } => "REPLACE",
             AppendTarget::Replace { uid: true, .. } => "UID REPLACE",
         };
-        Refused { tag: Some(self.tag.clone()), verb: verb.to_owned(), problem }
+        Refused { tag: Some(self.tag.clone()), verb: verb.to_owned(), problem, saves: false }
     }
 }

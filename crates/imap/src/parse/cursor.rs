@@ -28,12 +28,21 @@ pub(crate) struct Cursor<'a> {
     utf8: bool,
     /// What is found is not to be repeated.
     secret: bool,
+    no_charset: bool,
 }
 
 impl<'a> Cursor<'a> {
     /// `utf8`: names of mailboxes are not in modified UTF-7.
     pub(crate) fn new(input: &'a [u8], utf8: bool) -> Self {
-        Self { input, at: 0, utf8, secret: false }
+        Self { input, at: 0, utf8, secret: false, no_charset: false }
+    }
+
+    pub(crate) fn forbid_charset(&mut self, forbidden: bool) {
+        self.no_charset = forbidden;
+    }
+
+    pub(crate) fn may_say_charset(&self) -> bool {
+        !self.no_charset
     }
 
     pub(crate) fn keep_secret(&mut self) {
@@ -320,7 +329,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// `sequence-set = (seq-number / seq-range) ["," sequence-set]`, or `$`.
+    /// `sequence-set = (seq-number / seq-range) ["," sequence-set]`, `sequence-set =/ seq-last-command`: `$` stands alone or
+    /// last.
     pub(crate) fn sequence_set(&mut self) -> Parsed<SequenceSet> {
         if self.take(b'$') {
             return Ok(SequenceSet::Saved);
@@ -336,6 +346,9 @@ impl<'a> Cursor<'a> {
             if ranges.len() == MAX_RANGES {
                 return Err(Problem::TooMany { what: "ranges in a set", limit: MAX_RANGES });
             }
+            if self.take(b'$') {
+                return Ok(SequenceSet::WithSaved(ranges));
+            }
         }
     }
 
@@ -344,7 +357,7 @@ impl<'a> Cursor<'a> {
         let at = self.at;
         let set = self.sequence_set()?;
         match set.largest() {
-            Some(SeqNumber::Number(_)) => Ok(set),
+            Some(SeqNumber::Number(_)) if !set.has_saved() => Ok(set),
             _ => Err(self.expected_at(at, "a set without `*` and `$`")),
         }
     }

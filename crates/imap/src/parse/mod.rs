@@ -27,6 +27,8 @@ pub use refused::{Problem, Refused};
 pub struct Context {
     /// The client has enabled IMAP4rev2 or UTF8=ACCEPT: names of mailboxes are UTF-8, not modified UTF-7.
     pub utf8: bool,
+    /// The client has enabled UTF8=ACCEPT: a search says no charset (RFC 6855 §3).
+    pub no_charset: bool,
 }
 
 /// `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF`
@@ -35,12 +37,13 @@ pub struct Context {
 pub fn parse(line: &Line, context: &Context) -> Result<(Tag, Command), Refused> {
     let octets = line.octets();
     if octets.is_empty() {
-        return Err(Refused { tag: None, verb: String::new(), problem: Problem::Empty });
+        return Err(Refused::of(octets, Problem::Empty));
     }
     let mut cursor = Cursor::new(octets, context.utf8);
-    let tag = cursor.tag().map_err(|problem| Refused { tag: None, verb: String::new(), problem })?;
+    cursor.forbid_charset(context.no_charset);
+    let refused = |problem| Refused::of(octets, problem);
+    let tag = cursor.tag().map_err(refused)?;
     let verb = verb(&mut cursor);
-    let refused = |problem| Refused { tag: Some(tag.clone()), verb: verb.clone(), problem };
     let command = command(&verb, &mut cursor).map_err(refused)?;
     cursor.end().map_err(refused)?;
     Ok((tag, command))
@@ -54,6 +57,13 @@ fn verb(cursor: &mut Cursor<'_>) -> String {
     }
     verb.truncate(MAX_VERB);
     verb
+}
+
+/// Whether the command, read as far as its verb, is a search that saves its result.
+fn saves(verb: &str, cursor: &mut Cursor<'_>) -> bool {
+    let searches = ["SEARCH", "UID SEARCH", "SORT", "UID SORT"].contains(&verb);
+    let returns = if searches && cursor.space().is_ok() { search::return_options(cursor) } else { Ok(None) };
+    returns.ok().flatten().is_some_and(|returns| returns.save)
 }
 
 /// `UNAUTHENTICATE` has 14 letters; of what is none, no more is repeated.

@@ -12,6 +12,8 @@ pub struct Refused {
     /// `UID FETCH`; empty when it was not read as far as that.
     pub verb: String,
     pub problem: Problem,
+    /// A search that was to save its result: answered NO, it leaves an empty one (RFC 5182 §2.1).
+    pub saves: bool,
 }
 
 /// What is wrong with it. Octets are counted from 1, from the tag's first.
@@ -70,7 +72,8 @@ impl Refused {
         let mut cursor = Cursor::new(octets, false);
         let tag = cursor.tag().ok();
         let verb = tag.as_ref().map(|_| super::verb(&mut cursor)).unwrap_or_default();
-        Self { tag, verb, problem }
+        let saves = super::saves(&verb, &mut cursor);
+        Self { tag, verb, problem, saves }
     }
 
     /// The answer: BAD, or NO where the command was right and cannot be had here.

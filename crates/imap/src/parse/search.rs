@@ -21,6 +21,12 @@ const MAX_OPTIONS: usize = 16;
 pub(super) fn search(cursor: &mut Cursor<'_>, uid: bool, _: &str) -> Parsed<Command> {
     let returns = return_options(cursor)?;
     let charset = match cursor.peek_word().as_str() {
+        // RFC 6855 §3.
+        "CHARSET" if !cursor.may_say_charset() => {
+            return Err(Problem::Senseless(
+                "after ENABLE UTF8=ACCEPT a search is in UTF-8 and says no charset",
+            ));
+        }
         "CHARSET" => {
             cursor.word();
             cursor.space()?;

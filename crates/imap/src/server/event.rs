@@ -43,6 +43,9 @@ pub enum Event {
     MessageEnd,
     /// The command turned out bad and has been refused: forget all messages of it. Nothing is to be finished.
     MessageAborted,
+    /// A search that was to save its result was answered NO, as it was read: the saved result is empty now (RFC 5182
+    /// §2.1). Nothing is to be finished.
+    SearchRefused,
     /// IDLE has begun and is answered: tell [data](super::Session::data) as it comes, until `IdleEnd`.
     Idle,
     /// The client is done: tell what is new and [finish](super::Session::finish).

@@ -15,6 +15,7 @@ use super::{
 use crate::Enabled;
 use crate::command::Tag;
 use crate::framing::{Frame, Framer, Limits, Line};
+use crate::parse::Refused;
 use crate::response::{Code, Data, Status, StatusKind};
 
 /// One IMAP connection, seen by the server. See the [crate's run loop](crate).
@@ -273,7 +274,7 @@ impl Session {
             (State::Refusing(status), frame) => append::unwanted(status, frame, &mut self.framer, context),
             (_, Frame::Message(message)) => append::offered(message, 0, &mut self.framer, context),
             (_, Frame::Line(line)) => self.line(&line),
-            (_, Frame::Refused(refused)) => context.conclude(refused.tag.as_ref(), &refused.status()),
+            (_, Frame::Refused(refused)) => refuse(&refused, context),
             (state, Frame::Continue) => {
                 context.encoder().continuation("go ahead");
                 state
@@ -289,7 +290,7 @@ impl Session {
         let behind = !self.framer.is_empty();
         match crate::parse::parse(line, &self.parse_context()) {
             Ok((tag, command)) => command::command(tag, command, behind, &mut self.context),
-            Err(refused) => self.context.conclude(refused.tag.as_ref(), &refused.status()),
+            Err(refused) => refuse(&refused, &mut self.context),
         }
     }
 
@@ -329,7 +330,8 @@ impl Session {
     }
 
     fn parse_context(&self) -> crate::parse::Context {
-        crate::parse::Context { utf8: self.context.enabled.unicode() }
+        let enabled = self.context.enabled;
+        crate::parse::Context { utf8: enabled.unicode(), no_charset: enabled.utf8 }
     }
 
     fn patience(&self) -> Duration {
@@ -368,6 +370,15 @@ impl Session {
         };
         self.run();
     }
+}
+
+/// Answers a command that was not understood.
+fn refuse(refused: &Refused, context: &mut Context) -> State {
+    let status = refused.status();
+    if refused.saves && status.kind == StatusKind::No && matches!(context.level, Level::Selected(_)) {
+        context.tell(Event::SearchRefused);
+    }
+    context.conclude(refused.tag.as_ref(), &status)
 }
 
 /// RFC 2177 §3: anything but DONE is a fault, and ends IDLE as well.

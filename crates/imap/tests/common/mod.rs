@@ -88,6 +88,7 @@ impl Driver {
                 let message = std::mem::take(&mut self.message);
                 self.log.push(format!("end {:?}", String::from_utf8_lossy(&message)));
             }
+            Event::SearchRefused => self.log.push("search refused".into()),
             Event::MessageAborted => {
                 self.message.clear();
                 self.log.push("aborted".into());

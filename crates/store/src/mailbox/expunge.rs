@@ -57,6 +57,6 @@ impl Store {
 
     /// Whether removed messages are kept for a while.
     pub(super) fn keeps_removed(&self) -> bool {
-        !self.inner.undelete.is_zero()
+        self.undelete_ms() > 0
     }
 }

@@ -7,8 +7,7 @@ impl Store {
     /// Removes one slice of what is to go for good; whether there may be more. To be called until it says no: at start,
     /// whenever [`Store::purge_wanted`] returns, and every hour or so. `now`: in milliseconds since 1970.
     pub async fn purge(&self, now: i64) -> Result<bool, StoreError> {
-        let kept = i64::try_from(self.inner.undelete.as_millis()).unwrap_or(i64::MAX);
-        let before = Id::at(now.saturating_sub(kept));
+        let before = Id::at(now.saturating_sub(self.undelete_ms()));
         self.inner.committer.write(move |w| sqlite::purge::slice(w, before)).await
     }
 

@@ -1,6 +1,8 @@
 //! One IMAP session: what `imap::client` says, carried over a stream.
 
+use super::place::Protocol;
 use super::{connect_any, random};
+use crate::cli::values::Tls;
 use crate::config::Peer;
 use crate::exit::Failure;
 use crate::output;
@@ -33,28 +35,23 @@ impl std::str::FromStr for Server {
 
     /// Without a scheme or a port it is IMAP over TLS; the port says it where it is one for that.
     fn from_str(text: &str) -> Result<Self, String> {
-        const IMAPS: u16 = 993;
-        const IMAP: [u16; 2] = [143, 1143];
-        if let Some(rest) = text.strip_prefix("imaps://") {
-            return Ok(Self { peer: Peer::parse(rest.trim_end_matches('/'), IMAPS)?, implicit_tls: true });
-        }
-        if let Some(rest) = text.strip_prefix("imap://") {
-            return Ok(Self { peer: Peer::parse(rest.trim_end_matches('/'), IMAP[0])?, implicit_tls: false });
-        }
-        if text.contains("://") {
-            return Err(format!(
-                "{text:?} is no IMAP server: write imaps://HOST[:PORT] or imap://HOST[:PORT]"
-            ));
-        }
-        let peer = Peer::parse(text, IMAPS)?;
-        Ok(Self { implicit_tls: !IMAP.contains(&peer.port), peer })
+        let (peer, implicit_tls) = PROTOCOL.parse(text)?;
+        Ok(Self { peer, implicit_tls })
     }
 }
+
+const PROTOCOL: Protocol = Protocol {
+    name: "IMAP",
+    plain: ("imap", &[143, 1143]),
+    tls: ("imaps", &[993, 1993]),
+    otherwise_tls: true,
+};
 
 /// How to call a server.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub server: Server,
+    pub tls: Tls,
     /// Take any certificate.
     pub insecure: bool,
     pub dns: Vec<SocketAddr>,
@@ -73,7 +70,11 @@ impl Connection {
     /// # Errors
     /// Nobody answers (try again), or the server refuses.
     pub async fn open(settings: &Settings, user: &str, password: &Secret<String>) -> Result<Self, Failure> {
-        let implicit = settings.server.implicit_tls;
+        let implicit = match settings.tls {
+            Tls::Auto => settings.server.implicit_tls,
+            Tls::Smtps => true,
+            Tls::None | Tls::Starttls => false,
+        };
         let mut stream = connect_any(&settings.server.peer, &settings.dns).await?;
         let local = stream.peer().ip().is_some_and(|ip| ip.is_loopback());
         if implicit {
@@ -87,7 +88,9 @@ impl Connection {
             event => return Err(said("the greeting", &event)),
         };
         connection.capabilities().await?;
-        if !implicit && connection.session.has("STARTTLS") {
+        let offered = connection.session.has("STARTTLS");
+        let wanted = settings.tls == Tls::Starttls || (settings.tls == Tls::Auto && offered);
+        if wanted && !implicit {
             connection.start_tls(settings, local).await?;
             connection.capabilities().await?;
         }

@@ -10,6 +10,7 @@ mod error;
 mod here;
 pub mod imap;
 mod login;
+pub mod place;
 mod transcript;
 
 pub use dial::{Place, Settings, connect_any};

@@ -1,10 +1,12 @@
-//! `waypost mail`: read mailboxes, over the control socket or over POP3.
+//! `waypost mail`: read mailboxes, over the control socket, IMAP or POP3.
 
+mod imap;
 mod pop3;
 mod remote;
+mod server;
 mod undelete;
 
-pub use pop3::Server;
+pub use server::Server;
 
 use super::administer;
 use crate::cli::Global;
@@ -30,7 +32,8 @@ Examples:
   waypost mail search invoice --user you@example.org --folder Archive
   waypost mail save 7 --user you@example.org --dir attachments
   waypost mail undelete --all --user you@example.org --folder INBOX
-  waypost mail list --server pop.example.org:995 --user you@example.org --password-stdin";
+  waypost mail list --server imaps://imap.example.org --user you@example.org --folder Archive
+  waypost mail list --server pop3s://pop.example.org --user you@example.org --password-stdin";
 
 /// List, show, search, save and undelete messages
 #[derive(Debug, clap::Args)]
@@ -38,7 +41,9 @@ Examples:
 pub struct Args {
     #[command(subcommand)]
     pub verb: Verb,
-    /// Read over POP3 from this server instead: HOST[:PORT], pop3s://HOST, pop3://HOST
+    /// Read from this server instead: imaps://HOST, imap://HOST, pop3s://HOST, pop3://HOST, HOST[:PORT]
+    ///
+    /// Without a scheme the port says whether it is IMAP or POP3; without either it is POP3 over TLS.
     #[arg(long, global = true, value_name = "HOST[:PORT]")]
     pub server: Option<Server>,
     /// Whose mail; with --server, the name to log in with
@@ -111,7 +116,7 @@ pub enum Verb {
     },
     /// Bring removed messages of a folder back; without an id, list those that can be
     ///
-    /// What was removed, by whatever program, is kept for two weeks.
+    /// What was removed, by whatever program, is kept for two weeks, or as long as `limits.undelete` says.
     #[command(
         after_help = "Example:\n  waypost mail undelete --user you@example.org --folder Archive\n  waypost mail undelete 0d3xw8kq2m000 --user you@example.org"
     )]
@@ -131,7 +136,7 @@ const FOR_PEOPLE: [&str; 6] = ["From", "To", "Cc", "Reply-To", "Date", "Subject"
 
 pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
     if let Some(server) = args.server.clone() {
-        return remote::run(global, args, &server);
+        return server::run(global, args, &server);
     }
     administer::with_client(global, async move |client, _| {
         let account = whose(client, args.user.as_deref()).await?;

@@ -407,6 +407,13 @@ pub const TABLES: &[Table] = &[
                 "All message bodies in memory together. What does not fit goes to disk.",
             ),
             key(
+                "undelete",
+                TIME,
+                r#""14 days""#,
+                r#""30 days""#,
+                "How long a removed message can be brought back (`waypost mail undelete`), and takes space on the disk; its part of the quota is free at once. `\"0 s\"`: not at all.",
+            ),
+            key(
                 "exempt",
                 NETWORKS,
                 "[]",

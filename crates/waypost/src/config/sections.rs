@@ -147,6 +147,9 @@ pub struct Limits {
     /// Octets of all message bodies in memory together.
     #[serde(deserialize_with = "units::positive_size")]
     pub memory: u64,
+    /// Zero: what is removed is gone.
+    #[serde(deserialize_with = "units::duration")]
+    pub undelete: Duration,
     #[serde(deserialize_with = "units::networks")]
     pub exempt: Vec<IpNet>,
 }
@@ -175,6 +178,7 @@ impl Default for Limits {
             idle: Duration::from_secs(5 * MINUTE),
             minimum_rate: 100,
             memory: 256 << 20,
+            undelete: Duration::from_secs(14 * DAY),
             exempt: Vec::new(),
         }
     }

@@ -43,6 +43,7 @@ impl Running {
         self.access.message_size.store(config.limits.message_size, Ordering::Relaxed);
         self.limits.set(settings::limit_settings(config));
         self.store.budget().set_limit(settings::body_budget(config));
+        self.store.set_undelete(config.limits.undelete);
         logging::change(&config.log);
     }
 }

@@ -119,15 +119,20 @@ fn esearch(cursor: &mut Cursor<'_>) -> Option<Esearch> {
     }
 }
 
-/// Numbers that are not as a set is written have an order of their own.
+/// Numbers of a sorted result that are kept.
+const MAX_ORDERED: u64 = 4_000_000;
+
+/// Numbers that are not as a set is written have an order of their own (RFC 5267 §3.2).
 fn esearch_all(cursor: &mut Cursor<'_>) -> Option<EsearchAll> {
     let ranges = cursor.ranges()?;
     let set = Runs::from_ranges(ranges.iter().map(|(a, b)| *a.min(b)..=*a.max(b)));
     let is_set = set.ranges().map(|range| (*range.start(), *range.end())).eq(ranges.iter().copied());
-    let single = ranges.iter().all(|(first, last)| first == last);
-    Some(match is_set || !single {
-        true => EsearchAll::Set(set),
-        false => EsearchAll::Ordered(ranges.into_iter().map(|(number, _)| number).collect()),
+    // A range is as good as endless: what is in none twice is not more than the set has.
+    let count = ranges.iter().map(|(a, b)| u64::from(a.abs_diff(*b)) + 1).sum::<u64>();
+    let is_order = !is_set && count == u64::from(set.len()) && count <= MAX_ORDERED;
+    Some(match is_order {
+        true => EsearchAll::Ordered(ranges.into_iter().flat_map(|(a, b)| a.min(b)..=a.max(b)).collect()),
+        false => EsearchAll::Set(set),
     })
 }
 

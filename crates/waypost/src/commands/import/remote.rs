@@ -7,6 +7,7 @@ use super::report::Report;
 use super::transfer::Transfer;
 use super::{How, administer};
 use crate::cli::Global;
+use crate::cli::values::Tls;
 use crate::cli::values::{Dns, PasswordStdin};
 use crate::client::imap::{Server, Settings};
 use crate::exit::{Exit, Failure};
@@ -82,7 +83,7 @@ async fn account(
     bar: &ProgressBar,
 ) -> (Address, Result<Report, Failure>) {
     let Row { server, user, password, account } = row;
-    let settings = Settings { server, insecure: words.insecure, dns };
+    let settings = Settings { server, tls: Tls::Auto, insecure: words.insecure, dns };
     let wanted = words.how.renames.iter().map(|rename| rename.old().to_owned()).collect();
     let mut source = Imap::new(settings, &user, password, wanted);
     let transfer = Transfer {

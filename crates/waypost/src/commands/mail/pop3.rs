@@ -1,6 +1,7 @@
 //! One POP3 session, command by command: what `pop3::client` says, carried over a stream.
 
 use crate::cli::values::Tls;
+use crate::client::place::Protocol;
 use crate::client::{connect_any, random};
 use crate::config::Peer;
 use crate::exit::Failure;
@@ -33,23 +34,17 @@ impl std::str::FromStr for Server {
 
     /// Without a scheme or a port it is POP3 over TLS; the port says it where it is one for that.
     fn from_str(text: &str) -> Result<Self, String> {
-        const PLAIN: u16 = 110;
-        const IN_TLS: [u16; 2] = [995, 1995];
-        if let Some(rest) = text.strip_prefix("pop3s://") {
-            return Ok(Self { peer: Peer::parse(rest, 995)?, implicit_tls: true });
-        }
-        if let Some(rest) = text.strip_prefix("pop3://") {
-            return Ok(Self { peer: Peer::parse(rest, PLAIN)?, implicit_tls: false });
-        }
-        if text.contains("://") {
-            return Err(format!(
-                "{text:?} is no POP3 server: write HOST[:PORT], pop3s://HOST or pop3://HOST"
-            ));
-        }
-        let peer = Peer::parse(text, 995)?;
-        Ok(Self { implicit_tls: IN_TLS.contains(&peer.port), peer })
+        let (peer, implicit_tls) = PROTOCOL.parse(text)?;
+        Ok(Self { peer, implicit_tls })
     }
 }
+
+const PROTOCOL: Protocol = Protocol {
+    name: "POP3",
+    plain: ("pop3", &[110, 1110]),
+    tls: ("pop3s", &[995, 1995]),
+    otherwise_tls: false,
+};
 
 /// How to call a server.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
-//! `waypost mail --server`: a mailbox elsewhere, over POP3, which has one folder and numbers its messages anew in each
+//! `waypost mail --server pop3s://…`: a mailbox elsewhere, over POP3, which has one folder and numbers its messages anew in each
 //! session. So an id is either such a number or the lasting name that UIDL gives.
 
 use super::pop3::{Connection, Server, Settings};
+use super::server::Login;
 use super::{Args, LISTED, Verb, print_source, save, show};
-use crate::cli::Global;
 use crate::client;
 use crate::config::units::show_size;
 use crate::exit::{Exit, Failure};
@@ -29,17 +29,16 @@ struct Line {
     subject: String,
 }
 
-pub(super) fn run(global: &Global, args: Args, server: &Server) -> Result<Exit, Failure> {
-    if !args.folder.eq_ignore_ascii_case(FOLDER) {
-        return Err(Failure::usage(format!("--folder {}: POP3 shows {FOLDER} alone", args.folder)));
+/// POP3 has one folder.
+pub(super) fn check_folder(name: &str) -> Result<(), Failure> {
+    if name.eq_ignore_ascii_case(FOLDER) {
+        return Ok(());
     }
-    let user =
-        args.user.clone().ok_or_else(|| Failure::usage("say whose mail, with --user you@example.org"))?;
-    // No configuration is needed; where there is one, its name servers are asked.
-    let config = global.load_if_any().ok().flatten();
-    let configured = config.map(|(_, config)| config.dns.servers).unwrap_or_default();
-    let dns = args.dns.map_or(configured, |named| vec![named]);
-    let password = output::password(&format!("password of {user}"), args.password_stdin)?;
+    Err(Failure::usage(format!("--folder {name}: POP3 shows {FOLDER} alone; write imaps://HOST for IMAP")))
+}
+
+pub(super) fn run(args: Args, server: &Server, login: Login) -> Result<Exit, Failure> {
+    let Login { user, password, dns } = login;
     let settings = Settings { server, tls: args.tls, insecure: args.insecure, dns };
     client::block_on(async {
         let mut mailbox = Connection::open(&settings, &user, &password).await?;

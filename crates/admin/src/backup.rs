@@ -62,7 +62,7 @@ pub struct Long {
 }
 
 impl Operation for Cut {
-    /// JSON of a [`store::backup::Cut`], compressed (RFC 1951): see [`unpack`].
+    /// JSON of a [`store::backup::Cut`], compressed: see [`unpack`].
     type Answer = Long;
 
     fn changes(&self) -> Option<String> {

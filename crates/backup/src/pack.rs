@@ -27,7 +27,7 @@ const TRAILER: usize = 8 + 32 + 8;
 const MAX_OBJECT: u64 = 1 << 30;
 /// Stored as it is.
 const PLAIN: u8 = 0;
-/// Stored compressed (RFC 1951).
+/// Stored compressed.
 const DEFLATE: u8 = 1;
 
 /// Where objects are in a pack.

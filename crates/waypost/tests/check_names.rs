@@ -1,4 +1,4 @@
-//! `waypost check spf` and `blocklist`, against a name server on loopback.
+//! `waypost check spf`, `blocklist` and `dns`, against a name server on loopback.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
@@ -122,4 +122,59 @@ fn lists_are_tested_before_they_are_believed() {
 fn the_lists_are_in_the_help() {
     let help = Program::new().run(&["check", "blocklist", "--help"]).done().out;
     assert!(help.contains("zen.spamhaus.org") && help.contains("+ list.dnswl.org"), "{help}");
+}
+
+/// `waypost check dns example.test`.
+fn dns(records: &[&str], words: &[&str]) -> Ran {
+    let server = name_server(records);
+    Program::new().run(&[&["check", "dns", "example.test", "--dns", &server][..], words].concat())
+}
+
+#[test]
+fn a_domain_is_told_what_is_wrong_and_what_to_publish() {
+    let records = [
+        "example.test MX 10 mx.example.test",
+        "mx.example.test A 192.0.2.1",
+        "example.test TXT v=spf1 mx -all",
+        "_smtp._tls.example.test TXT v=TLSRPTv1; rua=mailto:postmaster@example.test",
+    ];
+    let ran = dns(&records, &["--selector", "gone", "--json"]);
+    let json = ran.json();
+    assert_eq!((ran.code, &json["ok"], &json["domain"]), (Some(1), &false.into(), &"example.test".into()));
+    let checks = json["checks"].as_array().unwrap();
+    let status = |check: &str| {
+        let found = checks.iter().find(|finding| finding["check"] == check);
+        found.unwrap_or_else(|| panic!("no {check} in {json}"))["status"].as_str().unwrap().to_owned()
+    };
+    for (check, expected) in [
+        ("mx", "pass"),
+        ("reverse", "warn"),
+        ("spf", "pass"),
+        ("dkim", "fail"),
+        ("dmarc", "fail"),
+        ("mta-sts", "warn"),
+        ("dane", "warn"),
+        ("tls-rpt", "pass"),
+        ("services", "warn"),
+        ("caa", "warn"),
+    ] {
+        assert_eq!(status(check), expected, "{check}: {json}");
+    }
+    let good = checks.iter().all(|finding| (finding["status"] == "pass") == finding["why"].is_null());
+    assert!(good && checks.iter().all(|finding| finding["publish"].is_array()), "{json}");
+
+    let told = dns(&records, &[]).out;
+    for part in [
+        "pass spf          v=spf1 mx -all: 1 of at most 10 look-ups",
+        "FAIL dmarc        no DMARC record",
+        "publish: _dmarc.example.test. TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@example.test\"",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+}
+
+#[test]
+fn a_domain_that_cannot_be_asked_about_is_for_later() {
+    assert_eq!(dns(&["example.test FAIL"], &["--json"]).code, Some(75));
+    assert_eq!(dns(&[], &[]).code, Some(1));
 }

@@ -132,7 +132,7 @@ async fn examine(args: &Args, config: Option<&Config>, servers: Vec<SocketAddr>)
 async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
     let mx = mx::check(&asked).await;
     let mut findings = mx.findings;
-    if mx.no_such_name {
+    if mx.is_all {
         return findings;
     }
     let asked = Asked { exchanges: &mx.exchanges, takes_no_mail: mx.takes_no_mail, ..asked };

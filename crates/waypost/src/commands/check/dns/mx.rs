@@ -22,7 +22,8 @@ pub(super) struct Mx {
     pub(super) findings: Vec<Finding>,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) takes_no_mail: bool,
-    pub(super) no_such_name: bool,
+    /// The name does not exist, or nobody answers for it: there is nothing else to ask.
+    pub(super) is_all: bool,
 }
 
 pub(super) async fn check(asked: &Asked<'_>) -> Mx {
@@ -32,11 +33,12 @@ pub(super) async fn check(asked: &Asked<'_>) -> Mx {
         Err(error @ DnsError::NoSuchName(_)) => {
             let why = "mail to it is returned at once, and mail from it is refused";
             mx.findings.push(Finding::fail(CHECK, error.to_string(), why));
-            mx.no_such_name = true;
+            mx.is_all = true;
             return mx;
         }
         Err(error) if error.is_temporary() => {
             mx.findings.push(Finding::unknown(CHECK, &error));
+            mx.is_all = true;
             return mx;
         }
         Err(_) => {

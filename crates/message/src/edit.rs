@@ -138,26 +138,27 @@ impl Edited {
     }
 }
 
-/// The authserv-id of an `Authentication-Results` field (RFC 8601 §2.2), without comments.
+/// The authserv-id of an `Authentication-Results` field (RFC 8601 §2.2), without comments and quotes.
 fn authserv(field: &Field<'_>) -> String {
+    let (mut id, mut comments, mut quoted) = (String::new(), 0usize, false);
     let value = field.value();
-    let mut depth = 0usize;
-    let plain: String = value
-        .chars()
-        .filter(|&c| {
-            match c {
-                '(' => depth += 1,
-                ')' if depth > 0 => {
-                    depth -= 1;
-                    return false;
-                }
-                _ => {}
-            }
-            depth == 0
-        })
-        .collect();
-    let id = plain.split(';').next().unwrap_or_default();
-    id.split_whitespace().next().unwrap_or_default().trim_matches('"').to_owned()
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            // A quoted-pair stands for its second character (RFC 5322 §3.2.1).
+            '\\' if quoted || comments > 0 => id.extend(rest.next().filter(|_| comments == 0)),
+            '"' if comments == 0 => quoted = !quoted,
+            '(' if !quoted => comments += 1,
+            ')' if comments > 0 => comments -= 1,
+            _ if comments > 0 => {}
+            _ if quoted => id.push(c),
+            ';' => break,
+            c if c.is_whitespace() && id.is_empty() => {}
+            c if c.is_whitespace() => break,
+            c => id.push(c),
+        }
+    }
+    id
 }
 
 #[cfg(test)]
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn only_our_own_results_are_removed() {
-        let input = "Authentication-Results: (x;y) MX.example.org 1;\r\n spf=pass\r\nAuthentication-Results: other.example; spf=pass\r\nAuthentication-Results: \"mx.example.org\"; none\r\n\r\n";
+        let input = "Authentication-Results: (x;y) MX.example.org 1;\r\n spf=pass\r\nAuthentication-Results: other.example; spf=pass\r\nAuthentication-Results: \"mx.example.org\"; none\r\nAuthentication-Results: (\\)) \"mx\\.example.org\";\r\n spf=pass\r\n\r\n";
         check(
             input,
             |e| e.remove_authentication_results("mx.example.org"),

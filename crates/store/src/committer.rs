@@ -10,6 +10,7 @@
 
 use crate::body::files::Files;
 use crate::database::{self, Kind, Readers};
+use crate::log::{Log, LogLimits, checkpoint};
 use crate::{Change, Id, StoreError, body};
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
@@ -27,10 +28,11 @@ const MAX_WAITING: usize = 20_000;
 const MAX_BATCH: usize = 1_000;
 /// Bodies removed in one transaction, so that a large clean-up does not hold up mail.
 const MAX_REMOVED: usize = 500;
-/// How long freed bodies wait for a batch to be removed with, when there is nothing else to write.
+/// How long freed bodies wait for a batch to be removed with, when there is nothing else to write; and how long after a try
+/// the log that is full is tried again.
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
-/// Past this the committer itself finishes the checkpoint, so that a restart stays quick (DESIGN.md, Store).
-const WAL_LIMIT: u64 = 64 << 20;
+/// Said of a log that readers keep from being copied (DESIGN.md, Store).
+const LOG_IS_FULL: &str = "the write-ahead log is full, as something reads for too long";
 /// How soon a failed disk is tried again, doubling up to how often.
 const PROBE_FIRST: Duration = Duration::from_millis(100);
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -150,6 +152,7 @@ impl Shared {
 /// The handle that sessions submit to. Dropping it finishes what waits and ends the thread.
 pub(crate) struct Committer {
     shared: Arc<Shared>,
+    logs: Arc<Logs>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -160,19 +163,21 @@ impl Committer {
         folder: &Path,
         files: Files,
         readers: [Arc<Readers>; 2],
+        log_limits: LogLimits,
         publish: impl Fn(Change) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::default());
-        let databases = Databases::open(folder)?;
+        let logs = Arc::new(Logs { main: Log::new(log_limits), bodies: Log::new(log_limits) });
+        let databases = Databases::open(folder, &logs)?;
         let mut freed = body::unreferenced(&databases.main)?;
         freed.extend(body::sweep(&databases.main, &databases.bodies, &files, Id::generate())?);
         let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
-        let worker = Worker { shared: shared_too, folder, files, readers, publish };
+        let worker = Worker { shared: shared_too, logs: Arc::clone(&logs), folder, files, readers, publish };
         let thread = std::thread::Builder::new()
             .name("committer".into())
             .spawn(move || worker.run(databases, freed))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self { shared, logs, thread: Some(thread) })
     }
 
     /// Runs `work` in the next transaction and returns when that is durable.
@@ -196,9 +201,10 @@ impl Committer {
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the committer has stopped".into())))
     }
 
-    /// Why writes are refused now, if they are.
+    /// Why no more mail should be taken now, if so: writes are refused, or the log must become shorter first.
     pub(crate) fn trouble(&self) -> Option<String> {
-        self.shared.lock().down.clone()
+        let full = || self.logs.is_full().then(|| LOG_IS_FULL.to_owned());
+        self.shared.lock().down.clone().or_else(full)
     }
 }
 
@@ -218,16 +224,41 @@ struct Databases {
 }
 
 impl Databases {
-    fn open(folder: &Path) -> Result<Self, StoreError> {
-        Ok(Self {
-            main: database::open_writer(Kind::Main, folder)?,
-            bodies: database::open_writer(Kind::Bodies, folder)?,
-        })
+    fn open(folder: &Path, logs: &Logs) -> Result<Self, StoreError> {
+        let mut main = database::open_writer(Kind::Main, folder)?;
+        let mut bodies = database::open_writer(Kind::Bodies, folder)?;
+        logs.main.follow(&mut main)?;
+        logs.bodies.follow(&mut bodies)?;
+        Ok(Self { main, bodies })
+    }
+}
+
+/// The write-ahead logs of both.
+#[derive(Debug)]
+struct Logs {
+    main: Log,
+    bodies: Log,
+}
+
+impl Logs {
+    fn is_full(&self) -> bool {
+        self.main.is_full() || self.bodies.is_full()
+    }
+
+    fn shorten(&self, databases: &Databases) -> Result<(), StoreError> {
+        let was_full = self.is_full();
+        self.main.shorten(&databases.main)?;
+        self.bodies.shorten(&databases.bodies)?;
+        if was_full && !self.is_full() {
+            tracing::warn!("store: the write-ahead log is short again; intake is open");
+        }
+        Ok(())
     }
 }
 
 struct Worker<P> {
     shared: Arc<Shared>,
+    logs: Arc<Logs>,
     folder: PathBuf,
     files: Files,
     /// Of both databases.
@@ -267,9 +298,13 @@ impl<P: Fn(Change)> Worker<P> {
     fn run(&self, mut databases: Databases, freed: Vec<Id>) {
         let _abort = AbortOnPanic;
         let mut cleanup = Cleanup { freed, doubtful: Vec::new() };
-        while let Some(batch) = self.next_batch(!cleanup.is_empty()) {
+        while let Some(batch) = self.next_batch(!cleanup.is_empty() || self.logs.is_full()) {
+            let was_full = self.logs.is_full();
             let committed = self.commit(&databases, batch, &mut cleanup);
-            let Err(error) = committed.and_then(|()| self.bound_wal(&databases)) else { continue };
+            if !was_full && self.logs.is_full() {
+                tracing::error!("store: {LOG_IS_FULL}; intake is closed until it is shorter");
+            }
+            let Err(error) = committed.and_then(|()| self.logs.shorten(&databases)) else { continue };
             tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
             drop(databases);
             let Some(reopened) = self.recover(&error) else { return };
@@ -280,7 +315,7 @@ impl<P: Fn(Change)> Worker<P> {
         }
     }
 
-    /// Waits for work, or, with bodies to remove, for a moment without any. `None` when the store closes and
+    /// Waits for work, or, with something to clean up, for a moment without any. `None` when the store closes and
     /// nothing waits any more.
     fn next_batch(&self, cleanup: bool) -> Option<Vec<Box<dyn Job>>> {
         let mut state = self.shared.lock();
@@ -338,15 +373,6 @@ impl<P: Fn(Change)> Worker<P> {
         }
     }
 
-    fn bound_wal(&self, databases: &Databases) -> Result<(), StoreError> {
-        for (kind, connection) in [(Kind::Main, &databases.main), (Kind::Bodies, &databases.bodies)] {
-            if wal_size(&kind.path(&self.folder)) > WAL_LIMIT {
-                connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Refuses everything until a probe file syncs and a full checkpoint succeeds (DESIGN.md, Trouble).
     fn recover(&self, error: &StoreError) -> Option<Databases> {
         let mut state = self.shared.lock();
@@ -384,10 +410,9 @@ impl<P: Fn(Change)> Worker<P> {
         };
         write().map_err(|e| StoreError::file(&path, e))?;
         self.readers.iter().for_each(|readers| readers.forget());
-        let databases = Databases::open(&self.folder)?;
+        let databases = Databases::open(&self.folder, &self.logs)?;
         for connection in [&databases.bodies, &databases.main] {
-            let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-            if busy {
+            if !checkpoint(connection, "TRUNCATE")? {
                 return Err(StoreError::Unavailable("a reader holds the write-ahead log".into()));
             }
         }
@@ -418,12 +443,6 @@ fn run_batch(
         outcomes.push(outcome);
     }
     Ok(outcomes)
-}
-
-fn wal_size(database: &Path) -> u64 {
-    let mut wal = database.as_os_str().to_owned();
-    wal.push("-wal");
-    std::fs::metadata(wal).map_or(0, |m| m.len())
 }
 
 /// A committer that died would leave every session waiting for ever: the process ends instead, and what was

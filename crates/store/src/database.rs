@@ -10,7 +10,7 @@ use std::time::Duration;
 const STATEMENT_CACHE: usize = 128;
 /// Octets a page. Measured with messages of 4 KiB: pages of 8 KiB wrote twice as much, one body to each, and cost a
 /// tenth more CPU a message; with messages of 100 KiB there was no difference.
-const PAGE_SIZE: u32 = 4096;
+pub(crate) const PAGE_SIZE: u32 = 4096;
 /// The same of the search, whose rows are a message's text each and are read by the thousand: measured with texts of 4 KiB,
 /// reading them took three quarters of the time that it took with pages of 4 KiB, and writing them the same.
 const SEARCH_PAGE_SIZE: u32 = 16 * 1024;
@@ -26,7 +26,7 @@ const SEARCH_CHECKPOINT: i64 = 2048;
 /// Octets that the write-ahead log of the search keeps on disk once it was copied.
 const SEARCH_LOG_KEPT: i64 = 64 << 20;
 /// How long a connection waits for another's short lock (the checkpoint's, mostly).
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Readers kept open when idle; more are opened when more threads read at once.
 const IDLE_READERS: usize = 8;
 

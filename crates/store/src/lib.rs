@@ -28,6 +28,7 @@ mod error;
 mod greylist;
 mod id;
 mod lock;
+mod log;
 pub mod mailbox;
 mod open;
 pub mod queue;

@@ -7,6 +7,7 @@ use crate::committer::Committer;
 use crate::database::{Kind, Readers};
 use crate::directory::KnownDomains;
 use crate::lock::Lock;
+use crate::log::LogLimits;
 use crate::search::Search;
 use crate::{Id, StoreError, backup, trail};
 use std::path::{Path, PathBuf};
@@ -21,17 +22,33 @@ const DEFAULT_BODY_BUDGET: usize = 256 << 20;
 /// How long removed messages can be brought back.
 const DEFAULT_UNDELETE: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// Past this the log of a database holds up a start after a kill (DESIGN.md, Store).
+const DEFAULT_LOG_LIMIT: u64 = 512 << 20;
+
+/// How long what happened to a message is told.
+const DEFAULT_TRAIL_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Octets of bodies that may be in memory at once; past it they go to disk while they are received.
     pub body_budget: usize,
     /// How long removed messages can be brought back; zero: not at all.
     pub undelete: Duration,
+    /// Octets of a database's write-ahead log with which [`Store::trouble`] closes intake, until readers let it be copied. A
+    /// 32nd of it is copied at a time; from an eighth on writers wait for readers, for a moment.
+    pub log_limit: u64,
+    /// How long the trail of a message is kept, from when it came.
+    pub trail_kept: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { body_budget: DEFAULT_BODY_BUDGET, undelete: DEFAULT_UNDELETE }
+        Self {
+            body_budget: DEFAULT_BODY_BUDGET,
+            undelete: DEFAULT_UNDELETE,
+            log_limit: DEFAULT_LOG_LIMIT,
+            trail_kept: DEFAULT_TRAIL_KEPT,
+        }
     }
 }
 
@@ -86,7 +103,8 @@ impl Store {
         let main = Arc::new(Readers::new(Kind::Main, folder));
         let bodies = Arc::new(Readers::new(Kind::Bodies, folder));
         let readers = [Arc::clone(&main), Arc::clone(&bodies)];
-        let committer = Committer::start(folder, files.clone(), readers, move |change| {
+        let log_limits = LogLimits::new(options.log_limit);
+        let committer = Committer::start(folder, files.clone(), readers, log_limits, move |change| {
             if matches!(change, Change::Domains) {
                 known.forget();
             }
@@ -94,7 +112,7 @@ impl Store {
         })?;
         let inner = Inner {
             committer,
-            trail: trail::Writer::start(folder)?,
+            trail: trail::Writer::start(folder, options.trail_kept)?,
             search: Search::new(folder),
             main,
             bodies,
@@ -137,6 +155,11 @@ impl Store {
         self.inner.undelete.store(milliseconds(time), Ordering::Relaxed);
     }
 
+    /// From now on the trail of a message is kept for so long; what is older goes within a minute or so.
+    pub fn set_trail_kept(&self, time: Duration) {
+        self.inner.trail.keep(time);
+    }
+
     /// Milliseconds for which removed messages can be brought back.
     pub(crate) fn undelete_ms(&self) -> i64 {
         self.inner.undelete.load(Ordering::Relaxed)
@@ -152,7 +175,8 @@ impl Store {
         self.inner.announcer.subscribe()
     }
 
-    /// Why nothing can be written now, if so: intake answers 4xx before it takes a message.
+    /// Why no more mail should be taken now, if so: nothing can be written, or the write-ahead log must become shorter first.
+    /// Intake answers 4xx before it takes a message.
     pub fn trouble(&self) -> Option<String> {
         self.inner.committer.trouble()
     }
@@ -204,7 +228,7 @@ impl Store {
     }
 }
 
-fn milliseconds(time: Duration) -> i64 {
+pub(crate) fn milliseconds(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -1,9 +1,12 @@
 //! The trail: what happened to each message, from the connection to its last delivery attempt, and why.
 //!
 //! Written by a thread of its own to a database of its own, synced less often than `waypost.db`: an acceptance
-//! that a kill takes from it is rebuilt at the next start. A damaged `trail.db` is set aside, never in the way.
+//! that a kill takes from it is rebuilt at the next start. What is older than a setting is removed between batches, at least as
+//! fast as more comes. A damaged `trail.db` is set aside, never in the way.
 
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub(crate) use sqlite::lost;

@@ -67,15 +67,28 @@ pub(super) fn newest_id(db: &Connection) -> Result<Option<Id>, StoreError> {
     Ok(db.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?)
 }
 
-/// Removes up to `limit` of what is older than `before`; returns how many events went.
-pub(super) fn prune(db: &Connection, before: Id, limit: usize) -> Result<usize, StoreError> {
-    let sql = "DELETE FROM event WHERE (message, at, sequence) IN \
-               (SELECT message, at, sequence FROM event WHERE message < ? ORDER BY message LIMIT ?)";
-    let gone = db.prepare_cached(sql)?.execute((before, limit as i64))?;
-    let sql = "DELETE FROM party WHERE (address, message) IN \
-               (SELECT address, message FROM party WHERE message < ? ORDER BY message LIMIT ?)";
-    db.prepare_cached(sql)?.execute((before, limit as i64))?;
-    Ok(gone)
+/// The messages that are to be forgotten together.
+pub(super) struct Oldest {
+    pub(super) newest: Id,
+    /// Others are as old.
+    pub(super) more: bool,
+}
+
+/// The oldest messages from before `before`, with `limit` events or somewhat more, as all of a message goes together.
+pub(super) fn oldest(db: &Connection, before: Id, limit: usize) -> Result<Option<Oldest>, StoreError> {
+    let sql = "SELECT max(message), count(*) FROM \
+               (SELECT message FROM event WHERE message < ? ORDER BY message LIMIT ?)";
+    let mut statement = db.prepare_cached(sql)?;
+    let (newest, count): (Option<Id>, i64) =
+        statement.query_row((before, limit as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(newest.map(|newest| Oldest { newest, more: count >= limit as i64 }))
+}
+
+/// Removes everything about messages up to this one.
+pub(super) fn remove_to(db: &Connection, newest: Id) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM event WHERE message <= ?")?.execute([newest])?;
+    db.prepare_cached("DELETE FROM party WHERE message <= ?")?.execute([newest])?;
+    Ok(())
 }
 
 /// The acceptances in `waypost.db` (given here) that are newer than the trail.

@@ -2,10 +2,12 @@
 
 use super::{Entry, sqlite};
 use crate::database::{self, Kind};
+use crate::open::milliseconds;
 use crate::{Id, StoreError};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -15,11 +17,10 @@ const MAX_WAITING: usize = 50_000;
 const MAX_BATCH: usize = 2_000;
 /// How long an event may wait for company, which halves the cost of each under load.
 const GATHER: Duration = Duration::from_millis(50);
-/// How long the trail is kept.
-const KEPT: Duration = Duration::from_secs(30 * 86_400);
-/// Old events removed at once, between batches.
+/// Old events removed at once, between batches; after a large batch as many as that wrote, and half as many again, so that
+/// what is removed overtakes what comes.
 const PRUNED_AT_ONCE: usize = 500;
-/// How often there is a look for old events when nothing else happens.
+/// How often there is a look for old events when nothing else happens and the last look left none.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What is to be written, and who waits for it.
@@ -28,6 +29,8 @@ struct State {
     entries: VecDeque<Entry>,
     /// Answered when everything told before is written.
     flushes: Vec<mpsc::SyncSender<()>>,
+    /// Something may be old enough to be removed at once.
+    old: bool,
     stopping: bool,
 }
 
@@ -39,6 +42,8 @@ struct Shared {
     work: Condvar,
     /// For those who tell when too much waits.
     room: Condvar,
+    /// For how many milliseconds the trail of a message is kept.
+    kept: AtomicI64,
 }
 
 impl Shared {
@@ -57,9 +62,11 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Opens the trail, or sets a damaged one aside and makes a new one.
-    pub(crate) fn start(folder: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn start(folder: &Path, kept: Duration) -> Result<Self, StoreError> {
         let (db, newest) = open_or_replace(folder)?;
-        let shared = Arc::new(Shared::default());
+        let state = State { old: true, ..State::default() };
+        let shared =
+            Arc::new(Shared { state: state.into(), kept: milliseconds(kept).into(), ..Shared::default() });
         let (its_own, place) = (Arc::clone(&shared), folder.to_owned());
         let thread = std::thread::Builder::new()
             .name("trail".into())
@@ -71,6 +78,13 @@ impl Writer {
     /// The newest message that the trail knew of when it was opened.
     pub(crate) fn newest_at_start(&self) -> Option<Id> {
         self.newest
+    }
+
+    /// From now on the trail of a message is kept for so long.
+    pub(crate) fn keep(&self, time: Duration) {
+        self.shared.kept.store(milliseconds(time), Ordering::Relaxed);
+        self.shared.lock().old = true;
+        self.shared.work.notify_one();
     }
 
     pub(crate) fn add(&self, entry: Entry) {
@@ -152,11 +166,27 @@ fn run(db: Connection, folder: &Path, shared: &Shared) {
         for done in flushes {
             let _ = done.send(());
         }
-        let old = Id::at(Id::generate().unix_ms() - KEPT.as_millis() as i64);
-        if let Err(error) = sqlite::prune(&db, old, PRUNED_AT_ONCE) {
-            tracing::warn!(%error, "store: old trail entries could not be removed");
+        let kept = shared.kept.load(Ordering::Relaxed);
+        let old = Id::at(Id::generate().unix_ms().saturating_sub(kept));
+        match prune(&db, old, entries.len()) {
+            Ok(more) => shared.lock().old |= more,
+            Err(error) => {
+                tracing::warn!(%error, "store: old trail entries could not be removed");
+                let _ = db.execute_batch("ROLLBACK");
+            }
         }
     }
+}
+
+/// Removes some of what is older than `old`, after so many were written; whether there is more.
+fn prune(db: &Connection, old: Id, written: usize) -> Result<bool, StoreError> {
+    let Some(part) = sqlite::oldest(db, old, PRUNED_AT_ONCE.max(written + written / 2))? else {
+        return Ok(false);
+    };
+    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    sqlite::remove_to(db, part.newest)?;
+    db.prepare_cached("COMMIT")?.execute([])?;
+    Ok(part.more)
 }
 
 /// Should the thread fail, nobody is left waiting for it.
@@ -177,7 +207,9 @@ type Batch = (Vec<Entry>, Vec<mpsc::SyncSender<()>>);
 /// What came within a moment of the first entry, or at once up to a flush; nothing when it is time to look for
 /// old events. `None` at the end.
 fn gather(shared: &Shared) -> Option<Batch> {
-    let quiet = |state: &mut State| state.entries.is_empty() && state.flushes.is_empty() && !state.stopping;
+    let quiet = |state: &mut State| {
+        state.entries.is_empty() && state.flushes.is_empty() && !state.old && !state.stopping
+    };
     let waited = shared.work.wait_timeout_while(shared.lock(), PRUNE_INTERVAL, quiet);
     let state = waited.unwrap_or_else(PoisonError::into_inner).0;
     let alone = |state: &mut State| {
@@ -188,6 +220,7 @@ fn gather(shared: &Shared) -> Option<Batch> {
     if state.stopping && state.entries.is_empty() && state.flushes.is_empty() {
         return None;
     }
+    state.old = false;
     let count = state.entries.len().min(MAX_BATCH);
     let entries = state.entries.drain(..count).collect();
     // Who asked for more than fits is answered with the last of it.

@@ -1,0 +1,84 @@
+//! The logs stay short under load, and close intake where they cannot.
+
+use crate::database::Kind;
+use crate::queue::NewMessage;
+use crate::tests::{copy, message, with_account_in};
+use crate::{Body, Id, Options, Store};
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Of a log; so it is to be copied after a few messages.
+const LIMIT: u64 = 1 << 20;
+/// More than anything here takes, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn store(folder: &Path) -> (Store, Id) {
+    let options = Options { log_limit: LIMIT, undelete: Duration::ZERO, ..Options::default() };
+    with_account_in(Store::open(folder, &options).unwrap()).await
+}
+
+async fn deliver(store: &Store, account: Id) {
+    let body = Body::from_bytes(vec![b'x'; 20_000]);
+    store.accept(NewMessage { local: vec![copy(account)], ..message(body) }).await.unwrap();
+}
+
+/// Octets of both logs' files.
+fn length(folder: &Path) -> u64 {
+    let log = |kind: Kind| std::fs::metadata(kind.path(folder).with_extension("db-wal")).unwrap().len();
+    log(Kind::Main).max(log(Kind::Bodies))
+}
+
+#[tokio::test]
+async fn what_is_written_is_copied_back_before_the_log_is_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = store(folder.path()).await;
+    for _ in 0..300 {
+        deliver(&store, account).await;
+    }
+    let length = length(folder.path());
+    // The schema has a quarter of the limit, and 300 messages have six times the limit.
+    assert!(length < LIMIT / 2, "{length} octets");
+    assert_eq!(store.trouble(), None);
+}
+
+#[tokio::test]
+async fn a_reader_that_never_ends_closes_intake_until_it_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = store(folder.path()).await;
+    let (reads, begun) = mpsc::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let reading = store.clone();
+    let reader = std::thread::spawn(move || {
+        reading.inner.bodies.with(|db| {
+            // A transaction begins with what it reads.
+            db.query_row("SELECT count(*) FROM body", [], |_| Ok(()))?;
+            reads.send(()).unwrap();
+            let _ = ended.recv();
+            Ok(())
+        })
+    });
+    begun.recv().unwrap();
+    let mut delivered = 0;
+    while store.trouble().is_none() {
+        assert!(delivered < 200, "the log has no bound");
+        deliver(&store, account).await;
+        delivered += 1;
+    }
+    assert!(store.trouble().unwrap().contains("log"), "{:?}", store.trouble());
+    // What is here already can be delivered and removed all the same.
+    deliver(&store, account).await;
+    drop(end);
+    reader.join().unwrap().unwrap();
+    let begun = Instant::now();
+    // Nobody writes: it opens by itself.
+    while let Some(trouble) = store.trouble() {
+        assert!(begun.elapsed() < PATIENCE, "{trouble}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..200 {
+        deliver(&store, account).await;
+        assert_eq!(store.trouble(), None);
+    }
+    assert_eq!(store.check().unwrap(), Vec::<String>::new());
+}

@@ -36,7 +36,7 @@ use reports::Reports;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::{Options, Store};
+use store::Store;
 use tokio::task::JoinSet;
 use transport::Transport;
 
@@ -130,7 +130,7 @@ async fn start(
     bound: Vec<Bound>,
 ) -> Result<(Running, JoinSet<()>), Failure> {
     let config = &setup.config;
-    let options = Options { body_budget: settings::body_budget(config), undelete: config.limits.undelete };
+    let options = settings::store(config);
     let folder = config.data.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
     let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;

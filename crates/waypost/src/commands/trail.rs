@@ -51,7 +51,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
         if args.json.json {
             output::json(&journeys)?;
         } else if journeys.is_empty() {
-            output::line("nothing is known of it; the trail is kept for 30 days")?;
+            output::line("nothing is known of it; the trail is kept for 30 days, or as `limits.trail` says")?;
         } else {
             let told: Vec<String> = journeys.iter().map(words::journey).collect();
             output::line(told.join("\n\n").trim_end())?;

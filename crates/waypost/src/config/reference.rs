@@ -414,6 +414,13 @@ pub const TABLES: &[Table] = &[
                 "How long a removed message can be brought back (`waypost mail undelete`), and takes space on the disk; its part of the quota is free at once. `\"0 s\"`: not at all.",
             ),
             key(
+                "trail",
+                TIME,
+                r#""30 days""#,
+                r#""90 days""#,
+                "How long what happened to a message can be asked for (`waypost trail`), counted from when it came, and takes space on the disk. Longer than `queue.lifetime`, or a message may still wait whose trail is gone.",
+            ),
+            key(
                 "exempt",
                 NETWORKS,
                 "[]",

@@ -150,6 +150,9 @@ pub struct Limits {
     /// Zero: what is removed is gone.
     #[serde(deserialize_with = "units::duration")]
     pub undelete: Duration,
+    /// How long the trail of a message is kept.
+    #[serde(deserialize_with = "units::positive_duration")]
+    pub trail: Duration,
     #[serde(deserialize_with = "units::networks")]
     pub exempt: Vec<IpNet>,
 }
@@ -179,6 +182,7 @@ impl Default for Limits {
             minimum_rate: 100,
             memory: 256 << 20,
             undelete: Duration::from_secs(14 * DAY),
+            trail: Duration::from_secs(30 * DAY),
             exempt: Vec::new(),
         }
     }

@@ -44,6 +44,7 @@ impl Running {
         self.limits.set(settings::limit_settings(config));
         self.store.budget().set_limit(settings::body_budget(config));
         self.store.set_undelete(config.limits.undelete);
+        self.store.set_trail_kept(config.limits.trail);
         logging::change(&config.log);
     }
 }

@@ -53,6 +53,15 @@ pub(super) fn body_budget(config: &Config) -> usize {
     usize::try_from(config.limits.memory).unwrap_or(usize::MAX)
 }
 
+pub(super) fn store(config: &Config) -> store::Options {
+    store::Options {
+        body_budget: body_budget(config),
+        undelete: config.limits.undelete,
+        trail_kept: config.limits.trail,
+        ..store::Options::default()
+    }
+}
+
 pub(super) fn dns(config: &Config) -> DnsSettings {
     DnsSettings {
         servers: config.dns.servers.clone(),

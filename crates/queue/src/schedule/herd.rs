@@ -7,6 +7,7 @@
 use super::*;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::ops::RangeInclusive;
 
 const SECOND: u64 = 1_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -37,6 +38,8 @@ struct Reading {
     mean_per_minute: f64,
     highest_minute: u64,
     ratio: f64,
+    /// Whether that is no more than [`TARGET`].
+    reached: bool,
     /// From when an attempt was due until it began, at most.
     latest_seconds: f64,
 }
@@ -51,6 +54,12 @@ struct Day {
     minutes: Vec<u64>,
     latest: u64,
     looked_at: std::ops::Range<u64>,
+}
+
+/// The pause after an attempt that failed, as it is documented: 5 minutes, doubled up to 4 hours, a fifth more or less.
+fn allowed(attempts_before: u32) -> RangeInclusive<u64> {
+    let minutes = [5, 10, 20, 40, 80, 160].get(attempts_before as usize).unwrap_or(&240);
+    minutes * MINUTE * 4 / 5..=minutes * MINUTE * 6 / 5
 }
 
 fn key(message: u64) -> Key {
@@ -134,6 +143,8 @@ impl Day {
     fn put_off(&mut self, key: Key, now: u64) {
         let (due, attempts) = self.attempts.get_mut(&key).unwrap();
         *due = self.schedule.retry_at(&self.backoff, *attempts, now);
+        let pause = *due - now;
+        assert!(allowed(*attempts).contains(&pause), "{pause} ms after {attempts} attempts before");
         *attempts += 1;
         self.schedule.settle(key, Next::Due(*due));
     }
@@ -149,6 +160,7 @@ impl Day {
             mean_per_minute: rounded(mean),
             highest_minute: highest,
             ratio: rounded(highest as f64 / mean),
+            reached: highest as f64 <= mean * TARGET,
             latest_seconds: rounded(self.latest as f64 / 1000.0),
         }
     }
@@ -157,10 +169,11 @@ impl Day {
 #[test]
 fn no_minute_has_twice_the_mean() {
     let reading = Day::run(Story::Arriving, 10_000, 1);
-    assert!(reading.ratio <= TARGET, "{reading:?}");
+    assert!(reading.reached, "{reading:?}");
 }
 
-/// As many messages as the environment says, with a report as JSON in the file that it names.
+/// As many messages as the environment says, with a report as JSON in the file that it names. The target is for mail that comes
+/// as mail does; what comes all at once is told (docs/reliability.md).
 #[test]
 #[ignore = "it takes minutes: cargo xtask herd"]
 fn at_length() {
@@ -174,4 +187,7 @@ fn at_length() {
         std::fs::write(path, format!("{report:#}")).unwrap();
     }
     println!("{report:#}");
+    for reading in &readings[..2] {
+        assert!(reading.reached, "{reading:?}");
+    }
 }

@@ -22,6 +22,8 @@ pub(super) struct Ledger {
 #[derive(Debug)]
 struct Entry {
     digest: Digest,
+    /// It has 5 MB.
+    large: bool,
     /// The last octets were about to be sent: from here on the server may have it.
     ended: bool,
     recipients: Vec<Recipient>,
@@ -56,6 +58,8 @@ pub struct Tally {
     pub messages: u64,
     /// Recipients of messages, by what the server said at the end of data.
     pub promised: u64,
+    /// Of those, the recipients of messages of 5 MB.
+    pub promised_large: u64,
     pub refused: u64,
     /// Killed after the end was sent and before the answer came: of these either all recipients have it, or none.
     pub unanswered: u64,
@@ -77,7 +81,8 @@ impl Ledger {
         let recipient =
             |address: &&'static str| Recipient { address, answer: Answer::None, arrivals: Vec::new() };
         let recipients = letter.recipients.iter().map(recipient).collect();
-        self.entries.insert(letter.name.clone(), Entry { digest: letter.digest(), ended: false, recipients });
+        let (digest, large) = (letter.digest(), letter.is_large());
+        self.entries.insert(letter.name.clone(), Entry { digest, large, ended: false, recipients });
     }
 
     pub(super) fn end(&mut self, name: &str) {
@@ -134,6 +139,7 @@ impl Ledger {
             for recipient in &entry.recipients {
                 recipient.judge(name, entry.ended, &self.kills, &mut wrong);
                 recipient.count(entry.ended, &self.kills, &mut tally);
+                tally.promised_large += u64::from(entry.large && recipient.answer == Answer::Promised);
             }
         }
         wrong.into_iter().for_each(|what| self.fail(what));
@@ -303,6 +309,21 @@ mod tests {
                 "m never ended and arrived at dora@remote.example",
             ],
         );
+    }
+
+    #[test]
+    fn what_was_promised_is_counted_by_its_size() {
+        let mut letter = Letter::new("m".to_owned(), true, &mut Random::new(1));
+        letter.recipients = vec![HERE, ELSEWHERE];
+        for (octets, large) in [(5_000_000, 2), (4_999_999, 0)] {
+            letter.content = vec![b'x'; octets];
+            let mut ledger = Ledger::default();
+            ledger.begin(&letter);
+            assert_eq!(ledger.judge().promised_large, 0, "no answer yet");
+            promise(&mut ledger);
+            let tally = ledger.judge();
+            assert_eq!((tally.promised, tally.promised_large), (2, large), "{octets} octets");
+        }
     }
 
     #[test]

@@ -15,8 +15,10 @@ pub(super) const SUBMITTER: &str = LOCAL[0];
 
 /// The first field of what is sent: whatever stands before it was added on the way.
 const MARK: &str = "X-Crash: ";
-/// Lines of a large message: with this many it has 5 MB.
+/// Lines of a large message: with this many it has [`LARGE_OCTETS`].
 const LARGE: Range<u64> = 70_000..76_000;
+/// Of a large message, at least.
+const LARGE_OCTETS: usize = 5_000_000;
 /// Of a small one.
 const SMALL: Range<u64> = 1..60;
 /// Of one that is larger than what is kept among others in a database, and smaller than the large ones.
@@ -71,6 +73,10 @@ impl Letter {
         let lines = range.start + random.below(range.end - range.start);
         let content = content(&name, lines, flaw);
         Self { name, recipients, flaw, content }
+    }
+
+    pub(super) fn is_large(&self) -> bool {
+        self.content.len() >= LARGE_OCTETS
     }
 
     pub(super) fn digest(&self) -> Digest {
@@ -138,7 +144,7 @@ mod tests {
 
     #[test]
     fn some_have_5_mb() {
-        assert!(content("r1", LARGE.start, None).len() > 5_000_000);
+        assert!(content("r1", LARGE.start, None).len() >= LARGE_OCTETS);
         assert!(content("r1", SMALL.end, None).len() < 8_000);
     }
 }

@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 /// Once in so many rounds the kill comes while the server starts.
 const ONE_IN_EARLY: u64 = 10;
 const EARLY: std::ops::Range<Duration> = Duration::ZERO..Duration::from_millis(150);
+/// From so many rounds on, some message of 5 MB must have been answered 250, or nothing is said of those.
+const ENOUGH_FOR_LARGE: u32 = 100;
 /// For a queue that a loaded machine has to empty.
 const QUEUE_LIMIT: Duration = Duration::from_secs(300);
 
@@ -190,6 +192,9 @@ impl Harness<'_> {
         let Self { settings, installation, shared, killed_early } = self;
         let mut ledger = shared.ledger();
         let tally = ledger.judge();
+        if settings.rounds >= ENOUGH_FOR_LARGE && tally.promised_large == 0 {
+            ledger.fail("no message of 5 MB was answered 250, so none was tried".to_owned());
+        }
         for line in installation.logged().lines().filter(|line| line.contains("panicked")) {
             ledger.fail(line.to_owned());
         }

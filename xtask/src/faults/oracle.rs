@@ -3,6 +3,7 @@
 use super::load::{Message, whole};
 use super::{Mark, Site};
 use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use store::{Options, Store, StoreError};
 
 /// All that the store has: a name and a place, and how often.
@@ -55,9 +56,38 @@ pub fn broken(site: &Site, marks: &[(Mark, String)]) -> Result<Kept, String> {
         kept(message, &found, &sunk)?;
     }
     let names: BTreeSet<&str> = found.keys().map(|(name, _)| name.as_str()).collect();
-    let files = names.iter().filter_map(|name| Message::named(name)).filter(Message::is_file).count();
+    let files = count_files(&found);
     let unanswered = names.difference(&promised).count() as u64;
     Ok(Kept { promised: promised.len() as u64, unanswered, files })
+}
+
+/// Bodies that are files and that something names, of a site whose server runs: what it has is copied and looked at. `None`
+/// where it wrote meanwhile.
+pub fn named_files(site: &Site) -> Option<usize> {
+    let copy = tempfile::tempdir().ok()?;
+    copy_files(&site.data(), copy.path()).ok()?;
+    let found = found(&Store::open(copy.path(), &Options::default()).ok()?).ok()?;
+    Some(count_files(&found))
+}
+
+fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            std::fs::create_dir_all(&to)?;
+            copy_files(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Messages whose body is a file; one is one in however many places it is.
+fn count_files(found: &Found) -> usize {
+    let names: BTreeSet<&str> = found.keys().map(|(name, _)| name.as_str()).collect();
+    names.iter().filter_map(|name| Message::named(name)).filter(Message::is_file).count()
 }
 
 fn kept(message: Message<'_>, found: &Found, sunk: &BTreeSet<&str>) -> Result<(), String> {

@@ -6,6 +6,8 @@ use xtask::power_cut::{Report, Settings, run};
 
 /// Two records: in the second a sync fails.
 const POINTS: u32 = 20;
+/// Of the slow tier.
+const MANY_POINTS: u32 = 300;
 const PER_RECORD: u32 = 10;
 
 fn cut(points: u32, forgotten: Option<fn(&Path) -> bool>) -> Report {
@@ -20,13 +22,24 @@ fn cut(points: u32, forgotten: Option<fn(&Path) -> bool>) -> Report {
     run(&settings, |_| {}).unwrap()
 }
 
-#[test]
-fn what_was_answered_250_survives_a_power_cut() {
-    let report = cut(POINTS, None);
+fn survives(points: u32) {
+    let report = cut(points, None);
     assert!(report.failed == 0, "{report:#?}");
     let damage = report.damage;
     assert!(damage.writes_lost > 0 && damage.writes_torn > 0 && damage.names_lost > 0, "{report:#?}");
     assert!(report.promises > 0 && report.cut_again > 0, "{report:#?}");
+}
+
+#[test]
+fn what_was_answered_250_survives_a_power_cut() {
+    survives(POINTS);
+}
+
+/// `cargo test -p waypost --test faults -- --ignored power_cuts`
+#[test]
+#[ignore = "takes minutes"]
+fn what_was_answered_250_survives_hundreds_of_power_cuts() {
+    survives(MANY_POINTS);
 }
 
 /// The harness sees what it is there for.

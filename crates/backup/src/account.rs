@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use store::backup::{Loader, Messages, Table};
-use store::mailbox::{Mailbox, Summary};
+use store::mailbox::{Mailbox, Summary, UidRuns};
 use store::{Id, Options, Store};
 
 /// Messages that are asked about at once.
@@ -161,9 +161,9 @@ impl<S: Sink> Restoring<'_, S> {
         folder: &Mailbox,
         progress: &impl Fn(u64),
     ) -> Result<(), BackupError> {
-        let mut after = 0;
+        let (all, mut after) = (UidRuns::from(1..=u32::MAX), 0);
         loop {
-            let page = store.prefixes(folder.id, after, PAGE)?;
+            let page = store.prefixes(folder.id, &all, 0, after, PAGE)?;
             let Some((last, _)) = page.last() else { return self.put().await };
             after = last.uid;
             let summaries: Vec<Summary> = page.iter().map(|(summary, _)| summary.clone()).collect();

@@ -5,9 +5,9 @@ use super::message::bits_and_keywords;
 use super::select::may_set;
 use super::stop::{Outcome, Stop};
 use imap::command::{FlagChange as Asked, Store};
-use imap::response::{Code, Status};
+use imap::response::{Code, Data, FetchData, Status};
 use imap::{Flag, Runs};
-use store::mailbox::{FlagChange, FlagMode};
+use store::mailbox::{FlagChange, FlagMode, Summary};
 
 impl Driver {
     pub(super) async fn store(&mut self, asked: Store) -> Outcome<Status> {
@@ -63,24 +63,13 @@ impl Driver {
     }
 
     async fn tell_modseqs(&mut self, uids: Runs) -> Outcome<()> {
-        use imap::response::{Data, FetchData};
-        /// Rows read at once.
-        const PAGE: usize = 1_000;
-        let mut after = 0;
-        while !uids.is_empty() {
-            let rows = self.rows(uids.clone(), after, PAGE).await?;
-            for row in &rows {
-                let Some(number) = self.view()?.number(row.uid) else { continue };
-                let items = vec![FetchData::Uid(row.uid), FetchData::ModSeq(row.modseq)];
-                self.data(&Data::Fetch { number, items });
-            }
-            self.relieve().await?;
-            match rows.last().filter(|_| rows.len() == PAGE) {
-                Some(last) => after = last.uid,
-                None => break,
-            }
-        }
-        Ok(())
+        let pages = self.pages(uids)?;
+        let tell = |driver: &mut Self, row: &Summary| {
+            let Some(number) = driver.view.as_ref().and_then(|view| view.number(row.uid)) else { return };
+            let items = vec![FetchData::Uid(row.uid), FetchData::ModSeq(row.modseq)];
+            driver.data(&Data::Fetch { number, items });
+        };
+        self.tell_each(pages, tell).await
     }
 }
 

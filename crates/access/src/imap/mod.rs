@@ -6,6 +6,7 @@
 //! - [`open`]: the folders that sessions have open, one state each, kept up with the store's changes;
 //! - [`view`]: one of them as one client knows it; sequence numbers are its;
 //! - [`news`]: what a client is told of others' doing;
+//! - [`pages`]: rows of the store, a page at a time: every command that goes through a folder does so with them;
 //! - [`user`], [`rights`]: which folders a name means, and what may be done there;
 //! - [`stop`]: where faults become answers.
 
@@ -14,16 +15,20 @@ mod append;
 mod command;
 mod connection;
 mod content;
+mod criteria;
 mod deflate;
 mod fetch;
 mod flags;
 mod folder;
+mod formula;
 mod list;
+mod matching;
 mod message;
 mod metadata;
 mod news;
 mod notify;
 mod open;
+mod pages;
 mod progress;
 mod quota;
 mod rights;

@@ -2,14 +2,11 @@
 
 use super::connection::Driver;
 use super::message::flags_of;
-use super::stop::{Outcome, read};
+use super::stop::Outcome;
 use super::view::News;
 use imap::Runs;
 use imap::response::{Code, Data, FetchData, Status};
 use store::mailbox::Summary;
-
-/// Messages whose flags are read at once.
-const PAGE: usize = 1_000;
 
 impl Driver {
     /// Brings the client up to date. Without `expunges` messages that have gone keep their numbers until later.
@@ -56,17 +53,8 @@ impl Driver {
     /// FETCH responses with the flags of these messages, as far as they are still there; with their UIDs when a UID
     /// command is the cause (RFC 3501 §6.4.8).
     pub(super) async fn tell_flags(&mut self, uids: Runs, with_uid: bool) -> Outcome<()> {
-        let mut after = 0;
-        while !uids.is_empty() {
-            let rows = self.rows(uids.clone(), after, PAGE).await?;
-            rows.iter().for_each(|row| self.tell_flags_of(row, with_uid));
-            self.relieve().await?;
-            match rows.last().filter(|_| rows.len() == PAGE) {
-                Some(last) => after = last.uid,
-                None => break,
-            }
-        }
-        Ok(())
+        let pages = self.pages(uids)?;
+        self.tell_each(pages, |driver, row| driver.tell_flags_of(row, with_uid)).await
     }
 
     pub(super) fn tell_flags_of(&mut self, row: &Summary, with_uid: bool) {
@@ -83,11 +71,5 @@ impl Driver {
             items.push(FetchData::ModSeq(row.modseq));
         }
         self.data(&Data::Fetch { number, items });
-    }
-
-    /// Rows of the open folder: those of `uids` above `after`, at most `limit`.
-    pub(super) async fn rows(&mut self, uids: Runs, after: u32, limit: usize) -> Outcome<Vec<Summary>> {
-        let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
-        read(move || store.messages_in(mailbox, &uids, 0, after, limit)).await
     }
 }

@@ -1,34 +1,23 @@
 //! SEARCH, SORT, THREAD (RFC 9051 §6.4.4, RFC 5256).
 //!
-//! A search is answered in two steps. What asks for words is answered first, for the folder's bodies at once, by the store's index;
-//! then the rows are read, page by page, and each is held against the whole key. Bodies are never read here.
+//! [`criteria`](super::criteria) is a search key made ready, [`matching`](super::matching) finds the messages that it names; here the
+//! answer is given.
 
 use super::connection::Driver;
+use super::criteria::Criteria;
 use super::fetch::window;
-use super::message::{bit, email_id, moment};
+use super::matching::{Bounds, matching};
+use super::message::moment;
+use super::pages::{Pages, Row};
 use super::stop::{Outcome, Stop, read};
 use super::view::View;
-use super::words::bodies_with;
 use ::message::structure::Parsed;
 use imap::response::{Data, Esearch, EsearchAll, Status, StatusKind};
-use imap::search::{
-    Comparison, DateOf, FlagKey, Search, SearchFlag, SearchKey, SearchReturn, Sort, Thread, ThreadAlgorithm,
-};
+use imap::search::{Search, SearchKey, SearchReturn, Sort, Thread, ThreadAlgorithm};
 use imap::{Runs, sort, thread};
-use jiff::tz::TimeZone;
-use jiff::{Timestamp, civil};
-use std::collections::HashSet;
+use jiff::Timestamp;
 use std::sync::Arc;
-use store::mailbox::Summary;
-use store::search::Query;
-use store::{Id, Store, StoreError};
-
-/// Rows held against a key at once.
-const PAGE: usize = 2_000;
-/// The same when what is kept parsed is needed too.
-const PAGE_PARSED: usize = 500;
-/// As many bodies with the words that are looked for are asked where they are in the folder, which then is not gone through.
-const NARROWING: usize = 1_000;
+use store::StoreError;
 
 impl Driver {
     /// RFC 5182 §2.1: one that was to save its result and is answered NO leaves an empty one.
@@ -83,10 +72,8 @@ impl Driver {
 
     async fn sort_now(&mut self, asked: Sort) -> Outcome<Status> {
         let found = self.find(&asked.key).await?;
-        let (store, view) = (self.data_store(), self.view()?);
-        let (mailbox, uids) = (view.mailbox.id, found.uids.clone());
-        let sorter = sort::Sorter::new(&asked.criteria);
-        let sorted = read(move || sort_uids(&store, mailbox, &uids, sorter)).await?;
+        let (pages, sorter) = (self.pages(found.uids.clone())?, sort::Sorter::new(&asked.criteria));
+        let sorted = read(move || sort_uids(pages, sorter)).await?;
         let view = self.view()?;
         let name = |uid: u32| if asked.uid { Some(uid) } else { view.number(uid) };
         let numbers: Vec<u32> = sorted.into_iter().filter_map(name).collect();
@@ -121,13 +108,12 @@ impl Driver {
 
     pub(super) async fn thread(&mut self, asked: Thread) -> Outcome<Status> {
         let found = self.find(&asked.key).await?;
-        let (store, view) = (self.data_store(), self.view()?);
-        let (mailbox, uids, known) = (view.mailbox.id, found.uids, Arc::clone(view.uids()));
+        let (pages, known) = (self.pages(found.uids)?, Arc::clone(self.view()?.uids()));
         let (uid, algorithm) = (asked.uid, asked.algorithm);
         let number =
             move |named: u32| if uid { Some(named) } else { known.position(named).map(|before| before + 1) };
         let threads = read(move || {
-            let inputs = thread_inputs(&store, mailbox, &uids, number)?;
+            let inputs = thread_inputs(pages, number)?;
             Ok(match algorithm {
                 ThreadAlgorithm::References => thread::references(&inputs),
                 ThreadAlgorithm::OrderedSubject => thread::ordered_subject(&inputs),
@@ -144,8 +130,8 @@ impl Driver {
         if found.modseq.is_none() || told == found.uids {
             return Ok(found.modseq);
         }
-        let rows = self.rows(told, 0, 2).await?;
-        Ok(rows.iter().map(|row| row.modseq).max())
+        let highest = |page: Vec<Row>| page.iter().map(|row| row.summary.modseq).max();
+        Ok(self.pages(told)?.next_page(highest).await?.flatten())
     }
 
     /// By which the client knows an answer as its command's.
@@ -155,16 +141,14 @@ impl Driver {
 
     /// The messages that a key names, of those that the client knows.
     async fn find(&mut self, key: &SearchKey) -> Outcome<Found> {
-        let store = self.data_store();
-        let view = self.view()?;
-        let owner = view.mailbox.account;
-        let compiled = compile(key, view)?;
-        let (mailbox, uids) = (view.mailbox.id, Arc::clone(view.uids()));
-        let now = Timestamp::now();
-        let searched = find(store, owner, mailbox, uids, compiled, now);
-        let (uids, highest) = self.with_progress(searched).await?;
-        let modseq = self.session.enabled().condstore && asks_for_modseq(key) && !uids.is_empty();
-        Ok(Found { uids, modseq: modseq.then_some(highest) })
+        let (store, view) = (self.data_store(), self.view()?);
+        let (owner, criteria) = (view.mailbox.account, Criteria::new(key, view, Timestamp::now())?);
+        let uids = criteria.within(view.uids());
+        let modseq = criteria.ask_for_modseq() && self.session.enabled().condstore;
+        let pages = criteria.read(self.pages(uids)?);
+        let matching = self.with_progress(matching(store, owner, pages, criteria, Bounds::default())).await?;
+        let modseq = (modseq && !matching.uids.is_empty()).then_some(matching.modseq);
+        Ok(Found { uids: matching.uids, modseq })
     }
 }
 
@@ -210,244 +194,30 @@ fn saved(uids: &Runs, returns: SearchReturn) -> Runs {
     ends.into_iter().flatten().collect()
 }
 
-fn asks_for_modseq(key: &SearchKey) -> bool {
-    match key {
-        SearchKey::ModSeq(_) => true,
-        SearchKey::Not(inner) => asks_for_modseq(inner),
-        SearchKey::Or(two) => asks_for_modseq(&two.0) || asks_for_modseq(&two.1),
-        SearchKey::And(all) => all.iter().any(asks_for_modseq),
-        _ => false,
-    }
-}
-
-/// A key with its sets resolved and its words apart.
-struct Compiled {
-    test: Test,
-    /// What the index is asked; a test names its query by its place here.
-    queries: Vec<Query>,
-    parsed: bool,
-}
-
-/// What a row is held against.
-#[derive(Debug)]
-enum Test {
-    Always,
-    Uids(Runs),
-    Flags { bits: u32, set: bool },
-    Keyword { name: String, set: bool },
-    Received(Comparison, civil::Date),
-    Saved(Comparison, civil::Date),
-    Sent(Comparison, civil::Date),
-    Age { older: bool, seconds: u32 },
-    Larger(u64),
-    Smaller(u64),
-    ModSeq(u64),
-    Email(String),
-    Never,
-    Words(usize),
-    Not(Box<Self>),
-    Or(Box<(Self, Self)>),
-    And(Vec<Self>),
-}
-
-fn compile(key: &SearchKey, view: &View) -> Outcome<Compiled> {
-    let mut compiled = Compiled { test: Test::Always, queries: Vec::new(), parsed: false };
-    compiled.test = compiled.test(key, view)?;
-    Ok(compiled)
-}
-
-impl Compiled {
-    fn test(&mut self, key: &SearchKey, view: &View) -> Outcome<Test> {
-        let missing = || Stop::bad("there are not that many messages");
-        Ok(match key {
-            SearchKey::All | SearchKey::SaveDateSupported => Test::Always,
-            SearchKey::Numbers(set) => Test::Uids(view.resolve(set, false).ok_or_else(missing)?),
-            SearchKey::Uid(set) => Test::Uids(view.resolve(set, true).ok_or_else(missing)?),
-            SearchKey::Flag(FlagKey { flag, set }) => match flag {
-                SearchFlag::System(flag) => Test::Flags { bits: bit(flag), set: *set },
-                SearchFlag::Keyword(name) => Test::Keyword { name: name.to_string(), set: *set },
-                // Nobody is told that a message is recent: none is.
-                SearchFlag::Recent if *set => Test::Never,
-                SearchFlag::Recent => Test::Always,
-            },
-            SearchKey::Date(DateOf::Internal, comparison, day) => Test::Received(*comparison, *day),
-            SearchKey::Date(DateOf::Saved, comparison, day) => Test::Saved(*comparison, *day),
-            SearchKey::Date(DateOf::Sent, comparison, day) => {
-                self.parsed = true;
-                Test::Sent(*comparison, *day)
-            }
-            SearchKey::Within { older, seconds } => Test::Age { older: *older, seconds: *seconds },
-            SearchKey::Larger(size) => Test::Larger(*size),
-            SearchKey::Smaller(size) => Test::Smaller(*size),
-            SearchKey::Header { name, needle } => {
-                self.words(Query::Header { name: name.clone(), needle: needle.clone() })
-            }
-            SearchKey::Body(needle) => self.words(Query::Body(needle.clone())),
-            SearchKey::Text(needle) => self.words(Query::Text(needle.clone())),
-            SearchKey::Not(inner) => Test::Not(Box::new(self.test(inner, view)?)),
-            SearchKey::Or(two) => Test::Or(Box::new((self.test(&two.0, view)?, self.test(&two.1, view)?))),
-            SearchKey::And(all) => {
-                Test::And(all.iter().map(|key| self.test(key, view)).collect::<Outcome<_>>()?)
-            }
-            SearchKey::ModSeq(modseq) => Test::ModSeq(*modseq),
-            SearchKey::EmailId(id) => Test::Email(id.clone()),
-            SearchKey::ThreadId(_) => Test::Never,
-        })
-    }
-
-    fn words(&mut self, query: Query) -> Test {
-        self.queries.push(query);
-        Test::Words(self.queries.len() - 1)
-    }
-}
-
-/// Rows and what is known of them.
-struct Row<'a> {
-    summary: &'a Summary,
-    parsed: Option<&'a Parsed>,
-    /// The bodies that each query found.
-    found: &'a [HashSet<Id>],
-    now: Timestamp,
-}
-
-impl Test {
-    fn holds(&self, row: &Row<'_>) -> bool {
-        let summary = row.summary;
-        match self {
-            Self::Always => true,
-            Self::Never => false,
-            Self::Uids(uids) => uids.contains(summary.uid),
-            Self::Flags { bits, set } => (summary.flags & bits != 0) == *set,
-            Self::Keyword { name, set } => summary.keywords.contains(name) == *set,
-            Self::Received(comparison, day) => compare(*comparison, day_of(summary.received), *day),
-            Self::Saved(comparison, day) => compare(*comparison, day_of(summary.saved), *day),
-            Self::Sent(comparison, day) => {
-                let sent = row.parsed.and_then(|parsed| sort::sent_day(parsed.envelope.date.as_deref()));
-                sent.is_some_and(|sent| compare(*comparison, sent, *day))
-            }
-            Self::Age { older, seconds } => {
-                let age = row.now.as_millisecond() - summary.received;
-                let limit = i64::from(*seconds) * 1_000;
-                if *older { age >= limit } else { age <= limit }
-            }
-            Self::Larger(size) => summary.size > *size,
-            Self::Smaller(size) => summary.size < *size,
-            Self::ModSeq(modseq) => summary.modseq >= *modseq,
-            Self::Email(id) => email_id(summary) == *id,
-            Self::Words(query) => row.found[*query].contains(&summary.body),
-            Self::Not(inner) => !inner.holds(row),
-            Self::Or(two) => two.0.holds(row) || two.1.holds(row),
-            Self::And(all) => all.iter().all(|test| test.holds(row)),
+fn sort_uids(pages: Pages, mut sorter: sort::Sorter) -> Result<Vec<u32>, StoreError> {
+    let pages = if sorter.needs_envelope() { pages.with_parsed() } else { pages };
+    for page in pages {
+        for Row { summary, parsed, .. } in page? {
+            let envelope = parsed.as_ref().map(|parsed| &*parsed.envelope);
+            let arrival = moment(summary.received);
+            sorter.push(summary.uid, sort::Facts { arrival, size: summary.size, envelope });
         }
     }
-}
-
-/// Without time and zone (RFC 9051 §6.4.4): internal dates are shown in UTC, so their days are UTC's.
-fn day_of(unix_ms: i64) -> civil::Date {
-    moment(unix_ms).to_zoned(TimeZone::UTC).date()
-}
-
-fn compare(comparison: Comparison, day: civil::Date, with: civil::Date) -> bool {
-    match comparison {
-        Comparison::Before => day < with,
-        Comparison::On => day == with,
-        Comparison::Since => day >= with,
-    }
-}
-
-/// The messages for which the key holds, and their highest modification sequence.
-async fn find(
-    store: Store,
-    account: Id,
-    mailbox: Id,
-    uids: Arc<Runs>,
-    compiled: Compiled,
-    now: Timestamp,
-) -> Outcome<(Runs, u64)> {
-    let Compiled { test, queries, parsed } = compiled;
-    let mut found = Vec::with_capacity(queries.len());
-    for query in queries {
-        found.push(bodies_with(&store, account, mailbox, query).await?);
-    }
-    let uids = narrowed(&store, mailbox, uids, &test, &found).await?;
-    let (test, found) = (Arc::new(test), Arc::new(found));
-    let (mut matching, mut highest, mut after) = (Runs::default(), 0, 0);
-    loop {
-        let (store, uids, test, found) =
-            (store.clone(), Arc::clone(&uids), Arc::clone(&test), Arc::clone(&found));
-        let page = if parsed { PAGE_PARSED } else { PAGE };
-        let work = move || {
-            let rows = store.messages_in(mailbox, &uids, 0, after, page)?;
-            let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
-            let parsed = if parsed { store.parsed_many(&bodies)? } else { Vec::new() };
-            let holds = |(index, summary): &(usize, &Summary)| {
-                let parsed = parsed.get(*index).map(AsRef::as_ref);
-                test.holds(&Row { summary, parsed, found: &found, now })
-            };
-            let matching = rows.iter().enumerate().filter(holds).map(|(_, row)| (row.uid, row.modseq));
-            Ok((matching.collect::<Vec<_>>(), rows.last().map(|row| row.uid), rows.len() == page))
-        };
-        let (page, last, more) = read(work).await?;
-        for (uid, modseq) in page {
-            matching.push(uid);
-            highest = highest.max(modseq);
-        }
-        match last.filter(|_| more) {
-            Some(last) => after = last,
-            None => return Ok((matching, highest)),
-        }
-    }
-}
-
-/// The messages that have to be looked at: fewer, when what holds for all that is looked for names them.
-async fn narrowed(
-    store: &Store,
-    mailbox: Id,
-    mut uids: Arc<Runs>,
-    test: &Test,
-    found: &[HashSet<Id>],
-) -> Outcome<Arc<Runs>> {
-    let conditions = if let Test::And(all) = test { all } else { std::slice::from_ref(test) };
-    for condition in conditions {
-        let named = match condition {
-            Test::Uids(named) => named.clone(),
-            Test::Words(query) if found[*query].len() <= NARROWING => {
-                let (store, bodies) = (store.clone(), found[*query].iter().copied().collect::<Vec<_>>());
-                read(move || store.uids_of_bodies(mailbox, &bodies)).await?
-            }
-            _ => continue,
-        };
-        uids = Arc::new(uids.intersection(&named));
-    }
-    Ok(uids)
-}
-
-fn sort_uids(
-    store: &Store,
-    mailbox: Id,
-    uids: &Runs,
-    mut sorter: sort::Sorter,
-) -> Result<Vec<u32>, StoreError> {
-    let needs_envelope = sorter.needs_envelope();
-    each(store, mailbox, uids, needs_envelope, |row, parsed| {
-        let envelope = parsed.map(|parsed| &*parsed.envelope);
-        sorter.push(row.uid, sort::Facts { arrival: moment(row.received), size: row.size, envelope });
-    })?;
     Ok(sorter.finish())
 }
 
 fn thread_inputs(
-    store: &Store,
-    mailbox: Id,
-    uids: &Runs,
+    pages: Pages,
     number: impl Fn(u32) -> Option<u32>,
 ) -> Result<Vec<thread::ThreadInput>, StoreError> {
-    let mut inputs = Vec::with_capacity(uids.len() as usize);
-    each(store, mailbox, uids, true, |row, parsed| {
-        if let (Some(number), Some(parsed)) = (number(row.uid), parsed) {
-            inputs.push(thread_input(number, moment(row.received), parsed));
+    let mut inputs = Vec::new();
+    for page in pages.with_parsed() {
+        for Row { summary, parsed, .. } in page? {
+            if let (Some(number), Some(parsed)) = (number(summary.uid), parsed) {
+                inputs.push(thread_input(number, moment(summary.received), &parsed));
+            }
         }
-    })?;
+    }
     Ok(inputs)
 }
 
@@ -472,27 +242,5 @@ fn thread_input(number: u32, arrival: Timestamp, parsed: &Parsed) -> thread::Thr
         subject,
         is_reply,
         date: sort::sent_date(envelope.date.as_deref(), arrival),
-    }
-}
-
-/// Every message, with what is kept parsed if that is needed, in pages.
-fn each(
-    store: &Store,
-    mailbox: Id,
-    uids: &Runs,
-    needs_parsed: bool,
-    mut each: impl FnMut(&Summary, Option<&Parsed>),
-) -> Result<(), StoreError> {
-    let mut after = 0;
-    loop {
-        let rows = store.messages_in(mailbox, uids, 0, after, PAGE_PARSED)?;
-        let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
-        let parsed = if needs_parsed { store.parsed_many(&bodies)? } else { Vec::new() };
-        let mut parsed = parsed.iter().map(AsRef::as_ref);
-        rows.iter().for_each(|row| each(row, parsed.next()));
-        match rows.last().filter(|_| rows.len() == PAGE_PARSED) {
-            Some(last) => after = last.uid,
-            None => return Ok(()),
-        }
     }
 }

@@ -126,23 +126,8 @@ impl Driver {
         if !gone.is_empty() {
             self.data(&Data::Vanished { earlier: true, uids: gone });
         }
-        self.tell_changed_since(known.intersection(&there), since).await
-    }
-
-    async fn tell_changed_since(&mut self, uids: Runs, since: u64) -> Outcome<()> {
-        /// Rows read at once.
-        const PAGE: usize = 1_000;
-        let mut after = 0;
-        loop {
-            let (store, id, among) = (self.data_store(), self.view()?.mailbox.id, uids.clone());
-            let rows = read(move || store.messages_in(id, &among, since, after, PAGE)).await?;
-            rows.iter().for_each(|row| self.tell_flags_of(row, false));
-            self.relieve().await?;
-            match rows.last().filter(|_| rows.len() == PAGE) {
-                Some(last) => after = last.uid,
-                None => return Ok(()),
-            }
-        }
+        let changed = self.pages(known.intersection(&there))?.changed_since(since);
+        self.tell_each(changed, |driver, row| driver.tell_flags_of(row, false)).await
     }
 
     /// What is marked goes in silence (RFC 9051 §6.4.1).

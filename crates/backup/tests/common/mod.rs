@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::backup::QueueFate;
 use store::directory::{AccountRecord, DomainKind, DomainRecord};
-use store::mailbox::{FlagChange, FlagMode, Keywords, NewCopy};
+use store::mailbox::{FlagChange, FlagMode, Keywords, NewCopy, UidRuns};
 use store::{Body, Id, Options, Store};
 use tempfile::TempDir;
 
@@ -118,7 +118,8 @@ pub(crate) async fn picture(store: &Store, account: &str) -> Picture {
     let mut picture = Picture::new();
     for folder in store.mailboxes(owner).unwrap() {
         let mut lines = Vec::new();
-        for (summary, prefix) in store.prefixes(folder.id, 0, 1_000_000).unwrap() {
+        let all = UidRuns::from(1..=u32::MAX);
+        for (summary, prefix) in store.prefixes(folder.id, &all, 0, 0, 1_000_000).unwrap() {
             let body = store.body(summary.body, summary.body_size()).unwrap();
             let text = body.read(usize::MAX).await.unwrap();
             let text = [&prefix[..], &text[..]].concat();

@@ -193,10 +193,15 @@ impl Store {
     pub fn prefixes(
         &self,
         mailbox: Id,
+        uids: &UidRuns,
+        changed_since: u64,
         after: u32,
         limit: usize,
     ) -> Result<Vec<(Summary, Bytes)>, StoreError> {
-        self.inner.main.with(|db| sqlite::prefixes(db, mailbox, after, limit))
+        self.inner.main.with(|db| {
+            let rows = sqlite::rows(db, mailbox, uids, changed_since, after, limit)?;
+            sqlite::with_prefixes(db, rows)
+        })
     }
 
     /// The first message without a [`flag`]. Reads rows until there is one.
@@ -228,11 +233,6 @@ impl Store {
     /// The UID of a message by its id; of its newest copy when there are several.
     pub fn uid_of(&self, mailbox: Id, message: Id) -> Result<Option<u32>, StoreError> {
         self.inner.main.with(|db| sqlite::uid_of(db, mailbox, message))
-    }
-
-    /// The UIDs of all copies of these bodies.
-    pub fn uids_of_bodies(&self, mailbox: Id, bodies: &[Id]) -> Result<UidRuns, StoreError> {
-        self.inner.main.with(|db| sqlite::uids_of_bodies(db, mailbox, bodies))
     }
 
     /// A copy with its body; large bodies stay on disk until read.

@@ -117,15 +117,9 @@ pub(super) fn page_before(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn prefixes(
-    db: &Connection,
-    mailbox: Id,
-    after: u32,
-    limit: usize,
-) -> Result<Vec<(Summary, Bytes)>, StoreError> {
-    let found = rows(db, mailbox, &UidRuns::from(0..=u32::MAX), 0, after, limit)?;
-    let with_prefix = |found: Stored| read_prefix(db, &found).map(|prefix| (found.summary, prefix));
-    found.into_iter().map(with_prefix).collect()
+pub(super) fn with_prefixes(db: &Connection, rows: Vec<Stored>) -> Result<Vec<(Summary, Bytes)>, StoreError> {
+    let with_prefix = |row: Stored| read_prefix(db, &row).map(|prefix| (row.summary, prefix));
+    rows.into_iter().map(with_prefix).collect()
 }
 
 fn read_prefix(db: &Connection, found: &Stored) -> Result<Bytes, StoreError> {
@@ -167,19 +161,6 @@ pub(super) fn uids(db: &Connection, mailbox: Id) -> Result<UidRuns, StoreError> 
 pub(super) fn uid_of(db: &Connection, mailbox: Id, message: Id) -> Result<Option<u32>, StoreError> {
     let sql = format!("SELECT max(uid) FROM message WHERE {IN} AND id = ?2");
     Ok(db.prepare_cached(&sql)?.query_row((mailbox, message), |row| row.get(0))?)
-}
-
-pub(super) fn uids_of_bodies(db: &Connection, mailbox: Id, bodies: &[Id]) -> Result<UidRuns, StoreError> {
-    let sql = format!("SELECT uid FROM message WHERE body = ?2 AND {IN}");
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut uids = Vec::with_capacity(bodies.len());
-    for body in bodies {
-        for uid in statement.query_map((mailbox, body), |row| row.get::<_, u32>(0))? {
-            uids.push(uid?);
-        }
-    }
-    uids.sort_unstable();
-    Ok(uids.into_iter().collect())
 }
 
 pub(super) fn find(db: &Connection, mailbox: Id, uid: u32) -> Result<Option<(Summary, Bytes)>, StoreError> {

@@ -42,6 +42,13 @@ impl Zone {
         self.names.entry(key).or_default().push((kind.to_owned(), data.to_vec()));
     }
 
+    /// All there is: name, type and data.
+    pub fn records(&self) -> impl Iterator<Item = (&str, &str, &[u8])> {
+        self.names.iter().flat_map(|(name, list)| {
+            list.iter().map(|(kind, data)| (name.as_str(), kind.as_str(), data.as_slice()))
+        })
+    }
+
     fn find(&self, name: &str, kind: &str) -> Found<Vec<u8>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let mut name = name.to_ascii_lowercase();

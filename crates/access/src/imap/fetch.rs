@@ -4,7 +4,7 @@ use super::connection::Driver;
 use super::content::{Content, Source};
 use super::message::{email_id, flags_of, moment};
 use super::rights::Rights;
-use super::stop::{Outcome, Stop, read};
+use super::stop::{Outcome, STORE_TIMEOUT, Stop, Underway, read};
 use ::message::structure::Parsed;
 use imap::fetch::{FetchItem, FetchModifiers, PartialRange};
 use imap::response::{Code, ContentName, Data, FetchData, Status};
@@ -19,7 +19,8 @@ use store::{Id, Store, StoreError};
 const ROWS: usize = 2_000;
 /// The same with what is kept parsed.
 const ROWS_PARSED: usize = 250;
-/// The same with bodies; of these no more are read at once than so many octets, large ones not at all.
+/// The same with bodies; of these no more are read at once than so many octets, large ones not at all. While a client
+/// takes one page the next is read, so that two are in memory.
 const ROWS_WITH_BODY: usize = 64;
 const OCTETS: u64 = 2 << 20;
 
@@ -145,21 +146,23 @@ impl Driver {
             self.tell_vanished(set, since).await?;
         }
         let since = modifiers.changed_since.unwrap_or(0);
-        let (mut after, mut told) = (0, Runs::default());
-        while !uids.is_empty() {
-            let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
-            let (among, wanted) = (uids.clone(), Arc::clone(&plan));
-            let (mut page, more) = read(move || load(&store, mailbox, &among, since, after, &wanted)).await?;
+        let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
+        let page_after = |after| {
+            let (store, among, wanted) = (store.clone(), uids.clone(), Arc::clone(&plan));
+            Underway::begin(move || load(&store, mailbox, &among, since, after, &wanted))
+        };
+        let mut told = Runs::default();
+        let mut next = (!uids.is_empty()).then(|| page_after(0));
+        while let Some(page) = next.take() {
+            let (mut page, more) = page.end(STORE_TIMEOUT).await?;
             let Some(last) = page.last().map(|loaded| loaded.row.uid) else { break };
+            // Read while the client takes this one.
+            next = more.then(|| page_after(last));
             self.set_seen(&plan, &mut page).await?;
             for loaded in &page {
                 self.tell_message(&plan, loaded).await?;
                 told.push(loaded.row.uid);
             }
-            if !more {
-                break;
-            }
-            after = last;
         }
         let gone = if since == 0 { uids.difference(&told) } else { Runs::default() };
         self.tell_removed(&plan, &gone).await?;
@@ -328,16 +331,18 @@ fn load(
     let bodies: Vec<(Id, u64)> = rows.iter().map(|row| (row.body, row.body_size())).collect();
     let parsed = if plan.parsed { store.parsed_many(&bodies)? } else { Vec::new() };
     let previews = if plan.preview { store.previews(&bodies)? } else { Vec::new() };
+    let needs_body = |at: usize| plan.needs_body_of(parsed.get(at).map(|parsed| &**parsed));
+    let whole = rows.iter().enumerate().filter(|(at, _row)| needs_body(*at));
+    let whole: Vec<u32> = whole.map(|(_at, row)| row.uid).collect();
+    let mut messages = store.messages_with_bodies(mailbox, &whole)?.into_iter().flatten().peekable();
     let (mut parsed, mut previews) = (parsed.into_iter(), previews.into_iter());
-    let load = |row: Summary| {
-        let (parsed, preview) = (parsed.next(), previews.next());
-        let message = match plan.needs_body_of(parsed.as_deref()) {
-            true => store.message(mailbox, row.uid)?,
-            false => None,
-        };
-        Ok(Loaded { row, parsed, preview, message })
+    let load = |row: Summary| Loaded {
+        parsed: parsed.next(),
+        preview: previews.next(),
+        message: messages.next_if(|message| message.summary.uid == row.uid),
+        row,
     };
-    Ok((rows.into_iter().map(load).collect::<Result<_, StoreError>>()?, more))
+    Ok((rows.into_iter().map(load).collect(), more))
 }
 
 /// The same of messages that have been removed.

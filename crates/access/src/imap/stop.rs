@@ -4,10 +4,11 @@ use super::connection::End;
 use imap::response::{Code, Status};
 use std::time::Duration;
 use store::StoreError;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 
 /// How long the store may take for one step.
-const STORE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A command ends here, or the connection does.
 #[derive(Debug)]
@@ -59,7 +60,7 @@ impl From<StoreError> for Stop {
 pub(super) async fn read<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Outcome<T> {
-    read_within(STORE_TIMEOUT, work).await
+    Underway::begin(work).end(STORE_TIMEOUT).await
 }
 
 /// The same for what may take longer.
@@ -67,8 +68,22 @@ pub(super) async fn read_within<T: Send + 'static>(
     limit: Duration,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Outcome<T> {
-    let overdue = |_| Stop::no(Code::Unavailable, format!("the mail store took longer than {limit:?}"));
-    let work = timeout(limit, tokio::task::spawn_blocking(work)).await.map_err(overdue)?;
-    let cut = |_| Stop::no(Code::ServerBug, "reading the mail store was cut short");
-    Ok(work.map_err(cut)??)
+    Underway::begin(work).end(limit).await
+}
+
+/// What is read while something else is done.
+#[derive(Debug)]
+pub(super) struct Underway<T>(JoinHandle<Result<T, StoreError>>);
+
+impl<T: Send + 'static> Underway<T> {
+    pub(super) fn begin(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Self {
+        Self(spawn_blocking(work))
+    }
+
+    /// What was read, after waiting at most so long for it.
+    pub(super) async fn end(self, limit: Duration) -> Outcome<T> {
+        let overdue = |_| Stop::no(Code::Unavailable, format!("the mail store took longer than {limit:?}"));
+        let cut = |_| Stop::no(Code::ServerBug, "reading the mail store was cut short");
+        Ok(timeout(limit, self.0).await.map_err(overdue)?.map_err(cut)??)
+    }
 }

@@ -37,8 +37,9 @@ pub(crate) use sqlite::expunge::vanished;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};
 pub use undelete::Expunged;
 
-use crate::{Body, Id, Store, StoreError};
+use crate::{Body, Id, Store, StoreError, body};
 use bytes::Bytes;
+use rusqlite::Connection;
 
 /// The folder that every account has and POP3 shows.
 pub const INBOX: &str = "INBOX";
@@ -237,10 +238,24 @@ impl Store {
 
     /// A copy with its body; large bodies stay on disk until read.
     pub fn message(&self, mailbox: Id, uid: u32) -> Result<Option<Message>, StoreError> {
-        let Some((summary, prefix)) = self.inner.main.with(|db| sqlite::find(db, mailbox, uid))? else {
-            return Ok(None);
-        };
-        let body = self.body(summary.body, summary.body_size())?;
-        Ok(Some(Message { summary, prefix, body }))
+        Ok(self.messages_with_bodies(mailbox, &[uid])?.pop().flatten())
+    }
+
+    /// The same of several, in the order of `uids`: much cheaper than one by one. Small bodies are in memory, so that
+    /// the caller bounds their number.
+    pub fn messages_with_bodies(
+        &self,
+        mailbox: Id,
+        uids: &[u32],
+    ) -> Result<Vec<Option<Message>>, StoreError> {
+        let find = |db: &Connection| uids.iter().map(|uid| sqlite::find(db, mailbox, *uid)).collect();
+        let found: Vec<Option<(Summary, Bytes)>> = self.inner.main.with(find)?;
+        self.inner.bodies.with(|db| {
+            let with_body = |(summary, prefix): (Summary, Bytes)| {
+                let body = body::load(db, &self.inner.files, summary.body, summary.body_size())?;
+                Ok(Message { summary, prefix, body })
+            };
+            found.into_iter().map(|found| found.map(with_body).transpose()).collect()
+        })
     }
 }

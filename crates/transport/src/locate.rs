@@ -32,7 +32,15 @@ pub(crate) async fn locate(
             hosts.into_iter().map(|mx| named(Host::Domain(mx.host), port, false)).collect()
         }
         NextHop::Mx(literal @ Host::Literal(_)) => vec![named(literal.clone(), port, false)],
-        NextHop::Smtp { host, port, implicit_tls } => vec![named(host.clone(), *port, *implicit_tls)],
+        NextHop::Smtp { host, port, implicit_tls } => {
+            // RFC 8461 §3.4: here the policy is that of the smart host.
+            if let (Host::Domain(domain), Some((policies, tls))) = (host, policies)
+                && is_asked(&route.next, route.terms.tls)
+            {
+                published.sts = policies.find(dns, tls, domain).await;
+            }
+            vec![named(host.clone(), *port, *implicit_tls)]
+        }
         NextHop::Lmtp { host, port } => vec![named(host.clone(), *port, false)],
         NextHop::LmtpSocket(path) => {
             vec![NamedHost { name: path.display().to_string(), place: Place::Socket(path.clone()) }]

@@ -141,17 +141,18 @@ pub(crate) async fn plan(
     let (Some((name, port)), true) = (named_host(host), asks_publishers(destination)) else {
         return Ok(configured);
     };
+    if level == TlsLevel::Dane && !destination.has_trusted_hosts() {
+        return Err(without_dane(&format!(
+            "DNSSEC does not vouch for {} as a host of the domain",
+            host.name
+        )));
+    }
     match dane::find(dns, name, port, destination, wish.one_domain).await {
         Ok(Some(dane)) if dane.is_usable() => {
             Ok(Plan { tls: TlsUse::Required, dane: Some(Arc::new(dane)), sts: None })
         }
         Ok(_) if level == TlsLevel::Dane => {
-            let reply = format!(
-                "451 4.7.5 DANE is required here, and {} has no usable TLSA record that DNSSEC vouches for",
-                host.name
-            );
-            let report = Some((PolicyType::Tlsa, ResultType::DaneRequired));
-            Err(Refused { answer: Answer::deferred(reply, true), report })
+            Err(without_dane(&format!("{} has no usable TLSA record that DNSSEC vouches for", host.name)))
         }
         // RFC 7672 §2.2: TLS, though nobody is authenticated by it; a password still wants more.
         Ok(Some(dane)) => {
@@ -161,6 +162,11 @@ pub(crate) async fn plan(
         Ok(None) => by_sts(&destination.published.sts, name, configured),
         Err(error) => Err(unknown(&error)),
     }
+}
+
+fn without_dane(why: &str) -> Refused {
+    let answer = Answer::deferred(format!("451 4.7.5 DANE is required here, and {why}"), true);
+    Refused { answer, report: Some((PolicyType::Tlsa, ResultType::DaneRequired)) }
 }
 
 /// RFC 8461 §5.
@@ -186,6 +192,15 @@ fn unknown(error: &DnsError) -> Refused {
     let report =
         matches!(error, DnsError::Bogus { .. }).then_some((PolicyType::Tlsa, ResultType::DnssecInvalid));
     Refused { answer: Answer::deferred(reply, true), report }
+}
+
+impl Destination {
+    /// Whether the names of the hosts are safe from forgers of the DNS (RFC 7672 §2.2.1): those of MX records where DNSSEC
+    /// vouches for them, those of the configuration always.
+    fn has_trusted_hosts(&self) -> bool {
+        let from_dns = matches!(self.route.next, NextHop::Mx(Host::Domain(_)) | NextHop::BetterMx(_));
+        !from_dns || self.published.secure_mx
+    }
 }
 
 /// The names of which DANE and MTA-STS can speak: no addresses, nor names of this machine.

@@ -168,6 +168,9 @@ async fn dane_can_be_required_and_left_alone() {
         let carried = scene.send(scene.zone(records)).await;
         check(&carried, SLOW, "451 4.7.5 DANE is required");
     }
+    // RFC 7672 §2.2.1: a host that a forger may have put there does not do.
+    let hosted = scene.zone([scene.own.clone()]).with_mx("hosted.example", 10, "mx.signed.example");
+    check(&scene.send_to(hosted, "hosted.example").await, SLOW, "451 4.7.5 DANE is required");
     scene.level = TlsLevel::Unchecked;
     check(&scene.send(scene.zone([stranger()])).await, DELIVERED, "250 ");
     scene.level = TlsLevel::Verified;

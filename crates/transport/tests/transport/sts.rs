@@ -136,6 +136,20 @@ impl Scene {
     }
 }
 
+/// RFC 8461 §3.4.
+#[tokio::test]
+async fn a_smart_host_is_called_by_its_own_policy() {
+    let policy = "version: STSv1\r\nmode: enforce\r\nmx: d.example\r\nmax_age: 86400\r\n";
+    for (certificate, delivered) in [(DOMAIN, true), ("mx.d.example", false)] {
+        let scene = Scene::with(OFFERED, certificate, ok(policy), "mta-sts.d.example").await;
+        let port = scene.server.address.port();
+        let next = NextHop::Smtp { host: DOMAIN.parse::<Host>().unwrap(), port, implicit_tls: false };
+        let transport = scene.transport(scene.announced().with_a(DOMAIN, "127.0.0.1"));
+        let carried = send_one(&transport, &route(next, terms(port)), &scene.letter).await;
+        assert_eq!(carried.outcome == DELIVERED, delivered, "{certificate}: {carried:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_host_that_complies_gets_mail_over_verified_tls() {
     let scene = Scene::new(OFFERED, ENFORCE).await;

@@ -11,9 +11,9 @@ use mailauth::dkim::Algorithm;
 use serde::{Deserialize, Serialize};
 use store::directory::{KeyStage, KeyStep};
 
-/// After a key stopped signing, a session may still finish a message that it began to sign: sessions keep the keys of
-/// a domain so long, in milliseconds (`intake::Signers`).
-pub const IN_FLIGHT: i64 = 30_000;
+/// After a key stopped signing, a session may still finish a message that it began to sign, in milliseconds: keys are kept
+/// ready for 30 s, a slow sender takes minutes, and whoever gets the message may look for the record later still.
+pub const IN_FLIGHT: i64 = 3_600_000;
 
 /// Where the record of a key was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

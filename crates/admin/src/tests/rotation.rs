@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::dkim::{Keys, Rotate, Status, Zones};
 use crate::domain::rotation::{IN_FLIGHT, Seen};
 use dns::{DnsError, ServerSays};
+use mailauth::dkim::{BodyHasher, Form, Signer, SigningKey};
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -168,4 +169,29 @@ async fn without_dns_nothing_goes_on_and_relay_domains_have_no_keys() {
     };
     operations.store().add_signing_key(old).await.unwrap();
     assert!(operations.store().rotating_domains(true).unwrap().iter().all(|d| d.as_str() == "example.org"));
+}
+
+/// However the signature is folded.
+#[tokio::test]
+async fn a_key_is_needed_while_its_signature_is_in_the_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let operations = installed(folder.path()).await;
+    let keys = [SigningKey::generate_rsa().unwrap(), SigningKey::generate_ed25519().unwrap()];
+    let pems = keys.map(|key| key.to_pem().unwrap());
+    for (length, number) in (8..40).step_by(2).flat_map(|length| [(length, 0), (length, 1)]) {
+        let domain: address::Domain = format!("{}.example", "x".repeat(length)).parse().unwrap();
+        let (selector, key) = (format!("w{number}"), SigningKey::from_pem(pems[number].reveal()).unwrap());
+        let needs = |selector: &str| operations.store().queue_needs_key(&domain, selector).unwrap();
+        assert!(!needs(&selector));
+        let signer = Signer::new(domain.clone(), selector.parse().unwrap(), key);
+        let body = BodyHasher::new(Form::Relaxed).finish();
+        let signature = signer.sign(b"From: me@example.org\r\n\r\n", &body, 1).unwrap();
+        let mut waiting = arriving(b"Subject: x\r\n\r\n");
+        waiting.trace = signature.into();
+        let (address, parameters) = (address("a@b.example"), String::new());
+        waiting.remote = vec![NewRecipient { address, parameters, due: 0, held: true }];
+        waiting.local = Vec::new();
+        operations.store().accept(waiting).await.unwrap();
+        assert!(needs(&selector) && !needs("w"), "{domain} {selector}");
+    }
 }

@@ -74,11 +74,12 @@ impl Store {
 
     /// Whether a message in the queue carries a signature of that key, which was put in front of it here.
     pub fn queue_needs_key(&self, domain: &Domain, selector: &str) -> Result<bool, StoreError> {
-        let sql = "SELECT EXISTS(SELECT 1 FROM queued WHERE instr(trace, CAST(? AS BLOB)) AND instr(trace, CAST(? AS BLOB)))";
-        let (domain, selector) = (format!(" d={domain};"), format!(" s={selector};"));
-        self.inner
-            .main
-            .with(|db| Ok(db.prepare_cached(sql)?.query_row((domain, selector), |row| row.get(0))?))
+        // A tag follows a space, or a tab where the field was folded before it.
+        let sql = "SELECT EXISTS(SELECT 1 FROM queued WHERE \
+                   (instr(trace, CAST(' ' || ?1 AS BLOB)) OR instr(trace, CAST(char(9) || ?1 AS BLOB))) AND \
+                   (instr(trace, CAST(' ' || ?2 AS BLOB)) OR instr(trace, CAST(char(9) || ?2 AS BLOB))))";
+        let tags = (format!("d={domain};"), format!("s={selector};"));
+        self.inner.main.with(|db| Ok(db.prepare_cached(sql)?.query_row(tags, |row| row.get(0))?))
     }
 
     /// # Errors

@@ -71,8 +71,11 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let removal = probed(&site, || marked.remove())?;
     context.tell(format!("an account with {messages} messages is removed"));
     load.send(context, site.smtp())?;
-    let account =
-        probed(&site, || installation.command(&["account", "remove", FULL, "--yes"], "").map(drop))?;
+    let account = probed(&site, || {
+        installation.command(&["account", "remove", FULL, "--yes"], "")?;
+        std::thread::sleep(AFTERWARDS);
+        Ok(())
+    })?;
 
     let beside = |name: &str, work: &Work| {
         let ratio = work.latency.p99 / quiet.latency.p99;

@@ -7,31 +7,13 @@ use crate::session::Session;
 use address::{Address, Domain, ReversePath};
 use bytes::Bytes;
 use mailauth::dmarc::Policy;
-use message::{Edit, put_aside};
+use message::Edit;
 use policy::Verdict;
 use policy::arrival::{Conclusion, MessageChecks};
 use smtp::command::Mail;
 use smtp::reply::Reply;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use store::trail::{self, Entry, Event};
-
-/// What is put above the trace fields of a message.
-#[derive(Debug, Default)]
-pub(crate) struct Thought {
-    results: String,
-    put_aside: bool,
-}
-
-impl Thought {
-    /// The fields, and then the others.
-    pub(crate) fn above(&self, trace: &Bytes) -> Bytes {
-        let mark = if self.put_aside { put_aside().to_string() } else { String::new() };
-        if mark.is_empty() && self.results.is_empty() {
-            return trace.clone();
-        }
-        [mark.as_bytes(), self.results.as_bytes(), trace].concat().into()
-    }
-}
 
 impl Session {
     /// Whether the client can have no part in what our name says (RFC 8601 §5): it did not log in, and is neither on this
@@ -82,15 +64,16 @@ impl Session {
         edit.finish().pieces(message)
     }
 
-    /// The end of the message: who gets it, and where; or why nobody does.
+    /// The end of the message: for whom it is put aside, and the field that tells what was found of it (nothing, of one that
+    /// is no stranger's); or why nobody gets it.
     pub(crate) async fn think_of_message(
         &mut self,
         transaction: &mut Transaction,
         checks: Option<Box<MessageChecks>>,
         header: &[u8],
-    ) -> Result<Thought, Refusal> {
+    ) -> Result<String, Refusal> {
         let (Some(checks), Some(mut visit)) = (checks, self.visit.take()) else {
-            return Ok(Thought::default());
+            return Ok(String::new());
         };
         let name = self.reverse_name().await;
         let recipients: Vec<Address> = transaction.recipients.iter().map(|r| r.address.clone()).collect();
@@ -107,8 +90,7 @@ impl Session {
         for (recipient, verdict) in transaction.recipients.iter_mut().zip(&concluded.verdicts) {
             recipient.put_aside = matches!(verdict, Verdict::Quarantine { .. });
         }
-        let put_aside = transaction.recipients.iter().any(|recipient| recipient.put_aside);
-        Ok(Thought { results: concluded.field, put_aside })
+        Ok(concluded.field)
     }
 
     /// Tells who reports on messages. One that is to come back is told of when it does.

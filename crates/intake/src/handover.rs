@@ -1,25 +1,19 @@
 //! The end of the message: copies, queue entries, and the promise.
 
-use crate::envelope::{Accepted, Destiny, Transaction};
+use crate::envelope::Transaction;
 use crate::listener::Role;
-use crate::permit::is_mailbox;
+use crate::plan::{Plan, Told};
 use crate::quota::{OVER_QUOTA, no_room};
 use crate::receive::{HeaderFacts, Received, Signing, not_stored};
 use crate::session::Session;
-use address::Address;
-use bytes::Bytes;
-use directory::Target;
 use jiff::Zoned;
-use message::{Client, Header, Protocol, Tls};
-use smtp::parameter::{Hold, Priority};
+use message::{Client, Protocol, Tls};
+use smtp::parameter::Priority;
 use smtp::reply::Reply;
 use smtp::server::{BodyFacts, Decision};
-use std::collections::HashSet;
-use std::sync::Arc;
-use store::mailbox::{INBOX, JUNK};
-use store::queue::{LocalCopy, NewMessage, NewRecipient};
-use store::trail::{self, Delivery, Entry, Event};
-use store::{Body, Id, Store, StoreError};
+use store::queue::NewMessage;
+use store::trail::{self, Entry, Event};
+use store::{Body, Id, StoreError};
 
 impl Session {
     /// Answers the end of the data: 250 when the store has the message, and not before. `full`: which recipients are known
@@ -68,20 +62,22 @@ impl Session {
             let words = format!("the message has passed {hops} servers: it goes in circles");
             return Err((Reply::new(554, (5, 4, 6), &words), words));
         }
-        let thought = Box::pin(self.think_of_message(transaction, checks, &facts.header)).await?;
+        let results = Box::pin(self.think_of_message(transaction, checks, &facts.header)).await?;
         let id = Id::generate();
         let mut message = self.new_message(id, transaction, body, &facts, signing).await;
-        message.trace = thought.above(&message.trace);
-        let size = message.body.size();
-        let origin = message.origin.clone();
-        let delivered = self.store(message, transaction, &facts, full).await?;
-        let each = self.answers_each();
-        let taken = transaction.recipients.iter().zip(&*full).filter(|(_, full)| !(each && **full));
-        let recipients = taken.map(|(recipient, _)| recipient.address.to_string()).collect();
-        let from = trail::sender(&transaction.mail.from);
-        let verdicts = transaction.verdicts.clone();
-        let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts };
-        self.intake.store.tell(Entry::now(id, event));
+        if !results.is_empty() {
+            message.trace = [results.as_bytes(), &message.trace].concat().into();
+        }
+        for Told { id, recipients, delivered } in self.store(&message, transaction, &facts, full).await? {
+            if id != message.id {
+                tracing::info!(session = %self.id, queue = %id, of = %message.id, "put aside for some of its recipients");
+            }
+            let (origin, size) = (message.origin.clone(), message.body.size());
+            let from = trail::sender(&transaction.mail.from);
+            let verdicts = transaction.verdicts.clone();
+            let event = Event::Accepted { origin, from, recipients, delivered, size, verdicts };
+            self.intake.store.tell(Entry::now(id, event));
+        }
         Ok(id)
     }
 
@@ -89,11 +85,11 @@ impl Session {
     /// for those who still have room, which ends, as each time it is fewer of them.
     async fn store(
         &self,
-        mut message: NewMessage,
+        message: &NewMessage,
         transaction: &Transaction,
         facts: &HeaderFacts,
         full: &mut [bool],
-    ) -> Result<Vec<Delivery>, (Reply, String)> {
+    ) -> Result<Vec<Told>, (Reply, String)> {
         while full.contains(&false) {
             let mut plan = Plan::new(&self.intake.store, transaction, facts, message.id.unix_ms());
             for (recipient, full) in transaction.recipients.iter().zip(&*full) {
@@ -103,17 +99,15 @@ impl Session {
                     true => plan.queue(recipient),
                 }
             }
-            (message.local, message.remote) = (plan.local, plan.remote);
-            let shared = Arc::new(message);
-            let without = match self.intake.store.accept(Arc::clone(&shared)).await {
-                Ok(()) => return Ok(plan.delivered),
+            let (messages, told) = plan.messages(message).into_iter().unzip();
+            let without = match self.intake.store.accept_all(messages).await {
+                Ok(()) => return Ok(told),
                 Err(StoreError::NoRoom(without)) => without,
                 Err(error) => return Err(refusal(&error)),
             };
             for (recipient, full) in transaction.recipients.iter().zip(&mut *full) {
                 *full |= without.iter().any(|one| one.recipient == recipient.address);
             }
-            message = Arc::unwrap_or_clone(shared);
         }
         Err((no_room(), OVER_QUOTA.into()))
     }
@@ -192,90 +186,6 @@ impl Session {
             smtputf8: transaction.mail.parameters.smtputf8,
         }
     }
-}
-
-/// Who gets what: a copy here in the same transaction, or an entry of the queue.
-struct Plan<'a> {
-    store: &'a Store,
-    transaction: &'a Transaction,
-    header: Header<'a>,
-    due: i64,
-    copied: HashSet<Id>,
-    local: Vec<LocalCopy>,
-    remote: Vec<NewRecipient>,
-    delivered: Vec<Delivery>,
-}
-
-impl<'a> Plan<'a> {
-    fn new(store: &'a Store, transaction: &'a Transaction, facts: &'a HeaderFacts, now: i64) -> Self {
-        let due = match transaction.mail.parameters.hold {
-            None => now,
-            Some(Hold::For(seconds)) => now + i64::from(seconds) * 1000,
-            Some(Hold::Until(time)) => time.as_millisecond().max(now),
-        };
-        let header = Header::parse(&facts.header);
-        let (local, remote, delivered) = (Vec::new(), Vec::new(), Vec::new());
-        Self { store, transaction, header, due, copied: HashSet::new(), local, remote, delivered }
-    }
-
-    fn add(&mut self, recipient: &Accepted) -> Result<(), StoreError> {
-        match &recipient.destiny {
-            Destiny::Here(targets) if self.is_simple(recipient, targets) => {
-                targets.iter().try_for_each(|target| self.copy(recipient, target))?;
-            }
-            // The queue knows what to do for those who want to be told, are forwarded, or may be a loop.
-            Destiny::Here(_) | Destiny::Queue => self.queue(recipient),
-        }
-        Ok(())
-    }
-
-    fn queue(&mut self, recipient: &Accepted) {
-        let (address, parameters) = (recipient.address.clone(), parameters(recipient));
-        self.remote.push(NewRecipient { address, parameters, due: self.due, held: false });
-    }
-
-    /// Whether nothing but copies in mailboxes here is to be made, now.
-    fn is_simple(&self, recipient: &Accepted, targets: &[Target]) -> bool {
-        let wants_success = recipient.parameters.notify.is_some_and(|notify| notify.success);
-        let looped = self.header.was_delivered_to(&recipient.address);
-        let held = self.transaction.mail.parameters.hold.is_some();
-        !wants_success && !looped && !held && targets.iter().all(is_mailbox)
-    }
-
-    fn copy(&mut self, recipient: &Accepted, target: &Target) -> Result<(), StoreError> {
-        let Target::Account { account, .. } = target else { return Ok(()) };
-        // Two recipients that lead to one mailbox make one copy, as with one recipient named twice.
-        if !self.copied.insert(account.id) {
-            return Ok(());
-        }
-        let mailbox = match recipient.put_aside {
-            true => self.store.folder_for(account.id, JUNK)?,
-            false => INBOX.to_owned(),
-        };
-        self.local.push(LocalCopy {
-            recipient: recipient.address.clone(),
-            account: account.id,
-            mailbox: mailbox.clone(),
-            prefix: prefix(self.transaction, &recipient.address),
-            flags: 0,
-        });
-        self.delivered.push(Delivery {
-            recipient: recipient.address.to_string(),
-            account: account.address.to_string(),
-            mailbox,
-        });
-        Ok(())
-    }
-}
-
-fn prefix(transaction: &Transaction, recipient: &Address) -> Bytes {
-    let return_path = message::return_path(&transaction.mail.from);
-    format!("{return_path}{}", message::delivered_to(recipient)).into()
-}
-
-/// RCPT's parameters for the way on.
-fn parameters(recipient: &Accepted) -> String {
-    recipient.parameters.to_string().trim().to_owned()
 }
 
 fn refusal(error: &StoreError) -> (Reply, String) {

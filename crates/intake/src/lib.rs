@@ -10,7 +10,7 @@
 //!   │                   │  ├──▶ receive    DATA, BDAT: header fields (author), body, signature
 //!   │                   │  ├──▶ arrival    what `policy` thinks of strangers and their mail
 //!   │                   │  ├──▶ quota      the end of the data, for those with room
-//!   └──decisions────────┘  └──▶ handover   copies, queue entries, trail, 250
+//!   └──decisions────────┘  └──▶ handover   copies, queue entries (plan), trail, 250
 //! ```
 //!
 //! Accepting a recipient takes a permit, which only `permit` can make: an open relay cannot be written.
@@ -25,6 +25,7 @@ mod handover;
 mod listener;
 mod login;
 mod permit;
+mod plan;
 mod quota;
 mod receive;
 mod room;

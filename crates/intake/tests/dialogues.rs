@@ -14,6 +14,7 @@
 //! M: me 2       me@example.org has so many messages (me/Junk: in that folder); of the last one:
 //! H: field      its header has the field, after those named before; H! it has none such
 //! B: octets     its body, with escapes
+//! N: a@b        the newest that is queued for that recipient, as its next host gets it: H:, H! and B: are of this one
 //! K: 1          it has so many DKIM signatures, and all verify
 //! Q: a@b …      a row of the queue with its parameters: all rows, in order; Q- there is none
 //! D: 3600       all rows are due in so many seconds
@@ -55,6 +56,7 @@ dialogues! {
     arrival_own_domain
     arrival_per_domain
     arrival_put_aside
+    arrival_put_aside_for_some
     arrival_rates
     arrival_results
     arrival_sealed
@@ -292,16 +294,9 @@ impl Player {
                 let (name, count) = rest.split_once(' ').unwrap();
                 let messages = self.world.folder(name).await;
                 assert_eq!(messages.len(), count.parse::<usize>().unwrap(), "{messages:#?}");
-                self.message = messages.last().cloned().unwrap_or_else(|| "\r\n\r\n".into());
-                let (header, _) = self.message.split_once("\r\n\r\n").unwrap();
-                self.fields = header
-                    .replace("\r\n\t", " ")
-                    .replace("\r\n ", " ")
-                    .split("\r\n")
-                    .map(str::to_owned)
-                    .collect();
-                self.after = 0;
+                self.read(messages.last().cloned().unwrap_or_else(|| "\r\n\r\n".into()));
             }
+            "N:" => self.read(self.world.queued(rest).await),
             "H:" => {
                 let found = self.fields.iter().skip(self.after).position(|field| matches(rest, field));
                 self.after += found.unwrap_or_else(|| panic!("not so in {:#?}", self.fields)) + 1;
@@ -341,6 +336,15 @@ impl Player {
             "F:" => assert_eq!(self.world.body_files(), rest.parse::<usize>().unwrap()),
             _ => panic!("no such step: {verb}"),
         }
+    }
+
+    /// Looks at a message from here on.
+    fn read(&mut self, message: String) {
+        let (header, _) = message.split_once("\r\n\r\n").unwrap();
+        let unfolded = header.replace("\r\n\t", " ").replace("\r\n ", " ");
+        self.fields = unfolded.split("\r\n").map(str::to_owned).collect();
+        self.after = 0;
+        self.message = message;
     }
 
     async fn send(&mut self, octets: &[u8]) {

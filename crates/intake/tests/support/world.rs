@@ -394,6 +394,16 @@ impl World {
         self.store.schedule_page(None, 1000).unwrap()
     }
 
+    /// The octets of the newest message that waits for a recipient.
+    pub(crate) async fn queued(&self, recipient: &str) -> String {
+        let rows = self.schedule().into_iter().rev();
+        let row = rows.into_iter().find(|row| row.recipient.address.to_string() == recipient).unwrap();
+        let (message, _) = self.store.queued(row.message).unwrap().unwrap();
+        let body = self.store.body(message.body_id, message.body_size).unwrap();
+        let octets = [&message.trace[..], &body.read(usize::MAX).await.unwrap()].concat();
+        String::from_utf8(octets).unwrap()
+    }
+
     /// What the trail says of whom the newest message that was accepted came for.
     pub(crate) fn forwarded(&self) -> Option<String> {
         let newest = self.store.trail_newest(10).unwrap().into_iter();

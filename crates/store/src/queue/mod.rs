@@ -148,6 +148,14 @@ impl Store {
         self.inner.committer.write(move |writer| accept(writer, &files, quotas, &message)).await
     }
 
+    /// Accepts several messages, which may share a body, in one transaction: all are durable when this returns, or none is.
+    ///
+    /// # Errors
+    /// As [`Store::accept`].
+    pub async fn accept_all(&self, messages: Vec<NewMessage>) -> Result<(), StoreError> {
+        self.record(Vec::new(), messages).await
+    }
+
     pub(crate) fn quotas(&self) -> Result<Quotas, StoreError> {
         self.inner.domains.quotas(|| self.inner.main.with(directory::has_domain_quota))
     }

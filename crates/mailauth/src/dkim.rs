@@ -22,7 +22,7 @@ pub use canonical::{BodyHash, BodyHasher, Canonicalization, Form};
 pub use key::SigningKey;
 pub use outcome::{Failure, ResultWord, SignatureResult};
 pub use pending::MAX_KEY_RECORDS;
-pub use record::{KeyRecord, MAX_RSA_BITS, MIN_RSA_BITS};
+pub use record::{KeyRecord, MAX_RSA_BITS, MIN_RSA_BITS, Service};
 pub use sign::{LINE_WIDTH, Signer};
 pub use signature::{Algorithm, MAX_SIGNED_FIELDS, Selector, Signature, key_name};
 pub use verify::{MAX_SIGNATURES, Verifier};

@@ -2,7 +2,7 @@
 //! once.
 
 use crate::arc::{ArcResult, Chain};
-use crate::dkim::{Bodies, Candidates, SignatureResult};
+use crate::dkim::{Bodies, Candidates, Service, SignatureResult};
 use crate::header::Header;
 use crate::lookup::Txt;
 
@@ -57,6 +57,9 @@ impl Signatures {
     /// The results. `answer` is asked for names of [`key_names`](Self::key_names), perhaps more than once.
     pub fn finish(self, mut answer: impl FnMut(&str) -> Txt) -> Signed {
         let bodies = self.bodies.finish();
-        Signed { dkim: self.dkim.close(&bodies, &mut answer), arc: self.chain.close(&bodies, answer) }
+        Signed {
+            dkim: self.dkim.close(&bodies, Service::Mail, &mut answer),
+            arc: self.chain.close(&bodies, answer),
+        }
     }
 }

@@ -123,6 +123,7 @@ fn a_signed_length() {
     let check = |body: &str, outcome: Result<(), Failure>, unsigned: u64| {
         let result = verify(&ED25519, &header, body);
         assert_eq!((result.outcome, result.unsigned_octets), (outcome, unsigned), "{body:?}");
+        assert!(result.limited);
     };
     let length = "Hi.\r\n\r\nWe lost the game.\r\n".len() as u64;
     check(BODY, Ok(()), 0);

@@ -3,7 +3,8 @@
 use super::outcome::{ArcResult, Failure, Outcome, SetFacts};
 use super::set::{Set, collect};
 use crate::dkim::{
-    self, Algorithm, Bodies, BodyHashes, Form, Pending, try_keys, verify_with, without_signature, write_field,
+    self, Algorithm, Bodies, BodyHashes, Form, Pending, Service, try_keys, verify_with, without_signature,
+    write_field,
 };
 use crate::header::{Field, Header};
 use crate::lookup::Txt;
@@ -147,7 +148,7 @@ impl Link {
 
     fn check_message(&self, bodies: &BodyHashes, mut answer: impl FnMut(&str) -> Txt) -> Result<(), Failure> {
         let pending = self.message.as_ref().map_err(Clone::clone)?;
-        let (outcome, _) = pending.close(bodies, answer(&pending.key_name()));
+        let (outcome, _) = pending.close(bodies, Service::Mail, answer(&pending.key_name()));
         outcome.map_err(|failure| Failure::MessageSignature { instance: self.instance, failure })
     }
 }
@@ -155,6 +156,7 @@ impl Link {
 impl PendingSeal {
     fn check(&self, mut answer: impl FnMut(&str) -> Txt) -> Result<(), dkim::Failure> {
         let (outcome, _) = try_keys(&self.key_name, answer(&self.key_name), |record| {
+            record.check_service(Service::Mail)?;
             let key = record.public_key(self.algorithm)?;
             verify_with(&key, &self.data, self.algorithm, &self.signature)
         });

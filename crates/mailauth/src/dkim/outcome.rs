@@ -26,6 +26,8 @@ pub struct SignatureResult {
     pub testing: bool,
     /// Octets of the canonical body that `l=` leaves unsigned: anyone may have written them (RFC 6376 §8.2).
     pub unsigned_octets: u64,
+    /// There is an `l=`, whether or not anything follows what it covers: some uses of DKIM forbid it (RFC 8460 §3).
+    pub limited: bool,
     pub outcome: Result<(), Failure>,
 }
 
@@ -118,7 +120,7 @@ pub enum Failure {
     KeyMissing,
     #[error("key revoked (p= is empty)")]
     KeyRevoked,
-    #[error("key is not for mail (s={0})")]
+    #[error("key is not for this (s={0})")]
     KeyService(String),
     #[error("key does not allow the hash algorithm sha256 (h={0})")]
     KeyHash(String),

@@ -4,7 +4,7 @@
 use super::bodies::{Bodies, BodyHashes, BodyIndex};
 use super::canonical::{BodyHash, hash_header};
 use super::outcome::Failure;
-use super::record::{self, KeyRecord};
+use super::record::{self, KeyRecord, Service};
 use super::signature::{Signature, key_name};
 use crate::header::{Field, Header};
 use crate::lookup::{LookupError, Txt};
@@ -39,8 +39,16 @@ impl Pending {
     }
 
     /// RFC 6376 §6.1.2 and §6.1.3: the outcome, and whether the domain is only testing.
-    pub(crate) fn close(&self, bodies: &BodyHashes, answer: Txt) -> (Result<(), Failure>, bool) {
-        try_keys(&self.key_name(), answer, |record| self.check(record, bodies.get(self.body)))
+    pub(crate) fn close(
+        &self,
+        bodies: &BodyHashes,
+        service: Service,
+        answer: Txt,
+    ) -> (Result<(), Failure>, bool) {
+        try_keys(&self.key_name(), answer, |record| {
+            record.check_service(service)?;
+            self.check(record, bodies.get(self.body))
+        })
     }
 
     /// Octets of the body that the signature does not cover, by `l=`.

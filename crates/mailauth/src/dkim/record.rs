@@ -16,6 +16,23 @@ pub const MAX_RSA_BITS: usize = 4096;
 /// The octets of an Ed25519 public key (RFC 8032 §5.1.5).
 const ED25519_LEN: usize = 32;
 
+/// What a signature is for; a key says in `s=` for what it may be used (RFC 6376 §3.6.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Service {
+    /// Any message.
+    #[default]
+    Mail,
+    /// A report about TLS: its key should say `tlsrpt`, and is taken when it is for mail (RFC 8460 §3).
+    TlsReport,
+}
+
+impl Service {
+    fn accepts(self, name: &str) -> bool {
+        let is = |service: &str| name.eq_ignore_ascii_case(service);
+        name == "*" || is("email") || (self == Self::TlsReport && is("tlsrpt"))
+    }
+}
+
 /// A key record, read but not yet held against a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
@@ -59,11 +76,16 @@ impl KeyRecord {
         })
     }
 
+    /// RFC 6376 §3.6.1, `s=`: whether the key may be used for that.
+    pub(crate) fn check_service(&self, service: Service) -> Result<(), Failure> {
+        match self.services.iter().any(|name| service.accepts(name)) {
+            true => Ok(()),
+            false => Err(Failure::KeyService(shortened(&self.services.join(":")))),
+        }
+    }
+
     /// RFC 6376 §6.1.2, steps 6 to 8: the key, if it may check signatures of that algorithm.
     pub(crate) fn public_key(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, Failure> {
-        if !self.services.iter().any(|s| s == "*" || s.eq_ignore_ascii_case("email")) {
-            return Err(Failure::KeyService(shortened(&self.services.join(":"))));
-        }
         if let Some(hashes) = &self.hashes
             && !hashes.iter().any(|hash| hash.eq_ignore_ascii_case("sha256"))
         {

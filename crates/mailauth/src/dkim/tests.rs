@@ -128,6 +128,7 @@ fn rfc_6376_appendix_a_verifies() {
         signature_start: Some("AuUoFEfD".into()),
         testing: false,
         unsigned_octets: 0,
+        limited: false,
         outcome: Ok(()),
     };
     assert_eq!(results, [expected]);
@@ -235,6 +236,28 @@ fn keys() {
     check(several(&["v=spf1 -all", BRISBANE]), Ok(()));
     check(several(&[TEST, "junk"]), Err(Failure::KeyType("rsa".into())));
     check(several(&["a", "b", "c", "d", BRISBANE]), Err(Failure::KeySyntax(TagError::NoEquals("a".into()))));
+}
+
+/// RFC 6376 §3.6.1, `s=`; RFC 8460 §3.
+#[test]
+fn a_key_is_for_its_services() {
+    let check = |services: &str, mail: bool, report: bool| {
+        for (service, expected) in [(Service::Mail, mail), (Service::TlsReport, report)] {
+            let header = RFC6376.replace('\n', "\r\n");
+            let (header, body) = header.split_once("\r\n\r\n").unwrap();
+            let mut verifier = Verifier::new(header.as_bytes(), NOW).for_service(service);
+            verifier.update(body.as_bytes());
+            let key = RFC6376_KEY.replace("p=", &format!("s={services}; p="));
+            let outcome = verifier.finish(|_| record(&key)).remove(0).outcome;
+            let refused = Err(Failure::KeyService(services.to_owned()));
+            assert_eq!(outcome, if expected { Ok(()) } else { refused }, "{services} {service:?}");
+        }
+    };
+    check("*", true, true);
+    check("email", true, true);
+    check("tlsrpt", false, true);
+    check("TLSRPT:web", false, true);
+    check("web", false, false);
 }
 
 /// RFC 6376 §3.10 and §3.6.1: `t=s`, and `t=y`.

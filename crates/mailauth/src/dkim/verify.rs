@@ -3,6 +3,7 @@
 use super::bodies::{Bodies, BodyHashes};
 use super::outcome::{Failure, SignatureResult};
 use super::pending::Pending;
+use super::record::Service;
 use super::signature::{Algorithm, Kind, Selector, Signature, key_name};
 use crate::header::Header;
 use crate::lookup::Txt;
@@ -18,6 +19,7 @@ pub const MAX_SIGNATURES: usize = 10;
 pub struct Verifier {
     chosen: Candidates,
     bodies: Bodies,
+    service: Service,
 }
 
 impl Verifier {
@@ -25,7 +27,13 @@ impl Verifier {
     pub fn new(header: &[u8], now: u64) -> Self {
         let mut bodies = Bodies::default();
         let chosen = Candidates::read(&Header::parse(header), now, &mut bodies);
-        Self { chosen, bodies }
+        Self { chosen, bodies, service: Service::Mail }
+    }
+
+    /// For a message that is a use of DKIM of its own.
+    #[must_use]
+    pub fn for_service(self, service: Service) -> Self {
+        Self { service, ..self }
     }
 
     /// How many signatures the message has beyond [`MAX_SIGNATURES`]; they have no result.
@@ -46,7 +54,7 @@ impl Verifier {
     /// The results, in the order of the fields. `answer` is asked for names of
     /// [`key_names`](Self::key_names), perhaps more than once.
     pub fn finish(self, answer: impl FnMut(&str) -> Txt) -> Vec<SignatureResult> {
-        self.chosen.close(&self.bodies.finish(), answer)
+        self.chosen.close(&self.bodies.finish(), self.service, answer)
     }
 
     /// The hashes that wait for a key, and whose they are.
@@ -93,12 +101,14 @@ impl Candidates {
     pub(crate) fn close(
         self,
         bodies: &BodyHashes,
+        service: Service,
         mut answer: impl FnMut(&str) -> Txt,
     ) -> Vec<SignatureResult> {
         let close = |Candidate { mut result, pending }| {
             if let Some(pending) = pending {
                 result.unsigned_octets = pending.unsigned_octets(bodies);
-                (result.outcome, result.testing) = pending.close(bodies, answer(&pending.key_name()));
+                (result.outcome, result.testing) =
+                    pending.close(bodies, service, answer(&pending.key_name()));
             }
             result
         };
@@ -146,6 +156,7 @@ fn describe(tags: Option<&TagList<'_>>, outcome: Result<(), Failure>) -> Signatu
         signature_start: tag("b").map(|text| without_space(text).chars().take(START).collect()),
         testing: false,
         unsigned_octets: 0,
+        limited: tag("l").is_some(),
         outcome,
     }
 }

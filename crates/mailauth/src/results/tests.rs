@@ -149,6 +149,7 @@ fn the_methods_that_we_know() {
         signature_start: Some("AbC/dE+f".into()),
         testing: false,
         unsigned_octets: 0,
+        limited: false,
         outcome: Err(crate::dkim::Failure::BodyHash),
     };
     let client = "192.0.2.1".parse().unwrap();

@@ -12,6 +12,8 @@ use std::net::IpAddr;
 /// Most signatures of one message that are reported: RFC 9990 allows [`MAX_SIGNATURES`], and rows that differ in what nobody
 /// reads are not counted together.
 const REPORTED_SIGNATURES: usize = 10;
+/// Most problems of a record that are reported: they help its owner, and should not be an extremely large body (RFC 9990 §3.1.5).
+pub(crate) const MAX_ERRORS: usize = 10;
 const _: () = assert!(REPORTED_SIGNATURES <= MAX_SIGNATURES);
 
 /// A message that was checked.
@@ -36,6 +38,9 @@ pub struct Arrived<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) published: PolicyPublished,
+    /// What is wrong with the record that has this policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) errors: Vec<String>,
     /// Its count is 0.
     pub(crate) record: Record,
 }
@@ -47,7 +52,11 @@ impl Arrived<'_> {
         if self.is_report || !matches!(self.evaluation.word, Word::Pass | Word::Fail) {
             return None;
         }
-        let row = Row { published: policy_published(published), record: self.record(published) };
+        let row = Row {
+            published: policy_published(published),
+            errors: published.record.problems.iter().take(MAX_ERRORS).cloned().collect(),
+            record: self.record(published),
+        };
         Some((published.domain.clone(), row))
     }
 

@@ -1,6 +1,6 @@
 //! A day's report to one DMARC Policy Domain.
 
-use crate::arrived::Row;
+use crate::arrived::{MAX_ERRORS, Row};
 use crate::post::{self, MAX_MESSAGE};
 use crate::run::Reports;
 use crate::{ReportError, day};
@@ -73,19 +73,38 @@ async fn send_one(
     Ok(sent)
 }
 
+/// What is reported of one policy.
+struct OfPolicy {
+    published: PolicyPublished,
+    /// Of all records that had it on the day, each once.
+    errors: Vec<String>,
+    records: Vec<Record>,
+}
+
+impl OfPolicy {
+    fn add(&mut self, errors: Vec<String>, record: Record) {
+        for error in errors {
+            if self.errors.len() < MAX_ERRORS && !self.errors.contains(&error) {
+                self.errors.push(error);
+            }
+        }
+        self.records.push(record);
+    }
+}
+
 /// One report for each policy that the domain had on the day.
 fn written(tallies: Vec<Tally>, due: &Due, from: &Address) -> Vec<Aggregate> {
-    let mut by_policy: BTreeMap<String, (PolicyPublished, Vec<Record>)> = BTreeMap::new();
+    let mut by_policy: BTreeMap<String, OfPolicy> = BTreeMap::new();
     for tally in tallies {
-        let Ok(Row { published, record }) = serde_json::from_str(&tally.key) else { continue };
+        let Ok(Row { published, errors, record }) = serde_json::from_str(&tally.key) else { continue };
         let key = serde_json::to_string(&published).unwrap_or_default();
-        let (_, records) = by_policy.entry(key).or_insert_with(|| (published, Vec::new()));
-        records.push(Record { count: tally.count, ..record });
+        let new = || OfPolicy { published, errors: Vec::new(), records: Vec::new() };
+        by_policy.entry(key).or_insert_with(new).add(errors, Record { count: tally.count, ..record });
     }
     let (begin, end) = day::range(due.day);
     let submitter = from.domain().cloned();
     let reports = by_policy.into_values().take(MAX_CONFIGURATIONS).enumerate();
-    let report = |(number, (published, records)): (usize, (PolicyPublished, Vec<Record>))| {
+    let report = |(number, OfPolicy { published, errors, records })| {
         let unique = format!("d{number}");
         let submitter = submitter.as_ref()?;
         let naming = Naming { submitter, domain: &due.domain, begin, end, unique: &unique };
@@ -96,7 +115,7 @@ fn written(tallies: Vec<Tally>, due: &Due, from: &Address) -> Vec<Aggregate> {
             report_id: naming.report_id(),
             begin,
             end,
-            errors: Vec::new(),
+            errors,
             generator: Some(concat!("Waypost ", env!("CARGO_PKG_VERSION")).to_owned()),
             published,
             records,

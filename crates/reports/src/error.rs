@@ -15,6 +15,8 @@ pub enum ReportError {
         "there is no address to send reports from: no domain has its mailboxes here; add one, or set from in [reports]"
     )]
     NoSender,
+    #[error("the report could not be signed")]
+    Signature,
     #[error("the system gives no random numbers")]
     Random,
     #[error("a message could not be read from disk: {0}")]

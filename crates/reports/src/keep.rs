@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mailauth::report::aggregate::Aggregate;
 use mailauth::report::failure::FailureReport;
 use mailauth::report::{Incoming, gzip, tls};
-use mailauth::{Dns as _, LookupError, Txt, dkim};
+use mailauth::{Dns as _, LookupError, Txt, dkim, dmarc};
 use message::Header;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Id;
@@ -35,7 +35,7 @@ pub(crate) async fn keep(
     let header = Header::parse(body);
     if matches!(incoming, Incoming::Tls(_)) && !is_signed(reports, prefix, body).await {
         // RFC 8460 §3: it must be ignored.
-        tracing::info!("a TLS report without a valid signature is ignored");
+        tracing::info!("a TLS report without a valid signature of who reports, over all of it, is ignored");
         return Ok(());
     }
     let Some(report) = stored(incoming, &header, received) else { return Ok(()) };
@@ -131,12 +131,14 @@ fn ours(reports: &Reports, domain: &Domain) -> Result<Option<Domain>, ReportErro
     Ok(None)
 }
 
-/// Whether some signature of the message holds.
+/// Whether the message has the signature that RFC 8460 §3 asks for: of who reports, with a key that may be for nothing but such
+/// reports, and over the whole body.
 async fn is_signed(reports: &Reports, prefix: &[u8], body: &[u8]) -> bool {
+    let Some(reporter) = reporter(body) else { return false };
     let whole = [prefix, body].concat();
     let (header, rest) = whole.split_at(Header::parse(&whole).body_offset().min(whole.len()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let mut verifier = dkim::Verifier::new(header, now);
+    let mut verifier = dkim::Verifier::new(header, now).for_service(dkim::Service::TlsReport);
     verifier.update(rest);
     let mut answers: Vec<(String, Txt)> = Vec::new();
     for name in verifier.key_names() {
@@ -147,5 +149,29 @@ async fn is_signed(reports: &Reports, prefix: &[u8], body: &[u8]) -> bool {
         let found = answers.iter().find(|(known, _)| known == name);
         found.map_or(Err(LookupError::Failed), |(_, answer)| answer.clone())
     };
-    verifier.finish(answer).iter().any(dkim::SignatureResult::passed)
+    let signed = verifier.finish(answer).into_iter().filter(|result| result.passed() && !result.limited);
+    for signer in signed.filter_map(|result| result.domain) {
+        if is_of(reports, &signer, &reporter).await {
+            return true;
+        }
+    }
+    false
+}
+
+/// The domain that reports: the submitter (RFC 8460 §5.3), or the author's where none is named.
+fn reporter(message: &[u8]) -> Option<Domain> {
+    match Header::parse(message).get("TLS-Report-Submitter") {
+        Some(field) => Domain::parse(field.value().trim()).ok(),
+        None => dmarc::author_domain(message).ok(),
+    }
+}
+
+/// Whether a signer speaks for who reports: it is that domain or one above it, or both are of one organization.
+async fn is_of(reports: &Reports, signer: &Domain, reporter: &Domain) -> bool {
+    if reporter.is_within(signer) {
+        return true;
+    }
+    let names = reports.names();
+    let (signer, reporter) = (dmarc::walk(&names, signer).await, dmarc::walk(&names, reporter).await);
+    signer.organizational_domain().is_ok_and(|one| reporter.organizational_domain() == Ok(one))
 }

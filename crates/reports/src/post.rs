@@ -27,7 +27,8 @@ pub(crate) async fn send(
     to: &Address,
     message: Vec<u8>,
 ) -> Result<(), ReportError> {
-    let trace = from.domain().and_then(|domain| sign(domain, &message)).unwrap_or_default();
+    let message = Bytes::from(message);
+    let trace = signature(sign, from, &message).await?;
     let new = NewMessage {
         id: Id::generate(),
         reverse_path: ReversePath::Address(from.clone()),
@@ -39,6 +40,14 @@ pub(crate) async fn send(
         remote: vec![NewRecipient { address: to.clone(), parameters: String::new(), due: 0, held: false }],
     };
     Ok(store.accept(new).await?)
+}
+
+/// On the blocking pool: an RSA signature takes a millisecond.
+async fn signature(sign: &Sign, from: &Address, message: &Bytes) -> Result<Vec<u8>, ReportError> {
+    let Some(domain) = from.domain().cloned() else { return Ok(Vec::new()) };
+    let (sign, message) = (Arc::clone(sign), message.clone());
+    let signed = tokio::task::spawn_blocking(move || sign(&domain, &message)).await;
+    Ok(signed.map_err(|_| ReportError::Signature)?.unwrap_or_default())
 }
 
 pub(crate) fn random() -> Result<[u8; 16], ReportError> {

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use directory::Directory;
 use dns::{Fixed, Names};
 use jiff::Timestamp;
+use mailauth::dkim::{BodyHasher, Signer, SigningKey};
 use mailauth::dmarc::{self, Evaluation, Identifier, Outcome};
 use mailauth::report::aggregate::Disposition;
 use mailauth::report::tls::{Applied, Failure, PolicyType, ResultType, Session};
@@ -287,6 +288,68 @@ async fn an_unsigned_tls_report_is_ignored() {
     let about_us = String::from_utf8(report).unwrap().replace("sender.example", "here.example");
     world.deliver("dmarc@here.example", about_us.as_bytes()).await;
     assert_eq!(world.read().await.reports, []);
+}
+
+/// RFC 8460 §3: by who reports, over all of it, with a key that may be for reports alone.
+#[tokio::test]
+async fn a_tls_report_counts_that_its_reporter_signed() {
+    let other = World::new(zone()).await;
+    other.reports.count_session(session(None), NOW);
+    let report = String::from_utf8(other.sent().await.remove(0).1).unwrap();
+    let (_, report) = report.split_once("\r\n").unwrap();
+    let check = async |signer: &str, reporter: &str, services: &str, limited: bool, kept: usize| {
+        let report = report.replace("here.example", reporter).replace("sender.example", "here.example");
+        let (header, body) = report.split_once("\r\n\r\n").unwrap();
+        let key = SigningKey::generate_ed25519().unwrap();
+        let record = key.dns_record().replace("p=", &format!("s={services}; p="));
+        let mut signed = Signer::new(domain(signer), "s1".parse().unwrap(), key);
+        signed.body_length = limited;
+        let mut hasher = BodyHasher::new(signed.canonicalization.body);
+        hasher.update(body.as_bytes());
+        let field = signed.sign(format!("{header}\r\n").as_bytes(), &hasher.finish(), NOW).unwrap();
+        let zone = zone().with_txt("_dmarc.outside.example", "v=DMARC1; p=none");
+        let world = World::new(zone.with_txt(&format!("s1._domainkey.{signer}"), &record)).await;
+        world.deliver("dmarc@here.example", &[&field, report.as_bytes()].concat()).await;
+        let found = world.read().await.reports.len();
+        assert_eq!(found, kept, "{signer} for {reporter}, s={services}, l={limited}");
+    };
+    check("reporter.example", "reporter.example", "*", false, 1).await;
+    check("reporter.example", "reporter.example", "tlsrpt", false, 1).await;
+    check("reporter.example", "mail.reporter.example", "email", false, 1).await;
+    // One below the other is of the same organization only if the DNS says so (RFC 9989 §4.10.2).
+    check("mail.reporter.example", "reporter.example", "*", false, 0).await;
+    check("mail.outside.example", "outside.example", "*", false, 1).await;
+    check("stranger.example", "reporter.example", "*", false, 0).await;
+    check("reporter.example", "reporter.example", "web", false, 0).await;
+    check("reporter.example", "reporter.example", "*", true, 0).await;
+}
+
+/// An RSA signature would keep a connection waiting.
+#[tokio::test]
+async fn reports_are_signed_beside_the_threads_that_serve() {
+    let world = World::new(zone()).await;
+    let serving = std::thread::current().id();
+    let sign: Sign = Arc::new(move |_, _| {
+        assert_ne!(std::thread::current().id(), serving);
+        None
+    });
+    let (from, to) = ("postmaster@here.example".parse().unwrap(), "rua@sender.example".parse().unwrap());
+    crate::post::send(&world.store, &sign, &from, &to, b"Subject: x\r\n\r\n".to_vec()).await.unwrap();
+}
+
+/// RFC 9990 §3.1.5: the owner hears what is wrong with the record.
+#[tokio::test]
+async fn problems_of_a_record_are_in_the_report() {
+    let record = "v=DMARC1; p=reject; adkim=q; aspf=x; rua=mailto:rua@sender.example";
+    let world = World::new(Fixed::new().with_txt("_dmarc.sender.example", record)).await;
+    world.count("sender.example", true, false).await;
+    world.count("sender.example", false, false).await;
+    let sent = world.sent().await;
+    let Some(Ok(Incoming::Aggregate(report))) = report::read(&sent[0].1) else { panic!() };
+    assert_eq!(report.records.len(), 2);
+    let [errors] = report.errors.as_slice() else { panic!("{:?}", report.errors) };
+    let told: Vec<&str> = errors.split("; ").collect();
+    assert!(told.len() == 2 && told[0].contains("adkim") && told[1].contains("aspf"), "{errors}");
 }
 
 #[tokio::test]

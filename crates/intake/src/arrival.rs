@@ -7,6 +7,7 @@ use crate::session::Session;
 use address::{Address, Domain, ReversePath};
 use bytes::Bytes;
 use mailauth::dmarc::Policy;
+use mailauth::results::AuthResults;
 use message::Edit;
 use policy::Verdict;
 use policy::arrival::{Conclusion, MessageChecks};
@@ -57,10 +58,11 @@ impl Session {
         Some(Box::new(visit.message(header, unix_ms() / 1000)))
     }
 
-    /// The message without results that claim to be ours.
+    /// The message without results that claim to be ours, or that nobody here can read.
     pub(crate) fn without_our_results(&self, message: &Bytes) -> Vec<Bytes> {
         let mut edit = Edit::new(message);
         edit.remove_authentication_results(self.settings.hostname.as_str());
+        AuthResults::remove_other_versions(&mut edit);
         edit.finish().pieces(message)
     }
 

@@ -81,6 +81,14 @@ impl AuthResults {
         gathered
     }
 
+    /// Removes the fields of a message that are of another version than ours, 1: who reads on could take them for something that
+    /// nobody here has looked at (RFC 8601 §5).
+    pub fn remove_other_versions(edit: &mut message::Edit<'_>) {
+        edit.remove_if(|field| {
+            field.is("Authentication-Results") && parse::is_of_other_version(&field.value())
+        });
+    }
+
     /// What these results say of the ARC chain, if they say it.
     pub fn chain_status(&self) -> Option<ChainStatus> {
         self.of("arc").find_map(|result| ChainStatus::parse(&result.result))

@@ -76,6 +76,13 @@ pub(crate) fn instance(value: &str) -> Option<(u32, &str)> {
     input.take(';').ok()?.then_some((number, input.rest))
 }
 
+/// Whether a field has the number of a version that is not known here; words that are no number are no version.
+pub(super) fn is_of_other_version(value: &str) -> bool {
+    let mut input = Input { rest: value };
+    let (Ok(_), Ok(version)) = (input.value(), input.value()) else { return false };
+    !version.is_empty() && version != "1" && version.bytes().all(|octet| octet.is_ascii_digit())
+}
+
 /// What is left of the field.
 struct Input<'a> {
     rest: &'a str,
@@ -157,11 +164,14 @@ impl<'a> Input<'a> {
     /// A quoted string, or what stands up to white space, a comment or `;`; with a quoted local part inside an address.
     fn value(&mut self) -> Result<String, ParseError> {
         self.skip_space()?;
-        let quoted = self.rest.starts_with('"');
+        let start = self.rest;
+        let quoted = start.starts_with('"');
         let mut value = if quoted { self.quoted()? } else { String::new() };
+        let taken = start.len() - self.rest.len();
         let tail = self.word(&[]);
         if quoted && tail.starts_with('@') {
-            value = format!("\"{value}\"");
+            // The quotes are the local part's, and what they escape stays so.
+            value = start[..taken].replace(['\r', '\n'], "");
         }
         value.push_str(tail);
         Ok(value)

@@ -80,6 +80,10 @@ fn fields_of_the_wild() {
         "mx.example: spf=pass smtp.mailfrom=\"a b\"@x.example",
     );
     check(
+        "mx.example; spf=pass smtp.mailfrom=\"a\\\"\\\\b\"@x.example",
+        "mx.example: spf=pass smtp.mailfrom=\"a\\\"\\\\b\"@x.example",
+    );
+    check(
         "mx.example; spf=pass smtp.remote-ip=2001:db8::1 word",
         "mx.example: spf=pass smtp.remote-ip=2001:db8::1",
     );
@@ -207,10 +211,47 @@ fn values_are_quoted() {
     check("a; dkim=pass", "\"a; dkim=pass\"");
     check("a (b)", "\"a (b)\"");
     check("a\r\nSubject: x", "\"a  Subject: x\"");
-    check("\"a\\b\"@example.org", "\"\\\"a\\\\b\\\"@example.org\"");
-    check("prvs=1=x@example.org", "\"prvs=1=x@example.org\"");
+    // RFC 8601 §2.2: an identity of e-mail is local-part "@" domain-name, and neither is inside of quotes.
+    for address in [
+        "prvs=1=x@example.org",
+        "SRS0=HHH=TT=example.net=joe@example.org",
+        "a/b?c=d@example.org",
+        "\"a b\"@example.org",
+        "\"a\\\\b; x\"@example.org",
+        "\"a\\\"b@c\"@example.org",
+        "\"(a)\"@example.org",
+    ] {
+        check(address, address);
+    }
+    check("a b@example.org", "\"a b@example.org\"");
+    check("a@b; dkim=pass header.d=c@example.org", "\"a@b; dkim=pass header.d=c@example.org\"");
+    check("x\"y\"@example.org", "\"x\\\"y\\\"@example.org\"");
+    check("a@example.org (b)", "\"a@example.org (b)\"");
     check("a@[192.0.2.1]", "\"a@[192.0.2.1]\"");
     check(&"x".repeat(500), &format!("\"{}\"", "x".repeat(MAX_VALUE)));
+}
+
+/// RFC 8601 §5.
+#[test]
+fn other_versions_are_removed() {
+    let gone = [
+        "mx.example 2; spf=pass",
+        "(a) mx.example (b)\r\n 0 ; none",
+        "\"mx.example\" 999999999999999999999; none",
+    ];
+    let kept = [
+        "mx.example; spf=pass",
+        "mx.example 1; spf=pass",
+        "mx.example (2); none",
+        "mx.example; x=2",
+        "spf=pass x=y",
+    ];
+    let field = |value: &&str| format!("Authentication-Results: {value}\r\n");
+    let stays: String = kept.iter().map(field).chain(["Subject: 2\r\n\r\n".to_owned()]).collect();
+    let all = gone.iter().map(field).collect::<String>() + &stays;
+    let mut edit = message::Edit::new(all.as_bytes());
+    AuthResults::remove_other_versions(&mut edit);
+    assert_eq!(String::from_utf8(edit.finish().to_vec(all.as_bytes())).unwrap(), stays);
 }
 
 proptest! {
@@ -218,6 +259,17 @@ proptest! {
     fn nothing_makes_the_reader_panic(value in "[a-c;=. ()\"\\\\\r\n/é@1]{0,60}") {
         let _ = AuthResults::parse(&value);
         let _ = AuthResults::parse_arc(&value);
+    }
+
+    /// Who sent it stands so that others read it too: quotes are around a local part alone.
+    #[test]
+    fn an_address_reads_the_same(local in "[!-~é ]{1,12}") {
+        let local = address::LocalPart::from_value(&local).unwrap();
+        let mut results = AuthResults::new("mx.example.org");
+        results.push(spf("pass", SpfIdentity::MailFrom(&format!("{local}@example.org"))));
+        let field = results.to_field();
+        prop_assert!(field.ends_with(&format!("smtp.mailfrom={local}@example.org\r\n")), "{}", field);
+        prop_assert_eq!(AuthResults::parse(field.strip_prefix("Authentication-Results:").unwrap()), Ok(results));
     }
 
     /// Whatever peers put into values, one field with these results is written, in lines that mail can carry.

@@ -1,7 +1,7 @@
 //! Results as the text of a header field (RFC 8601 §2.2), folded.
 
 use super::{AuthResults, MethodResult};
-use address::Address;
+use address::{Domain, LocalPart};
 
 /// The columns that lines keep to (RFC 5322 §2.1.1), where a word is not longer.
 const LINE_WIDTH: usize = 78;
@@ -76,9 +76,9 @@ fn keyword(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(MAX_KEYWORD).collect()
 }
 
-/// `value / [ [ local-part ] "@" ] domain-name`: as it is where it is a token or an address, else quoted.
+/// `value / [ [ local-part ] "@" ] domain-name`: as it is where it is a token or an identity, else quoted.
 fn value(text: &str) -> String {
-    if !text.is_empty() && text.len() <= MAX_VALUE && (text.bytes().all(is_token) || is_address(text)) {
+    if !text.is_empty() && text.len() <= MAX_VALUE && (text.bytes().all(is_token) || is_identity(text)) {
         text.to_owned()
     } else {
         quoted(text)
@@ -90,17 +90,11 @@ fn is_token(octet: u8) -> bool {
     octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet)
 }
 
-/// Whether this is an address or `@` and a domain, which stand without quotes. Quoted local parts and address literals
-/// are no part of that grammar's easy half: they are quoted whole.
-fn is_address(text: &str) -> bool {
-    let plain = |c: char| {
-        (c.is_ascii_graphic() && !"()<>,;:\\\"[]=/?".contains(c)) || (!c.is_ascii() && !c.is_control())
-    };
-    let address = match text.strip_prefix('@') {
-        Some(_) => format!("x{text}"),
-        None => text.to_owned(),
-    };
-    text.contains('@') && text.chars().all(plain) && address.parse::<Address>().is_ok()
+/// Whether this is `[ local-part ] "@" domain-name`, which must stand like this (RFC 8601 §2.2): quotes, where the local part
+/// needs them, are around it alone. An address literal is no domain name, and is quoted with all that stands before it.
+fn is_identity(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    (local.is_empty() || local.parse::<LocalPart>().is_ok()) && Domain::parse(domain).is_ok()
 }
 
 /// A quoted-string, in one line and of bounded length; UTF-8 stands as it is (RFC 6532 §3.2).

@@ -50,6 +50,7 @@ dialogues! {
     arrival_forged_results
     arrival_greylist
     arrival_helo
+    arrival_helo_spf
     arrival_links
     arrival_lists
     arrival_offices
@@ -60,6 +61,7 @@ dialogues! {
     arrival_rates
     arrival_results
     arrival_sealed
+    arrival_sealed_untold
     arrival_several_authors
     arrival_spared
     auth

@@ -62,7 +62,15 @@ impl<'a> Sealing<'a> {
             Some(hash) => hash,
             None => *self.hash.insert(hash_from(&self.body, self.text_at, sealer.body_form()).await?),
         };
-        let status = self.found.chain_status().unwrap_or(ChainStatus::None);
+        let status = match self.found.chain_status() {
+            Some(status) => status,
+            None if Header::parse(self.header).contains("ARC-Seal") => {
+                // Nobody looked at the chain, and only one that was found sound may be sealed as such: sealed as broken it
+                // would be so for ever.
+                return Ok(None);
+            }
+            None => ChainStatus::None,
+        };
         let (header, found) = (self.header.to_vec(), self.found.clone());
         let now = self.shared.clock.now() / 1000;
         // Two signatures, of a millisecond each where the key is RSA.

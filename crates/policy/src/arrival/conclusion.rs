@@ -22,6 +22,8 @@ pub struct Facts {
     pub ip: IpAddr,
     pub reverse: ReverseName,
     pub(super) spf: Option<(SpfResult, Identity)>,
+    /// Of the name in HELO, where that is something else.
+    pub(super) helo_spf: Option<(SpfResult, Identity)>,
     pub signed: Signed,
     /// `None` when From names no single author.
     pub dmarc: Option<Evaluation>,
@@ -100,7 +102,9 @@ fn agree(verdicts: Vec<Verdict>) -> Vec<Verdict> {
 fn field(settings: &Settings, facts: &Facts, tells: impl Fn(Check) -> bool) -> String {
     let mut all = AuthResults::new(settings.hostname.as_str());
     let mut add = |check, result: MethodResult| {
-        if tells(check) {
+        // Whoever seals the message later must say what its chain was (RFC 8617 §5.1): a sound one that nobody vouches for
+        // would be sealed as broken.
+        if check == Check::Arc || tells(check) {
             all.push(result);
         }
     };
@@ -109,6 +113,10 @@ fn field(settings: &Settings, facts: &Facts, tells: impl Fn(Check) -> bool) -> S
     add(Check::Iprev, if word == "pass" { iprev } else { iprev.because(reason) });
     if let Some((result, identity)) = &facts.spf {
         add(Check::Spf, spf(result, identity));
+    }
+    // After the sender's: who reads one alone wants that.
+    if let Some((result, identity)) = &facts.helo_spf {
+        add(Check::SpfHelo, spf(result, identity));
     }
     for signature in results::dkim(&facts.signed.dkim) {
         add(Check::Dkim, signature);

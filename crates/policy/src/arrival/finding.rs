@@ -14,6 +14,8 @@ pub enum Check {
     /// Mail to the envelope's sender could be delivered.
     SenderDomain,
     Spf,
+    /// SPF of the name in HELO or EHLO (RFC 7208 §2.3).
+    SpfHelo,
     Dkim,
     Arc,
     Dmarc,
@@ -35,6 +37,7 @@ impl Check {
             Self::HeloSends => "helo-sends",
             Self::SenderDomain => "sender-domain",
             Self::Spf => "spf",
+            Self::SpfHelo => "spf-helo",
             Self::Dkim => "dkim",
             Self::Arc => "arc",
             Self::Dmarc => "dmarc",
@@ -49,7 +52,7 @@ impl Check {
     fn code(self) -> (u8, u16, u16) {
         match self {
             Self::Dkim => (5, 7, 20),
-            Self::Spf | Self::HeloSends => (5, 7, 23),
+            Self::Spf | Self::SpfHelo | Self::HeloSends => (5, 7, 23),
             Self::Iprev => (5, 7, 25),
             Self::SenderDomain => (5, 1, 8),
             Self::Arc => (5, 7, 29),
@@ -62,7 +65,7 @@ impl Check {
     /// The code that asks it to come back, as what had to be known could not be learnt.
     fn code_for_later(self) -> (u8, u16, u16) {
         match self {
-            Self::Spf | Self::HeloSends => (4, 7, 24),
+            Self::Spf | Self::SpfHelo | Self::HeloSends => (4, 7, 24),
             Self::Iprev => (4, 7, 25),
             // RFC 6376 §6.1.2.
             Self::Dkim => (4, 7, 5),

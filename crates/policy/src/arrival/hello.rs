@@ -1,11 +1,11 @@
 //! The name that a client gives itself.
 
 use super::finding::{Check, Finding, Weight};
-use address::Host;
+use address::{Domain, Host};
 use std::net::IpAddr;
 
 /// RFC 5321 §4.1.1.1 and §4.1.4: a full domain name, or the address of the client in brackets.
-pub(super) fn finding(name: &str, ip: IpAddr, ours: &address::Domain) -> Finding {
+pub(super) fn finding(name: &str, ip: IpAddr, ours: &Domain) -> Finding {
     let bad = |reason: String| Finding::new(Check::Helo, Weight::Bad, "fail", &reason);
     match name.parse::<Host>() {
         Ok(Host::Literal(literal)) if literal.ip() != ip => {
@@ -13,12 +13,16 @@ pub(super) fn finding(name: &str, ip: IpAddr, ours: &address::Domain) -> Finding
         }
         Ok(Host::Literal(_)) => Finding::new(Check::Helo, Weight::Fine, "pass", name),
         Ok(Host::Domain(domain)) if domain == *ours => bad(format!("{name} is our own name")),
-        Ok(Host::Domain(domain)) if name.parse::<IpAddr>().is_ok() || domain.labels().count() < 2 => {
-            bad(format!("{name} is no full host name"))
-        }
+        Ok(Host::Domain(_)) if !is_host_name(name) => bad(format!("{name} is no full host name")),
         Ok(Host::Domain(_)) => Finding::new(Check::Helo, Weight::Fine, "pass", name),
         Err(_) => bad(format!("{} is no host name", name.escape_debug())),
     }
+}
+
+/// Whether the name is a domain name of several labels: only then has it an SPF record (RFC 7208 §2.3).
+pub(super) fn is_host_name(name: &str) -> bool {
+    let domain = Domain::parse(name).ok().filter(|_| name.parse::<IpAddr>().is_err());
+    domain.is_some_and(|domain| domain.labels().count() > 1)
 }
 
 #[cfg(test)]

@@ -102,7 +102,8 @@ impl MessageChecks {
         findings.extend(own.finding(spf_result, &signed.dkim, dmarc.as_ref()));
         findings.extend(linked(visit, links, author.ok()).await.iter().map(lists::Listing::finding));
         let listings = visit.all_listings().await;
-        let facts = Facts { ip: visit.ip, reverse: reverse.clone(), spf, signed, dmarc, listings };
+        let (reverse, helo_spf) = (reverse.clone(), visit.helo_spf().await);
+        let facts = Facts { ip: visit.ip, reverse, spf, helo_spf, signed, dmarc, listings };
         Conclusion::new(&settings, findings, facts, recipients)
     }
 

@@ -55,7 +55,8 @@ pub(super) async fn takes_mail(dns: &Arc<dyn Lookup>, domain: &Domain) -> Findin
     }
 }
 
-pub(super) fn spf_finding(result: &SpfResult) -> Finding {
+/// What SPF says of the sender, or of the name in HELO, where that has a record.
+pub(super) fn spf_finding(check: Check, result: &SpfResult) -> Finding {
     let weight = match result.word {
         ResultWord::Fail => Weight::Bad,
         ResultWord::TempError => Weight::Unknown,
@@ -72,7 +73,7 @@ pub(super) fn spf_finding(result: &SpfResult) -> Finding {
         let domain = result.domain.as_ref().map(Domain::as_str).unwrap_or_default();
         reason.push_str(&format!("; {domain} explains: {words}"));
     }
-    Finding::new(Check::Spf, weight, result.word.as_str(), &reason)
+    Finding::new(check, weight, result.word.as_str(), &reason)
 }
 
 #[cfg(test)]

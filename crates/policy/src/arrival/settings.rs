@@ -58,6 +58,8 @@ impl Rules {
             Check::HeloSends => self.helo_sends,
             Check::SenderDomain => self.sender_domain,
             Check::Spf => self.spf,
+            // Told with the sender's; that a host never sends is a check of its own.
+            Check::SpfHelo => self.spf.min(Action::Mark),
             Check::Dkim => self.dkim,
             // A chain says something only of what DMARC says.
             Check::Dmarc | Check::Arc => self.dmarc,

@@ -44,6 +44,8 @@ struct Introduced {
     name: String,
     finding: Finding,
     sends: Pending<Finding>,
+    /// SPF of the name, asked with the first sender that is not it.
+    spf: Option<Pending<SpfResult>>,
 }
 
 /// A transaction has begun.
@@ -82,7 +84,7 @@ impl Visit {
         } else {
             Pending::known(Finding::new(Check::HeloSends, Weight::Fine, "none", ""))
         };
-        self.hello = Some(Introduced { name: name.to_owned(), finding, sends });
+        self.hello = Some(Introduced { name: name.to_owned(), finding, sends, spf: None });
         self.sender = None;
     }
 
@@ -103,11 +105,13 @@ impl Visit {
             let words = format!("too many messages from {whose}, try again in {minutes} minutes");
             return Verdict::refuse(Reply::new(450, (4, 7, 1), &words), format!("rate={words}"));
         }
-        let helo = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        if from.address().is_some() {
+            self.ask_spf_of_name(unix);
+        }
         let domain = from.address().and_then(Address::domain).cloned();
         self.sender = Some(Sender {
             path: from.clone(),
-            spf: self.ask_spf(from, helo, unix),
+            spf: self.ask_spf(from.address(), unix),
             domain: self.ask_domain(domain.clone()),
             listings: self.ask_lists(domain.into_iter().collect()),
             findings: None,
@@ -116,12 +120,26 @@ impl Visit {
         Verdict::Accept
     }
 
-    fn ask_spf(&self, from: &ReversePath, helo: String, now: u64) -> Pending<SpfResult> {
+    /// RFC 7208 §2.3: the name in HELO is checked too, once a session. Its record is mostly the one that was asked for already
+    /// to know whether the host sends.
+    fn ask_spf_of_name(&mut self, now: u64) {
+        let unasked = |hello: &Introduced| hello.spf.is_none() && hello::is_host_name(&hello.name);
+        if self.hello.as_ref().is_some_and(unasked) && self.settings.is_wanted(Check::SpfHelo) {
+            let asked = self.ask_spf(None, now);
+            if let Some(hello) = &mut self.hello {
+                hello.spf = Some(asked);
+            }
+        }
+    }
+
+    /// Of a sender, or of the name in HELO, which is checked where there is none (RFC 7208 §2.4).
+    fn ask_spf(&self, from: Option<&Address>, now: u64) -> Pending<SpfResult> {
         let (dns, ip, receiver) =
             (Arc::clone(&self.arrival.dns), self.ip, self.settings.hostname.to_string());
-        let path = from.address().map(Address::to_string).unwrap_or_default();
+        let helo = self.hello.as_ref().map(|hello| hello.name.clone()).unwrap_or_default();
+        let path = from.map(Address::to_string);
         Pending::begin(WAIT, async move {
-            let identity = spf::Identity::MailFrom(&path);
+            let identity = path.as_deref().map_or(spf::Identity::Helo, spf::Identity::MailFrom);
             let query = spf::Query { ip, helo: &helo, identity, receiver: &receiver, now };
             let names = dns::Names(&*dns);
             let checked = tokio::time::timeout(spf::MAX_ELAPSED, spf::check(&names, &query)).await;
@@ -184,7 +202,12 @@ impl Visit {
         if let Some(sender) = &mut self.sender {
             findings.extend(sender.domain.get().await.cloned().or_else(|| Some(late(Check::SenderDomain))));
             findings.extend(sender.listings.get().await.into_iter().flatten().map(Listing::finding));
-            findings.push(sender.spf.get().await.map_or_else(|| late(Check::Spf), sender::spf_finding));
+            let of = |result| sender::spf_finding(Check::Spf, result);
+            findings.push(sender.spf.get().await.map_or_else(|| late(Check::Spf), of));
+        }
+        let of_name = self.helo_spf().await;
+        findings.extend(of_name.map(|(result, _)| sender::spf_finding(Check::SpfHelo, &result)));
+        if let Some(sender) = &mut self.sender {
             sender.findings = Some(findings.clone());
         }
         findings
@@ -243,6 +266,14 @@ impl Visit {
             None => sender::Identity::Helo(helo),
         };
         sender.spf.get().await.cloned().map(|result| (result, identity))
+    }
+
+    /// The result of SPF for the name in HELO, where it has a record and is not what was looked at for the sender.
+    pub(super) async fn helo_spf(&mut self) -> Option<(SpfResult, sender::Identity)> {
+        self.sender.as_ref().and_then(|sender| sender.path.address())?;
+        let hello = self.hello.as_mut()?;
+        let result = hello.spf.as_mut()?.get().await.filter(|result| result.word != spf::ResultWord::None)?;
+        Some((result.clone(), sender::Identity::Helo(hello.name.clone())))
     }
 
     pub(super) async fn all_listings(&mut self) -> Vec<Listing> {

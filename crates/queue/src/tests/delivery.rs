@@ -169,6 +169,15 @@ async fn what_is_forwarded_is_sealed() {
     let result = verifier.finish(|_| Ok(vec![key.dns_record().into_bytes()]));
     assert_eq!(result.outcome, mailauth::arc::Outcome::Pass { oldest_pass: 0 });
     assert!(result.sets[0].results.contains("spf=pass smtp.mailfrom=far.example"), "{:?}", result.sets);
+
+    // The same chain comes to the next one, which seals what it found of it, and nothing when it did not look.
+    let (set, _) = trace.split_once("Delivered-To:").unwrap();
+    for (told, seal) in [("arc=pass", "cv=pass"), ("arc=fail", "cv=fail")] {
+        let (trace, _) = sent(&format!("{}{set}", found.replace("arc=none", told))).await;
+        assert!(trace.starts_with("ARC-Seal: i=2;") && trace.contains(seal), "{trace}");
+    }
+    let (trace, _) = sent(&format!("{}{set}", found.replace(";\r\n\tarc=none", ""))).await;
+    assert!(!trace.contains("ARC-Seal: i=2;"), "{trace}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! [`Intake`] is what all sessions share; [`Intake::serve`] runs one connection. The dialogue itself is
 //! `smtp::server`'s; here each of its questions is answered: who may log in, who may send, whom a message may be for,
-//! and, at the end of the data, that the store has it. A 250 follows `store.accept` and nothing else.
+//! and, at the end of the data, that the store has it. A 250 follows `store.accept_all` and nothing else.
 //!
 //! ```text
 //! driver ──events──▶ session ──▶ login      AUTH

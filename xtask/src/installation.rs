@@ -40,6 +40,8 @@ pub struct Extra<'a> {
     pub delivery: &'a str,
     /// Lines of `[limits]`.
     pub limits: &'a str,
+    /// Lines of `[queue]`.
+    pub queue: &'a str,
     /// Further tables.
     pub tables: &'a str,
 }
@@ -102,7 +104,7 @@ impl Installation {
     /// When it cannot be written.
     pub fn configure(&self, more: &Extra<'_>) -> Result<(), Error> {
         let place = |port| format!("[\"{}\"]", self.place(port));
-        let Extra { delivery, limits, tables } = more;
+        let Extra { delivery, limits, queue, tables } = more;
         let text = format!(
             "hostname = \"{HOSTNAME}\"\ndata = \"data\"\n\
              [listen]\nsmtp = {}\nsubmission = {}\nsubmissions = {}\nlmtp = {}\npop3s = {}\n\
@@ -110,7 +112,7 @@ impl Installation {
              [relay]\ntrusted = [\"127.0.0.0/8\"]\n\
              [limits]\nexempt = [\"127.0.0.0/8\"]\nmessages-per-session = 0\nmessages-per-hour = 0\n\
              recipients-per-hour = 0\nhops = {HOPS}\n{limits}\n\
-             [queue]\nfirst-retry = \"1 s\"\nmax-retry = \"2 s\"\ndelay-notice = \"0 s\"\n\
+             [queue]\nfirst-retry = \"1 s\"\nmax-retry = \"2 s\"\ndelay-notice = \"0 s\"\n{queue}\n\
              [delivery]\nsmarthost = \"smtp://{}\"\n{delivery}\n\
              {tables}\n",
             place(SMTP),

@@ -14,6 +14,8 @@ pub struct Server {
     pub started: Instant,
     /// Connections that are open now.
     pub connections: Arc<dyn Fn() -> usize + Send + Sync>,
+    /// Tasks of the process that have not ended.
+    pub tasks: Arc<dyn Fn() -> usize + Send + Sync>,
     /// Reads settings and certificates again; what was wrong with them otherwise.
     pub reload: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Begins the graceful stop.
@@ -43,6 +45,8 @@ pub struct StatusReport {
     pub running: bool,
     pub uptime_seconds: Option<u64>,
     pub connections: Option<u64>,
+    /// What the server does at the same time, by its runtime's count: this question among it.
+    pub tasks: Option<u64>,
     pub queue: QueueCount,
     pub disk_free: u64,
     pub disk_size: u64,
@@ -64,6 +68,7 @@ impl Operation for Status {
             running: server.is_some(),
             uptime_seconds: server.map(|server| server.started.elapsed().as_secs()),
             connections: server.map(|server| (server.connections)() as u64),
+            tasks: server.map(|server| (server.tasks)() as u64),
             queue: store.queue_count()?,
             disk_free,
             disk_size,

@@ -400,6 +400,7 @@ pub(super) fn server(stopped: Arc<Mutex<bool>>) -> crate::Server {
     crate::Server {
         started: Instant::now(),
         connections: Arc::new(|| 7),
+        tasks: Arc::new(|| 9),
         reload: Arc::new(|| Err("certificate.pem is gone".into())),
         stop: Arc::new(move || *stopped.lock().unwrap() = true),
     }
@@ -496,7 +497,8 @@ async fn a_server_tells_how_it_is_and_obeys() {
     let store = open(folder.path()).store().clone();
     let operations = Operations::in_server(store, Arc::new(Heard::default()), server(stopped.clone()));
     let status = root(&operations, system::Status {}).await.unwrap();
-    assert!(status.running && status.connections == Some(7) && status.disk_size >= status.disk_free);
+    assert_eq!((status.connections, status.tasks), (Some(7), Some(9)));
+    assert!(status.running && status.disk_size >= status.disk_free);
     assert_eq!(text(root(&operations, system::Reload {}).await), "certificate.pem is gone");
     assert!(root(&operations, system::CheckStore {}).await.unwrap().ok);
     root(&operations, system::Stop {}).await.unwrap();

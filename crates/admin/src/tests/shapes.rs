@@ -51,7 +51,7 @@ async fn answers_keep_their_shape() {
     .await;
     check(&operations, mail::List { account: me, folder: inbox, before: None, limit: 9 }, "[{date: text, flags: [], from: text, id: text, received: number, size: number, subject: text, to: text, uid: number}]").await;
     check(&operations, trail::Find { subject: trail::Subject::Message(id), since: None, limit: 9 }, "[{at: number, events: [{at: number, delivered: [], event: text, from: text, message: text, origin: {message_id: text, session: text, via: text}, recipients: [text], size: number}], from: text, id: text, message_id: text, recipients: [{at: number, detail: null, fate: text, next_attempt: number, recipient: text}]}]").await;
-    check(&operations, system::Status {}, "{connections: null, disk_free: number, disk_size: number, queue: {bytes: number, held: number, messages: number, recipients: number}, running: bool, trouble: null, uptime_seconds: null}").await;
+    check(&operations, system::Status {}, "{connections: null, disk_free: number, disk_size: number, queue: {bytes: number, held: number, messages: number, recipients: number}, running: bool, tasks: null, trouble: null, uptime_seconds: null}").await;
     check(&operations, system::CheckStore {}, "{ok: bool, problems: []}").await;
     check(&operations, system::SearchStatus {}, "{copies: number, trouble: null, waiting: number}").await;
 }

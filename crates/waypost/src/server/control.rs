@@ -19,9 +19,11 @@ pub(super) fn serve(running: &Running, tasks: &mut JoinSet<()>) -> Result<(), Fa
 /// All operations, on what runs.
 pub(super) fn operations(running: &Running) -> Operations {
     let limits = running.limits.clone();
+    let runtime = tokio::runtime::Handle::current().metrics();
     let server = Server {
         started: Instant::now(),
         connections: Arc::new(move || limits.count()),
+        tasks: Arc::new(move || runtime.num_alive_tasks()),
         // The process asks itself, so that a command and a signal take one way.
         reload: Arc::new(|| signal_self(rustix::process::Signal::HUP)),
         stop: Arc::new(|| drop(signal_self(rustix::process::Signal::TERM))),

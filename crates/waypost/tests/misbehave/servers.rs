@@ -1,7 +1,7 @@
 //! Next servers: each misbehaves in its own way, at its own stage, until it is told to behave.
 
 use crate::figures::Figures;
-use crate::{HERE, installation, name_of, send, until};
+use crate::{HERE, LIMIT, PROMPT, ROUNDS, installation, name_of, send, until};
 use std::fmt::Write as _;
 use std::io;
 use std::net::TcpListener;
@@ -311,6 +311,17 @@ fn routes(installation: &Installation, manners: &[Manner]) -> String {
     routes
 }
 
+fn start(installation: &Installation, manners: &[Manner]) -> Vec<Arc<Peer>> {
+    let start = |(port, manner): (u16, &Manner)| Peer::start(installation, port, *manner);
+    (FIRST_PORT..).zip(manners).map(start).collect()
+}
+
+/// Returns when no connection to any of them stands.
+fn gone(peers: &[Arc<Peer>]) {
+    let open = |peer: &Arc<Peer>| peer.open.load(Ordering::SeqCst) > 0;
+    until(LIMIT, || "no connection is kept".to_owned(), || !peers.iter().any(open));
+}
+
 /// Every peer is sent a message, misbehaves, and gets it when it is good again.
 fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
     for peer in peers {
@@ -322,12 +333,12 @@ fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
     send(installation, names.iter().map(String::as_str).zip(recipients.iter().map(String::as_str)));
     for peer in peers {
         let met = || peer.done.load(Ordering::SeqCst) >= peer.manner.attempts();
-        until(&format!("{:?} is met", peer.manner), met);
+        until(LIMIT, || format!("{:?} is met", peer.manner), met);
         peer.good.store(true, Ordering::SeqCst);
     }
-    installation.wait_for_empty_queue(crate::LIMIT).unwrap();
+    installation.wait_for_empty_queue(LIMIT).unwrap();
     // None is kept for the next round, in which a peer misbehaves from the greeting on.
-    until("no connection is kept", || peers.iter().all(|peer| peer.open.load(Ordering::SeqCst) == 0));
+    gone(peers);
     for (peer, name) in peers.iter().zip(&names) {
         let (had, kept) = peer.count(name);
         assert_eq!(kept, usize::from(!peer.manner.is_final()), "{name}, {:?}", peer.manner);
@@ -337,25 +348,25 @@ fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
     }
 }
 
-#[test]
-fn servers_that_misbehave_leave_nothing_behind_and_get_their_mail_when_they_behave() {
+fn leave_nothing_behind(within: Duration) {
     let manners = manners();
     let installation = installation(&Extra::default());
     installation.configure(&Extra { tables: &routes(&installation, &manners), ..Extra::default() }).unwrap();
-    let peers: Vec<_> = (FIRST_PORT..)
-        .zip(&manners)
-        .map(|(port, manner)| Peer::start(&installation, port, *manner))
-        .collect();
+    let peers = start(&installation, &manners);
     let server = installation.serve().unwrap();
-    send(&installation, [("before", HERE)]);
-    let start = Figures::of(server.id());
+    // One goes out before, so that what is only there for the first to go out is there.
+    peers[0].good.store(true, Ordering::SeqCst);
+    send(&installation, [("before", HERE), ("before too", format!("you@{}", peers[0].domain()).as_str())]);
+    installation.wait_for_empty_queue(LIMIT).unwrap();
+    gone(&peers);
+    let start = Figures::at_rest(&installation, &server);
 
-    everybody(&installation, &peers, 1);
-    start.return_to(server.id());
-    let once = Figures::of(server.id());
-    everybody(&installation, &peers, 2);
-    start.return_to(server.id());
-    Figures::of(server.id()).grew_little(once);
+    let mut after = Vec::new();
+    for round in 1..=ROUNDS {
+        everybody(&installation, &peers, round);
+        after.push(start.return_to(&installation, &server, within));
+    }
+    after[ROUNDS - 1].grew_little(after[0]);
 
     let mut told = 0;
     maildrop::empty(&installation, HERE, |arrived| {
@@ -363,5 +374,58 @@ fn servers_that_misbehave_leave_nothing_behind_and_get_their_mail_when_they_beha
     })
     .unwrap();
     let finally = manners.iter().filter(|manner| manner.is_final()).count();
-    assert_eq!(told, 2 * finally, "the sender hears of each message that was refused for good");
+    assert_eq!(told, ROUNDS * finally, "the sender hears of each message that was refused for good");
+}
+
+#[test]
+fn servers_that_misbehave_leave_nothing_behind_and_get_their_mail_when_they_behave() {
+    leave_nothing_behind(LIMIT);
+}
+
+/// `cargo test -p waypost --test misbehave -- --ignored --test-threads 1`
+#[test]
+#[ignore = "asserts on time: for a machine with nothing else to do"]
+fn servers_that_misbehave_leave_nothing_behind_for_long() {
+    leave_nothing_behind(PROMPT);
+}
+
+/// Of servers that never behave: they take the connection, some of them the message, and are gone.
+const FOR_EVER: [Manner; 6] = [
+    Manner { stage: Stage::Connect, way: Way::Close },
+    Manner { stage: Stage::Connect, way: Way::Reset },
+    Manner { stage: Stage::Hello, way: Way::Close },
+    Manner { stage: Stage::Body, way: Way::Reset },
+    Manner { stage: Stage::Dot, way: Way::Close },
+    Manner { stage: Stage::Dot, way: Way::Reset },
+];
+
+#[test]
+fn who_accepts_and_then_drops_for_ever_is_given_up_and_the_sender_told_once() {
+    let installation = installation(&Extra::default());
+    let tables = routes(&installation, &FOR_EVER);
+    // Some attempts: the first retry is after a second, the next after two.
+    installation
+        .configure(&Extra { queue: "lifetime = \"6 s\"", tables: &tables, ..Extra::default() })
+        .unwrap();
+    let peers = start(&installation, &FOR_EVER);
+    let server = installation.serve().unwrap();
+    send(&installation, [("before", HERE)]);
+    let start = Figures::at_rest(&installation, &server);
+
+    let recipients: Vec<String> = peers.iter().map(|peer| format!("you@{}", peer.domain())).collect();
+    send(&installation, recipients.iter().map(|recipient| ("for ever", recipient.as_str())));
+    installation.wait_for_empty_queue(LIMIT).unwrap();
+    gone(&peers);
+    start.return_to(&installation, &server, LIMIT);
+
+    let mut told = Vec::new();
+    maildrop::empty(&installation, HERE, |arrived| told.push(String::from_utf8_lossy(arrived).into_owned()))
+        .unwrap();
+    assert_eq!(told.len(), 1 + peers.len(), "one notification for each, and the message before: {told:#?}");
+    for (peer, recipient) in peers.iter().zip(&recipients) {
+        assert!(peer.done.load(Ordering::SeqCst) > 1, "{:?} was tried again", peer.manner);
+        let field = format!("Final-Recipient: rfc822; {recipient}");
+        let notices: Vec<&String> = told.iter().filter(|notice| notice.contains(&field)).collect();
+        assert!(matches!(notices[..], [one] if one.contains("Action: failed")), "{recipient}: {notices:#?}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Both ends on loopback, in one process.
+//! Both ends on loopback, in one process. TLS and logins are in the package's tests, as the sink has no certificate.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
@@ -7,7 +7,6 @@ use super::report::{Counts, Problem, Report, SinkReport};
 use super::sink::Sink;
 use super::{Args, generator};
 use crate::cli::{Cli, Command};
-use crate::client::Login;
 use crate::exit::Exit;
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -72,15 +71,6 @@ async fn connections_are_kept_when_asked() {
     let sent = load(&place, "--connections 2 --messages 50 --size 200000 --keep").await;
     assert_eq!((sent.counts, sent.connections_opened), (accepted(50), 2));
     assert_eq!(taken.await.unwrap().octets, 50 * 200_000);
-}
-
-#[tokio::test]
-async fn the_generator_logs_in() {
-    let (place, _taken) = sink(1);
-    let mut plan = plan(&place, "--messages 1").await;
-    let secret = address::Secret::new("any".to_owned());
-    plan.settings.login = Some(Login { user: "ann".to_owned(), secret, mechanism: None, server: None });
-    assert!(generate(plan).await.ok);
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use xtask::maildrop;
 use xtask::wire::{Wire, stuffed};
 
 /// Each is done as often at once.
-const TIMES: usize = 4;
+const TIMES: usize = 2;
 /// The same with a login, which costs much.
 const TIMES_LOGGED_IN: usize = 1;
 /// Between two octets of a slow client.

@@ -66,16 +66,6 @@ fn who_may_not_log_in_sends_nothing() {
 }
 
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused_unless_that_is_asked_for() {
-    for (behaviour, scheme) in [(Behaviour::submission(), "smtp"), (implicit(), "smtps")] {
-        let words = ["--auth", USER, "--password-stdin", "--tls", "starttls"];
-        let words = if scheme == "smtps" { &words[..3] } else { &words };
-        let (report, received) = bench(behaviour, scheme, words, PASSWORD);
-        assert_eq!((&report["ok"], &report["accepted"], received.len()), (&false.into(), &0.into(), 0));
-    }
-}
-
-#[test]
 fn without_tls_nothing_is_encrypted_and_nobody_logged_in() {
     let (report, received) = bench(Behaviour::new(Protocol::Smtp), "smtp", &["--tls", "none"], "");
     assert_eq!(report["ok"], true, "{report:#}");

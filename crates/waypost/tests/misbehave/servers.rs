@@ -337,8 +337,6 @@ fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
         peer.good.store(true, Ordering::SeqCst);
     }
     installation.wait_for_empty_queue(LIMIT).unwrap();
-    // None is kept for the next round, in which a peer misbehaves from the greeting on.
-    gone(peers);
     for (peer, name) in peers.iter().zip(&names) {
         let (had, kept) = peer.count(name);
         assert_eq!(kept, usize::from(!peer.manner.is_final()), "{name}, {:?}", peer.manner);
@@ -365,6 +363,8 @@ fn leave_nothing_behind(within: Duration) {
     for round in 1..=ROUNDS {
         everybody(&installation, &peers, round);
         after.push(start.return_to(&installation, &server, within));
+        // None is kept for the next round, in which a peer misbehaves from the greeting on.
+        gone(&peers);
     }
     after[ROUNDS - 1].grew_little(after[0]);
 

@@ -80,7 +80,7 @@ pub use report::{
 };
 pub use sendmail::{CrlfLines, header_recipients, skip_mbox_line, to_crlf};
 pub use text::preview;
-pub use thread::{base_subject, message_ids};
+pub use thread::{base_subject, first_message_id, message_ids};
 pub use trace::{
     Client, Greeting, Protocol, Received, Tls, delivered_to, put_aside, return_path, was_put_aside,
 };

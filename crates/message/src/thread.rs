@@ -86,6 +86,11 @@ pub fn message_ids(value: &str) -> Vec<String> {
     ids
 }
 
+/// The first of them alone, which of `References` is what the thread began with, however long that has become.
+pub fn first_message_id(value: &str) -> Option<String> {
+    value.split('<').skip(1).find_map(message_id)
+}
+
 /// One of them, from after its bracket.
 fn message_id(text: &str) -> Option<String> {
     let (mut id, mut quoted, mut comments) = (String::new(), false, 0usize);

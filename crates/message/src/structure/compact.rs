@@ -7,7 +7,7 @@ use super::{Address, Disposition, Envelope, Kind, Octets, Parameters, Parsed, Pa
 use crate::mime::MAX_DEPTH;
 
 /// Changes with the form, and with what [`super::Scanner`] makes of a message: what was kept before is made anew.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 impl Parsed {
     /// For [`Self::from_bytes`]: some hundred octets for most messages, and never more than a few times

@@ -35,7 +35,7 @@ pub struct Address {
     pub name: Option<Octets>,
     /// The source route, `@a.example,@b.example`.
     pub adl: Option<Octets>,
-    /// The local part with its quotes; the name of the group where one starts.
+    /// The local part without quotes (RFC 9051 §9, addr-mailbox); the name of the group where one starts.
     pub mailbox: Option<Octets>,
     pub host: Option<Octets>,
 }
@@ -263,10 +263,25 @@ impl Entry {
         Some(Address {
             name: name.or(self.remark),
             adl: adl.map(<[u8]>::to_vec),
-            mailbox: Some(mailbox.to_vec()),
+            mailbox: Some(unquoted(mailbox)),
             host: Some(host.to_vec()),
         })
     }
+}
+
+/// A local part without the quotes around it, or around words of it (RFC 5322 §4.4).
+fn unquoted(local: &[u8]) -> Octets {
+    let (mut out, mut rest) = (Octets::with_capacity(local.len()), local);
+    while let Some((&octet, after)) = rest.split_first() {
+        rest = match octet {
+            b'"' => quoted_string(after, &mut out).1,
+            _ => {
+                out.push(octet);
+                after
+            }
+        };
+    }
+    out
 }
 
 /// `@a.example,@b.example:` before an address (RFC 5322 §4.4).
@@ -322,10 +337,7 @@ mod tests {
             &["=?utf-8?Q?J=C3=B6rg?= =?x?=|NIL|a|x.example"],
         );
         check("a@x.example (John (the) Doe)", &["John (the) Doe|NIL|a|x.example"]);
-        check(
-            "c . d @ x.example, \"a, b\"@x.example",
-            &["NIL|NIL|c.d|x.example", "NIL|NIL|\"a, b\"|x.example"],
-        );
+        check("c . d @ x.example, \"a, b\"@x.example", &["NIL|NIL|c.d|x.example", "NIL|NIL|a, b|x.example"]);
         check("< a (c) @x.example >, <@r.example,@s:b@x>", &["NIL|NIL|a|x.example", "NIL|@r.example,@s|b|x"]);
         check(
             "a@[IPv6:2001:db8::1], <a@[192.0.2.1]>",
@@ -334,10 +346,29 @@ mod tests {
     }
 
     #[test]
+    fn local_parts_have_no_quotes() {
+        check(r#""a b"@x.example"#, &["NIL|NIL|a b|x.example"]);
+        check(r#"Name <"a b"@x.example>"#, &["Name|NIL|a b|x.example"]);
+        check(r#"<"a@b"@x.example>"#, &["NIL|NIL|a@b|x.example"]);
+        check(r#""a \"b\" \\c"@x.example"#, &[r#"NIL|NIL|a "b" \c|x.example"#]);
+        check(r#""a b"."c".d@x.example"#, &["NIL|NIL|a b.c.d|x.example"]);
+        check(r#"""@x.example"#, &["NIL|NIL||x.example"]);
+        check(r#"<@r.example:"a b"@x.example>"#, &["NIL|@r.example|a b|x.example"]);
+    }
+
+    #[test]
     fn groups_have_a_start_and_an_end() {
         check(
             "Us: a@x, B <b@x>; c@x",
             &["NIL|NIL|Us|NIL", "NIL|NIL|a|x", "B|NIL|b|x", "NIL|NIL|NIL|NIL", "NIL|NIL|c|x"],
+        );
+        check(
+            r#""The, \"Team\"": "a b"@x, (nobody) ;, c@x"#,
+            &[r#"NIL|NIL|The, "Team"|NIL"#, "NIL|NIL|a b|x", "NIL|NIL|NIL|NIL", "NIL|NIL|c|x"],
+        );
+        check(
+            "One: a@x; Two:;",
+            &["NIL|NIL|One|NIL", "NIL|NIL|a|x", "NIL|NIL|NIL|NIL", "NIL|NIL|Two|NIL", "NIL|NIL|NIL|NIL"],
         );
         check("undisclosed-recipients:;", &["NIL|NIL|undisclosed-recipients|NIL", "NIL|NIL|NIL|NIL"]);
         check("left open: a@x", &["NIL|NIL|left open|NIL", "NIL|NIL|a|x", "NIL|NIL|NIL|NIL"]);
@@ -347,8 +378,8 @@ mod tests {
     fn what_is_no_address_is_shown_too() {
         check("root, Nobody Here", &["NIL|NIL|root|", "NIL|NIL|Nobody Here|"]);
         check("John <>, <>, ,, (only)", &["John|NIL||"]);
-        check("@x.example, \"a@b\"", &["NIL|NIL||x.example", "NIL|NIL|\"a@b\"|"]);
-        check("a <b@c, \"d", &["a|NIL|b@c,\"d\"|"]);
+        check("@x.example, \"a@b\"", &["NIL|NIL||x.example", "NIL|NIL|a@b|"]);
+        check("a <b@c, \"d", &["a|NIL|b@c,d|"]);
         check("a <b@c> <d@e>", &["a <d@e>|NIL|b|c"]);
         check("[a", &["NIL|NIL|[a|"]);
     }

@@ -108,6 +108,10 @@ async fn large_bodies_are_files_and_go_with_their_last_message() {
     assert_eq!(store.remove_messages(inbox.id, vec![1]).await.unwrap(), 1);
     assert!(path.exists());
     assert_eq!(store.remove_messages(inbox.id, vec![1, 2]).await.unwrap(), 1);
+    assert!(store.expunged(account, None, 9).unwrap().is_empty(), "nothing can be brought back");
+    assert!(path.exists(), "somebody may not have been told");
+    let in_an_hour = Id::generate().unix_ms() + 61 * 60 * 1_000;
+    while store.purge(in_an_hour).await.unwrap() {}
     // The next transaction takes it along; any write will do.
     store.subscribe(account, "Other", true).await.unwrap();
     assert!(!path.exists());

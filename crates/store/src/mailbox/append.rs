@@ -85,7 +85,7 @@ impl Store {
     /// As [`Store::append`]; [`StoreError::NotFound`] also when the other message has gone.
     pub async fn replace(&self, from: Id, uid: u32, to: Id, copy: NewCopy) -> Result<Appended, StoreError> {
         copy.keywords.check()?;
-        let (files, quotas, keep) = (self.inner.files.clone(), self.quotas()?, self.keeps_removed());
+        let (files, quotas, keep) = (self.inner.files.clone(), self.quotas()?, self.keep());
         self.inner
             .committer
             .write(move |w| {

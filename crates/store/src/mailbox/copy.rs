@@ -1,5 +1,6 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8), also between accounts.
 
+use super::sqlite::expunge::Keep;
 use super::{UidRuns, folder, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
@@ -49,7 +50,7 @@ impl Store {
         let (mut pairs, uids) = (UidPairs::default(), uids.into());
         let copied = self.transfer(How::Copy, from, uids, to, &mut pairs).await;
         if copied.is_err() && !pairs.to.is_empty() {
-            self.remove_slices(to, pairs.to.clone(), 0, false).await?;
+            self.remove_slices(to, pairs.to.clone(), 0, Keep::Nothing).await?;
         }
         Ok(Copied { uidvalidity: copied?, pairs })
     }

@@ -1,5 +1,6 @@
 //! Removing messages (RFC 9051 §6.4.3, §6.4.9).
 
+use super::sqlite::expunge::Keep;
 use super::{SLICE, UidRuns, flag, folder, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
@@ -20,23 +21,23 @@ impl Store {
         // Looked for by a reader: a large folder is not scanned by the committer, which looks at these alone again.
         let marked =
             self.inner.main.with(|db| sqlite::expunge::marked(db, mailbox, &among, folder.deleted))?;
-        self.remove_slices(mailbox, marked, flag::DELETED, self.keeps_removed()).await
+        self.remove_slices(mailbox, marked, flag::DELETED, self.keep()).await
     }
 
     /// Removes messages whatever their flags; returns how many were still there. Up to 500 go together or not at
     /// all, more in slices: on an error some may be gone.
     pub async fn remove_messages(&self, mailbox: Id, uids: impl Into<UidRuns>) -> Result<usize, StoreError> {
-        let removed = self.remove_slices(mailbox, uids.into(), 0, self.keeps_removed()).await?;
+        let removed = self.remove_slices(mailbox, uids.into(), 0, self.keep()).await?;
         Ok(removed.len() as usize)
     }
 
-    /// Removes those of `uids` that have all of `flags`. `keep`: so that they can be brought back.
+    /// Removes those of `uids` that have all of `flags`.
     pub(super) async fn remove_slices(
         &self,
         mailbox: Id,
         uids: UidRuns,
         flags: u32,
-        keep: bool,
+        keep: Keep,
     ) -> Result<UidRuns, StoreError> {
         let (uids, mut removed, mut after) = (Arc::new(uids), UidRuns::default(), 0);
         loop {
@@ -55,8 +56,8 @@ impl Store {
         }
     }
 
-    /// Whether removed messages are kept for a while.
-    pub(super) fn keeps_removed(&self) -> bool {
-        self.undelete_ms() > 0
+    /// What becomes of removed messages.
+    pub(super) fn keep(&self) -> Keep {
+        if self.undelete_ms() > 0 { Keep::ToBringBack } else { Keep::ToRead }
     }
 }

@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`]; [`StoreError::Refused`] for INBOX.
     pub async fn delete_mailbox(&self, id: Id) -> Result<(), StoreError> {
-        let keep = self.keeps_removed();
+        let keep = self.undelete_ms() > 0;
         self.inner.committer.write(move |w| sqlite::folder::delete(w, id, keep)).await?;
         self.inner.purge_wanted.notify_one();
         Ok(())

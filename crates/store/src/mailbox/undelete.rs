@@ -1,6 +1,7 @@
-//! Messages that were removed and can be brought back, for [`crate::Options::undelete`].
+//! Messages that were removed and can be brought back, for [`crate::Options::undelete`]; and all that have left a folder, as they
+//! were there, for who has not heard of it yet.
 
-use super::{Keywords, Message, SLICE, UidRuns, sqlite};
+use super::{Keywords, Message, SLICE, Summary, UidRuns, sqlite};
 use crate::committer::Writer;
 use crate::{Body, Id, Store, StoreError};
 
@@ -48,21 +49,24 @@ impl Store {
         self.body(expunged.body, expunged.size - u64::from(expunged.prefix_size))
     }
 
-    /// The next `limit` messages above a UID that are among `uids` and were removed from a folder (not moved to another),
-    /// for those who have not heard of it yet. Their [`super::Summary`] has neither `modseq` nor `saved`: both are 0.
-    pub fn removed_messages(
+    /// The next `limit` messages above a UID that are among `uids` and left a folder within the last hour, removed or moved to
+    /// another; removed ones also as long as they can be brought back. They are as they were.
+    pub fn departed_messages(
         &self,
         mailbox: Id,
         uids: &UidRuns,
         after: u32,
         limit: usize,
-    ) -> Result<Vec<Message>, StoreError> {
-        let rows = self.inner.main.with(|db| sqlite::undelete::removed(db, mailbox, uids, after, limit))?;
-        let with_body = |(summary, prefix): (super::Summary, _)| {
-            let body = self.body(summary.body, summary.body_size())?;
-            Ok(Message { summary, prefix, body })
-        };
-        rows.into_iter().map(with_body).collect()
+    ) -> Result<Vec<Summary>, StoreError> {
+        self.inner.main.with(|db| sqlite::undelete::departed(db, mailbox, uids, after, limit))
+    }
+
+    /// One of them, with its body.
+    pub fn departed_message(&self, mailbox: Id, uid: u32) -> Result<Option<Message>, StoreError> {
+        let found = self.inner.main.with(|db| sqlite::undelete::find_departed(db, mailbox, uid))?;
+        let Some((summary, prefix)) = found else { return Ok(None) };
+        let body = self.body(summary.body, summary.body_size())?;
+        Ok(Some(Message { summary, prefix, body }))
     }
 
     /// Brings messages back into the folders they were in, with new UIDs and without [`super::flag::DELETED`], slice by

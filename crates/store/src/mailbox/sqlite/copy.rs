@@ -1,7 +1,8 @@
 //! Copying and moving: the SQL.
 
+use super::expunge::Keep;
 use super::room::{count_use, has_room, need_room};
-use super::{Stored, Summary, Tally, Touched, delete, expunge, insert, insert_prefix, rows, touch};
+use super::{Stored, Summary, Tally, Touched, copy_prefix, delete, expunge, insert, rows, touch};
 use crate::committer::Writer;
 use crate::directory::Quotas;
 use crate::mailbox::copy::{How, Slice};
@@ -93,22 +94,18 @@ fn put(
     insert(db, to, &Stored { summary, prefix })
 }
 
-fn copy_prefix(db: &Connection, row: &Stored) -> Result<i64, StoreError> {
-    if row.summary.prefix_size == 0 {
-        return Ok(0);
-    }
-    let sql = "SELECT data FROM prefix WHERE id = ?";
-    let data: Vec<u8> = db.prepare_cached(sql)?.query_row([row.prefix], |row| row.get(0))?;
-    insert_prefix(db, &data)
-}
-
-/// The messages leave their folder; they are not gone, so that nothing is kept to bring back. Returns whose it is.
+/// The messages leave their folder, where those who have not been told of it can still read them. Returns whose it is.
 fn take_away(writer: &Writer<'_>, from: Id, old: &UidRuns, source: &[Stored]) -> Result<Id, StoreError> {
     let db = writer.db;
     let mut tally = Tally::default();
     source.iter().for_each(|row| tally.remove(&row.summary));
     let touched = touch(db, from, 0, tally)?.ok_or_else(|| folder::not_found(from))?;
-    source.iter().try_for_each(|row| delete(db, from, row.summary.uid))?;
+    for row in source {
+        delete(db, from, row.summary.uid)?;
+        // What the message had above its body goes along with it.
+        let left = Stored { summary: row.summary.clone(), prefix: copy_prefix(db, row)? };
+        expunge::lay_aside(writer, touched.account, from, &touched.name, &left, Keep::ToRead)?;
+    }
     expunge::remember(db, from, &touched, old)?;
     let kind = MailboxChange::Expunged { uids: Arc::new(old.clone()) };
     let (account, modseq) = (touched.account, touched.modseq);

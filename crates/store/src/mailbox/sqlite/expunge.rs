@@ -43,7 +43,7 @@ pub(in crate::mailbox) fn remove(
     mailbox: Id,
     slice: &UidRuns,
     flags: u32,
-    keep: bool,
+    keep: Keep,
 ) -> Result<UidRuns, StoreError> {
     let db = writer.db;
     let sql = format!("SELECT {MESSAGE} FROM message WHERE {IN} AND uid = ?2 AND flags & ?3 = ?3");
@@ -71,22 +71,34 @@ pub(in crate::mailbox) fn remove(
     Ok(gone)
 }
 
-/// A message whose row has gone: keeps it to be brought back, or lets it go for good.
+/// What becomes of a message whose row has gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::mailbox) enum Keep {
+    /// It goes for good.
+    Nothing,
+    /// It can be read where it was by those who have not been told.
+    ToRead,
+    /// That, and be brought back.
+    ToBringBack,
+}
+
+/// Keeps a message whose row has gone, or lets it go.
 pub(super) fn lay_aside(
     writer: &Writer<'_>,
     account: Id,
     mailbox: Id,
     folder: &str,
     stored: &Stored,
-    keep: bool,
+    keep: Keep,
 ) -> Result<(), StoreError> {
     let (db, s) = (writer.db, &stored.summary);
-    if !keep {
+    if keep == Keep::Nothing {
         delete_prefix(db, stored.prefix)?;
         return body::drop_reference(writer, s.body);
     }
     let sql = "INSERT INTO expunged(id, account, mailbox, folder, uid, message, body, body_size, prefix, prefix_size, \
-                 received, flags, keywords) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                 received, saved, flags, keywords, modseq, read_only) \
+               VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     db.prepare_cached(sql)?.execute((
         Id::generate(),
         account,
@@ -99,8 +111,11 @@ pub(super) fn lay_aside(
         stored.prefix,
         s.prefix_size,
         s.received,
+        s.saved,
         s.flags,
         s.keywords.as_str(),
+        s.modseq as i64,
+        keep == Keep::ToRead,
     ))?;
     Ok(())
 }

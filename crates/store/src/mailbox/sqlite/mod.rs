@@ -182,6 +182,14 @@ fn insert_prefix(db: &Connection, prefix: &[u8]) -> Result<i64, StoreError> {
     Ok(id.get())
 }
 
+/// Keeps the same once more, for another copy.
+fn copy_prefix(db: &Connection, of: &Stored) -> Result<i64, StoreError> {
+    if of.summary.prefix_size == 0 {
+        return Ok(0);
+    }
+    insert_prefix(db, &read_prefix(db, of)?)
+}
+
 fn delete_prefix(db: &Connection, prefix: i64) -> Result<(), StoreError> {
     if prefix != 0 {
         db.prepare_cached("DELETE FROM prefix WHERE id = ?")?.execute([prefix])?;

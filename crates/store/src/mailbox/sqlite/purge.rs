@@ -1,6 +1,7 @@
 //! What goes by and by: the SQL.
 
-use super::{MESSAGE, delete, delete_prefix, expunge, import, read};
+use super::expunge::{self, Keep};
+use super::{MESSAGE, delete, delete_prefix, import, read};
 use crate::committer::Writer;
 use crate::mailbox::SLICE;
 use crate::{Id, StoreError, body};
@@ -17,14 +18,16 @@ struct Emptied {
     keep: bool,
 }
 
-/// One slice; whether there may be more. Expunged messages go that are older than `before`.
-pub(in crate::mailbox) fn slice(writer: &Writer<'_>, before: Id) -> Result<bool, StoreError> {
+/// One slice; whether there may be more. Messages go that could be brought back and were removed before `removed`, and
+/// those that left before `others`.
+pub(in crate::mailbox) fn slice(writer: &Writer<'_>, removed: Id, others: Id) -> Result<bool, StoreError> {
     let sql = "SELECT mailbox, account, name, keep FROM emptied LIMIT 1";
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Emptied { mailbox: row.get(0)?, account: row.get(1)?, name: row.get(2)?, keep: row.get(3)? })
     };
     let Some(emptied) = writer.db.prepare_cached(sql)?.query_row([], row).optional()? else {
-        return Ok(purge(writer, "id < ? ORDER BY id", [before])? == PURGED);
+        let full = purge(writer, "id < ? ORDER BY id", [removed])? == PURGED;
+        return Ok(full || purge(writer, "read_only = 1 AND id < ? ORDER BY id", [others])? == PURGED);
     };
     let done = if emptied.mailbox == emptied.account {
         let purged = purge(writer, "account = ?", [emptied.account])?;
@@ -47,9 +50,10 @@ fn empty(writer: &Writer<'_>, emptied: &Emptied) -> Result<usize, StoreError> {
     let mut statement = writer.db.prepare_cached(&sql)?;
     let rows = statement.query_map((emptied.mailbox, PURGED as i64), read)?;
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
+    let keep = if emptied.keep { Keep::ToBringBack } else { Keep::Nothing };
     for stored in &rows {
         delete(writer.db, emptied.mailbox, stored.summary.uid)?;
-        expunge::lay_aside(writer, emptied.account, emptied.mailbox, &emptied.name, stored, emptied.keep)?;
+        expunge::lay_aside(writer, emptied.account, emptied.mailbox, &emptied.name, stored, keep)?;
     }
     Ok(rows.len())
 }

@@ -1,7 +1,7 @@
-//! Bringing messages back: the SQL.
+//! Messages that have left their folders, and bringing those back that were removed: the SQL.
 
 use super::room::need_room;
-use super::{Keywords, Stored, Summary, Tally, UidRuns, folder, insert, read_prefix, touch};
+use super::{Keywords, Stored, Summary, Tally, UidRuns, copy_prefix, folder, insert, read_prefix, touch};
 use crate::committer::Writer;
 use crate::directory::Quotas;
 use crate::mailbox::{Expunged, flag};
@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 
 const EXPUNGED: &str =
     "id, mailbox, folder, uid, message, body, body_size, prefix_size, received, flags, keywords, prefix";
+
+/// The same in the order of [`super::MESSAGE`].
+const DEPARTED: &str =
+    "uid, message, body, body_size, prefix_size, received, saved, flags, keywords, modseq, prefix";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<(Expunged, i64)> {
     let prefix_size: u32 = row.get(7)?;
@@ -37,22 +41,25 @@ pub(in crate::mailbox) fn list(
     after: Option<Id>,
     limit: usize,
 ) -> Result<Vec<Expunged>, StoreError> {
-    let sql = format!("SELECT {EXPUNGED} FROM expunged WHERE account = ? AND id > ? ORDER BY id LIMIT ?");
+    let sql = format!(
+        "SELECT {EXPUNGED} FROM expunged WHERE account = ? AND read_only = 0 AND id > ? ORDER BY id LIMIT ?"
+    );
     let mut statement = db.prepare_cached(&sql)?;
     let after = after.map_or(0, Id::get);
     let rows = statement.query_map((account, after, limit as i64), |row| Ok(read(row)?.0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(in crate::mailbox) fn removed(
+/// The next `limit` above `after` of those that left a folder, as they were.
+pub(in crate::mailbox) fn departed(
     db: &Connection,
     mailbox: Id,
     uids: &UidRuns,
     after: u32,
     limit: usize,
-) -> Result<Vec<(Summary, Bytes)>, StoreError> {
+) -> Result<Vec<Summary>, StoreError> {
     let sql = format!(
-        "SELECT {EXPUNGED} FROM expunged WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
+        "SELECT {DEPARTED} FROM expunged WHERE mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT ?"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let mut found = Vec::new();
@@ -61,18 +68,27 @@ pub(in crate::mailbox) fn removed(
         if left == 0 {
             break;
         }
-        for row in statement.query_map((mailbox, first, run.end(), left as i64), read)? {
-            let (message, prefix) = row?;
-            let summary = Summary { uid: message.uid, ..as_it_was(&message) };
-            let stored = Stored { summary, prefix };
-            let prefix = read_prefix(db, &stored)?;
-            found.push((stored.summary, prefix));
+        for row in statement.query_map((mailbox, first, run.end(), left as i64), super::read)? {
+            found.push(row?.summary);
         }
     }
     Ok(found)
 }
 
-/// Brings a slice of them back; returns how many.
+/// One of them, with what was above its body.
+pub(in crate::mailbox) fn find_departed(
+    db: &Connection,
+    mailbox: Id,
+    uid: u32,
+) -> Result<Option<(Summary, Bytes)>, StoreError> {
+    let sql = format!("SELECT {DEPARTED} FROM expunged WHERE mailbox = ? AND uid = ?");
+    let found = db.prepare_cached(&sql)?.query_row((mailbox, uid), super::read).optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let prefix = read_prefix(db, &found)?;
+    Ok(Some((found.summary, prefix)))
+}
+
+/// Brings a slice of them back; returns how many. They can be read where they were all the same, by who has not been told.
 pub(in crate::mailbox) fn bring_back(
     writer: &Writer<'_>,
     quotas: Quotas,
@@ -80,7 +96,9 @@ pub(in crate::mailbox) fn bring_back(
     ids: &[Id],
 ) -> Result<usize, StoreError> {
     let db = writer.db;
-    let sql = format!("DELETE FROM expunged WHERE id = ? AND account = ? RETURNING {EXPUNGED}");
+    let sql = format!(
+        "UPDATE expunged SET read_only = 1 WHERE id = ? AND account = ? AND read_only = 0 RETURNING {EXPUNGED}"
+    );
     let mut folders: BTreeMap<(Id, String), Vec<(Expunged, i64)>> = BTreeMap::new();
     let mut count = 0;
     for id in ids {
@@ -122,6 +140,7 @@ fn put_back(
         let flags = message.flags & !flag::DELETED;
         let summary = Summary { keywords, saved, flags, ..as_it_was(&message) };
         tally.add(&summary);
+        let prefix = copy_prefix(db, &Stored { summary: summary.clone(), prefix })?;
         back.push(Stored { summary, prefix });
     }
     let touched = touch(db, mailbox, back.len() as u32, tally)?

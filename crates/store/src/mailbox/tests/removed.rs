@@ -119,16 +119,63 @@ async fn removed_messages_can_still_be_read_by_uid() {
     world.fill(world.inbox, 5).await;
     let before: Vec<Summary> = world.list(world.inbox);
     world.store.remove_messages(world.inbox, vec![2, 4]).await.unwrap();
-    let removed =
-        |uids, after, limit| world.store.removed_messages(world.inbox, &uids, after, limit).unwrap();
-    let found = removed(UidRuns::from(1..=9), 0, 9);
-    assert_eq!(found.iter().map(|one| one.summary.uid).collect::<Vec<_>>(), [2, 4]);
-    let was = Summary { modseq: 0, saved: 0, ..before[1].clone() };
-    assert_eq!(found[0].summary, was);
-    assert_eq!(read(&found[0].body).await.len() as u64, was.body_size());
-    assert_eq!(removed(UidRuns::from(1..=9), 2, 9).len(), 1);
-    assert_eq!(removed(UidRuns::from(1..=9), 0, 1).len(), 1);
-    assert!(removed(UidRuns::from(3..=3), 0, 9).is_empty());
+    let departed =
+        |uids, after, limit| world.store.departed_messages(world.inbox, &uids, after, limit).unwrap();
+    let found = departed(UidRuns::from(1..=9), 0, 9);
+    assert_eq!(found.iter().map(|one| one.uid).collect::<Vec<_>>(), [2, 4]);
+    assert_eq!(found[0], before[1]);
+    let whole = world.store.departed_message(world.inbox, 2).unwrap().unwrap();
+    assert_eq!((&whole.summary, read(&whole.body).await.len()), (&before[1], 1));
+    assert_eq!(departed(UidRuns::from(1..=9), 2, 9).len(), 1);
+    assert_eq!(departed(UidRuns::from(1..=9), 0, 1).len(), 1);
+    assert!(departed(UidRuns::from(3..=3), 0, 9).is_empty());
+    assert!(world.store.departed_message(world.inbox, 3).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn moved_messages_can_still_be_read_where_they_were() {
+    let world = World::new().await;
+    let new =
+        crate::queue::NewMessage { local: vec![copy(world.account)], ..message(Body::from_bytes("body")) };
+    world.store.accept(new).await.unwrap();
+    let was = world.store.message(world.inbox, 1).unwrap().unwrap();
+    let (one, two) = (world.make("One").await, world.make("Two").await);
+    world.store.move_messages(world.inbox, 1, one).await.unwrap();
+    world.store.move_messages(one, 1, two).await.unwrap();
+    world.store.remove_messages(two, 1).await.unwrap();
+    for folder in [world.inbox, one, two] {
+        let left = world.store.departed_message(folder, 1).unwrap().unwrap();
+        assert_eq!((left.prefix, read(&left.body).await), (was.prefix.clone(), read(&was.body).await));
+        assert_eq!((left.summary.id, left.summary.flags), (was.summary.id, was.summary.flags));
+    }
+    // Only what was removed can be brought back, once; it can be read where it was all the same.
+    let removed = world.store.expunged(world.account, None, 9).unwrap();
+    assert_eq!(removed.iter().map(|one| one.mailbox).collect::<Vec<_>>(), [two]);
+    assert_eq!(world.store.undelete(world.account, vec![removed[0].id]).await.unwrap(), 1);
+    assert!(world.store.expunged(world.account, None, 9).unwrap().is_empty());
+    assert_eq!(world.store.undelete(world.account, vec![removed[0].id]).await.unwrap(), 0);
+    assert!(world.store.departed_message(two, 1).unwrap().is_some());
+    world.check();
+    // In an hour everybody has been told.
+    let minutes = |count: i64| Id::generate().unix_ms() + count * 60_000;
+    while world.store.purge(minutes(59)).await.unwrap() {}
+    assert_eq!(world.rows("expunged"), 3);
+    while world.store.purge(minutes(61)).await.unwrap() {}
+    assert_eq!((world.rows("expunged"), world.rows("prefix")), (0, 1));
+    assert_eq!(read(&world.store.message(two, 2).unwrap().unwrap().body).await, "body");
+    world.check();
+}
+
+#[tokio::test]
+async fn what_cannot_be_brought_back_can_be_read_for_an_hour() {
+    let world = World::keeping(Duration::ZERO).await;
+    world.fill(world.inbox, 2).await;
+    world.store.remove_messages(world.inbox, 1).await.unwrap();
+    assert!(world.store.departed_message(world.inbox, 1).unwrap().is_some());
+    assert!(world.store.expunged(world.account, None, 9).unwrap().is_empty());
+    while world.store.purge(Id::generate().unix_ms() + 61 * 60_000).await.unwrap() {}
+    assert!(world.store.departed_message(world.inbox, 1).unwrap().is_none());
+    world.check();
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use net::tls::TlsServer;
 use policy::AuthGuard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// How the ports are served, and the state beneath them. What a reload may change, the directory and TLS hold.
 #[derive(Debug, Clone)]
@@ -27,9 +28,14 @@ pub struct Context {
     pub mailboxes: OpenMailboxes,
     /// Octets of the largest message that IMAP takes (RFC 7889).
     pub message_size: Arc<AtomicU64>,
+    /// How often a client that waits for the end of a long command hears that it goes on (RFC 9585).
+    pub sign_of_life: Duration,
     /// Ends sessions between two commands.
     pub shutdown: Shutdown,
 }
+
+/// What clients find neither long nor much: for [`Context::sign_of_life`].
+pub const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 impl Context {
     pub(crate) fn message_size(&self) -> u64 {

@@ -22,6 +22,7 @@
 //!     tls: None,
 //!     require_tls: true,
 //!     locks: Locks::default(),
+//!     sign_of_life: access::SIGN_OF_LIFE,
 //!     shutdown: shutdown.clone(),
 //! });
 //! let listener = net::Listener::bind(&"127.0.0.1:1110".parse()?, None)?;
@@ -39,5 +40,5 @@ mod locks;
 pub mod pop3;
 mod socket;
 
-pub use context::Context;
+pub use context::{Context, SIGN_OF_LIFE};
 pub use locks::Locks;

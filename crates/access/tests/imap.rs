@@ -6,7 +6,12 @@
 //! - `deliver: text`: a message to INBOX, with `\n` for line ends (and `\0` for NUL, as everywhere);
 //! - `account: name`: makes `name@example.org` with the password `secret`;
 //! - `login: name` (with a client's name before it or not): reads the greeting and logs in as `name@example.org`;
-//! - `until: …`: lines come, then this one.
+//! - `until: …`: lines come, then this one;
+//! - `tls:`: the handshake, after STARTTLS; `compress:`: from here on all is compressed;
+//! - `quota: octets`: what the account may have; `churn: count`: so many changes of its folders;
+//! - `octets: count`: so many `x` are sent, with nothing after them;
+//! - `impatient:`, `require-tls:`, `imaps:` anywhere: clients hear at once that a command takes its time; nobody logs in without TLS;
+//!   the port begins with the handshake.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -17,17 +22,25 @@ use common::{Client, World, fits};
 use net::Stream;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// What a client does that has no name.
-const STEPS: [&str; 2] = ["login:", "until:"];
+const STEPS: [&str; 5] = ["login:", "until:", "tls:", "compress:", "octets:"];
+/// What is said of the server.
+const SETTINGS: [&str; 3] = ["impatient:", "require-tls:", "imaps:"];
 
 async fn follow(script: &str) {
-    let world = World::new().await;
-    let place = world.listen_imap(Port::Imap);
+    let mut world = World::new().await;
+    let is_set = |setting: &str| script.lines().any(|line| line.trim() == setting);
+    if is_set("impatient:") {
+        world.context.sign_of_life = Duration::ZERO;
+    }
+    world.context.require_tls = is_set("require-tls:");
+    let place = world.listen_imap(if is_set("imaps:") { Port::Imaps } else { Port::Imap });
     let mut clients: BTreeMap<String, Client<Stream>> = BTreeMap::new();
     for (number, line) in script.lines().enumerate() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
+        if line.is_empty() || line.starts_with('#') || SETTINGS.contains(&line) {
             continue;
         }
         println!("{:4} {line}", number + 1);
@@ -37,6 +50,16 @@ async fn follow(script: &str) {
         }
         if let Some(name) = line.strip_prefix("account:") {
             world.add_account(name.trim()).await;
+            continue;
+        }
+        if let Some(octets) = line.strip_prefix("quota:") {
+            world.limit(octets.trim().parse().unwrap()).await;
+            continue;
+        }
+        if let Some(count) = line.strip_prefix("churn:") {
+            for number in 0..count.trim().parse().unwrap() {
+                world.store.subscribe(world.account, "Churn", number % 2 == 0).await.unwrap();
+            }
             continue;
         }
         let (who, step) = match line.split_once(' ') {
@@ -51,6 +74,13 @@ async fn follow(script: &str) {
         if let Some(name) = step.strip_prefix("login:") {
             let login = format!("C: login LOGIN {}@example.org secret", name.trim());
             client.talk(&format!("S: * OK…\n{login}\nS: login OK…")).await;
+        } else if step == "tls:" {
+            let plain = clients.remove(who).unwrap();
+            clients.insert(who.to_owned(), world.secure(plain.stream).await);
+        } else if step == "compress:" {
+            client.compress();
+        } else if let Some(count) = step.strip_prefix("octets:") {
+            client.send(&"x".repeat(count.trim().parse().unwrap())).await;
         } else if let Some(expected) = step.strip_prefix("until:") {
             while !fits(&client.line().await, expected.trim()) {}
         } else {
@@ -86,20 +116,32 @@ macro_rules! dialogues {
 
 dialogues!(
     append_and_fetch,
+    appendlimit,
     apple_mail,
     binary,
+    closing,
+    compress,
+    envelope,
     expunged_by_another,
     first_steps,
     folders,
+    imaps,
+    inprogress,
     keywords,
     list_extended,
+    list_recursive,
+    login,
     metadata,
     mime_sections,
+    moved_by_another,
     multiappend,
     notify,
+    notify_overflow,
     objects,
     qresync,
     quota,
+    quota_exceeded,
+    rename,
     replace,
     search_results,
     session_commands,
@@ -107,6 +149,8 @@ dialogues!(
     sort_and_thread,
     thunderbird,
     two_clients,
+    uidplus,
     uids_and_modseqs,
+    unauthenticate,
     utf8,
 );

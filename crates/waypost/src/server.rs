@@ -182,6 +182,7 @@ async fn start(
         locks: access::Locks::default(),
         mailboxes: access::imap::OpenMailboxes::start(store.clone()),
         message_size: Arc::new(config.limits.message_size.into()),
+        sign_of_life: access::SIGN_OF_LIFE,
         shutdown: shutdown.clone(),
     };
     let (intake, access) = (Arc::new(intake), Arc::new(access));

@@ -1,7 +1,7 @@
 //! A search key made ready: its sets resolved, and its words apart from what a row says (RFC 9051 §6.4.4).
 
 use super::formula::Formula;
-use super::message::{bit, email_id, moment};
+use super::message::{bit, email_id, moment, thread_id};
 use super::pages::{Pages, Row};
 use super::stop::{Outcome, Stop};
 use super::view::View;
@@ -38,6 +38,7 @@ enum Condition {
     Smaller(u64),
     ModSeq(u64),
     Email(String),
+    Thread(String),
     Words(usize),
 }
 
@@ -75,7 +76,8 @@ impl Criteria {
 
     /// The pages with what has to be known of each message.
     pub(super) fn read(&self, pages: Pages) -> Pages {
-        let parsed = self.formula.has(&|condition| matches!(condition, Condition::Sent(..)));
+        let reads = |condition: &Condition| matches!(condition, Condition::Sent(..) | Condition::Thread(_));
+        let parsed = self.formula.has(&reads);
         let pages = if parsed { pages.with_parsed() } else { pages };
         if self.words.iter().any(Words::may_be_above) { pages.with_prefix() } else { pages }
     }
@@ -111,7 +113,7 @@ fn formula(key: &SearchKey, view: &View, words: &mut Vec<Words>) -> Outcome<Form
         SearchKey::Text(needle) => asked(words, Query::Text(needle.clone())),
         SearchKey::ModSeq(modseq) => Condition::ModSeq(*modseq),
         SearchKey::EmailId(id) => Condition::Email(id.clone()),
-        SearchKey::ThreadId(_) => return Ok(Formula::Known(false)),
+        SearchKey::ThreadId(id) => Condition::Thread(id.clone()),
         SearchKey::Not(inner) => return Ok(Formula::Not(Box::new(formula(inner, view, words)?))),
         SearchKey::Or(two) => {
             let two = [formula(&two.0, view, words)?, formula(&two.1, view, words)?];
@@ -153,6 +155,7 @@ impl Condition {
             Self::Smaller(size) => summary.size < *size,
             Self::ModSeq(modseq) => summary.modseq >= *modseq,
             Self::Email(id) => email_id(summary) == *id,
+            Self::Thread(id) => row.parsed.as_ref().is_some_and(|parsed| thread_id(summary, parsed) == *id),
             Self::Words(_) => false,
         }
     }

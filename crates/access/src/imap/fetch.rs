@@ -2,7 +2,7 @@
 
 use super::connection::Driver;
 use super::content::{Content, Source};
-use super::message::{email_id, flags_of, moment};
+use super::message::{email_id, flags_of, moment, thread_id};
 use super::rights::Rights;
 use super::stop::{Outcome, STORE_TIMEOUT, Stop, Underway, read};
 use ::message::structure::Parsed;
@@ -43,6 +43,16 @@ enum Bodies {
     /// Of those whose header fields are not all kept parsed.
     WhereFieldsAreMissing,
     OfAll,
+}
+
+/// Where the rows of messages are read. A message of which the client does not know that it has left the folder is there for it as
+/// long as the store keeps it (RFC 9051 §7.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// In the folder, if they changed after `since`.
+    There { since: u64 },
+    /// Among those that have left it.
+    Departed,
 }
 
 /// A message with what has been read of it.
@@ -122,7 +132,7 @@ fn needs_body(item: &FetchItem) -> Bodies {
 
 fn needs_parsed(item: &FetchItem) -> bool {
     match item {
-        FetchItem::Envelope | FetchItem::BodyStructure | FetchItem::Body => true,
+        FetchItem::Envelope | FetchItem::BodyStructure | FetchItem::Body | FetchItem::ThreadId => true,
         FetchItem::Binary { .. } | FetchItem::BinarySize(_) => true,
         FetchItem::Section { section, .. } => *section != Section::default(),
         FetchItem::Rfc822Header | FetchItem::Rfc822Text => true,
@@ -146,26 +156,9 @@ impl Driver {
             self.tell_vanished(set, since).await?;
         }
         let since = modifiers.changed_since.unwrap_or(0);
-        let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
-        let page_after = |after| {
-            let (store, among, wanted) = (store.clone(), uids.clone(), Arc::clone(&plan));
-            Underway::begin(move || load(&store, mailbox, &among, since, after, &wanted))
-        };
-        let mut told = Runs::default();
-        let mut next = (!uids.is_empty()).then(|| page_after(0));
-        while let Some(page) = next.take() {
-            let (mut page, more) = page.end(STORE_TIMEOUT).await?;
-            let Some(last) = page.last().map(|loaded| loaded.row.uid) else { break };
-            // Read while the client takes this one.
-            next = more.then(|| page_after(last));
-            self.set_seen(&plan, &mut page).await?;
-            for loaded in &page {
-                self.tell_message(&plan, loaded).await?;
-                told.push(loaded.row.uid);
-            }
-        }
+        let told = self.tell_messages(&plan, &uids, Rows::There { since }).await?;
         let gone = if since == 0 { uids.difference(&told) } else { Runs::default() };
-        self.tell_removed(&plan, &gone).await?;
+        self.tell_messages(&plan, &gone, Rows::Departed).await?;
         self.summary.fetched += u64::from(told.len());
         // RFC 5530 §3: the client is about to hear it.
         match gone.is_empty() {
@@ -174,20 +167,28 @@ impl Driver {
         }
     }
 
-    /// Messages that the client does not know to be removed are there for it as long as the store keeps them.
-    async fn tell_removed(&mut self, plan: &Arc<Plan>, gone: &Runs) -> Outcome<()> {
-        let mut after = 0;
-        while !gone.is_empty() {
-            let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
-            let (among, wanted) = (gone.clone(), Arc::clone(plan));
-            let page = read(move || load_removed(&store, mailbox, &among, after, &wanted)).await?;
-            let Some(last) = page.last() else { break };
-            after = last.row.uid;
+    /// FETCH responses of those of the messages that are found; says which these were.
+    async fn tell_messages(&mut self, plan: &Arc<Plan>, uids: &Runs, rows: Rows) -> Outcome<Runs> {
+        let (store, mailbox) = (self.data_store(), self.view()?.mailbox.id);
+        let page_after = |after| {
+            let (store, among, wanted) = (store.clone(), uids.clone(), Arc::clone(plan));
+            Underway::begin(move || load(&store, mailbox, rows, &among, after, &wanted))
+        };
+        let mut told = Runs::default();
+        let mut underway = (!uids.is_empty()).then(|| page_after(0));
+        while let Some(page) = underway.take() {
+            let (mut page, next) = page.end(STORE_TIMEOUT).await?;
+            // Read while the client takes this one.
+            underway = next.map(page_after);
+            if rows != Rows::Departed {
+                self.set_seen(plan, &mut page).await?;
+            }
             for loaded in &page {
                 self.tell_message(plan, loaded).await?;
+                told.push(loaded.row.uid);
             }
         }
-        Ok(())
+        Ok(told)
     }
 
     /// `UID FETCH … (CHANGEDSINCE n VANISHED)`, RFC 7162 §3.2.6.
@@ -305,17 +306,20 @@ impl Driver {
     }
 }
 
-/// Rows above `after` with what the plan needs, and whether there may be more.
+/// Rows above `after` with what the plan needs, and the last UID looked at when there may be more.
 fn load(
     store: &Store,
     mailbox: Id,
+    which: Rows,
     uids: &Runs,
-    since: u64,
     after: u32,
     plan: &Plan,
-) -> Result<(Vec<Loaded>, bool), StoreError> {
+) -> Result<(Vec<Loaded>, Option<u32>), StoreError> {
     let limit = plan.page();
-    let mut rows = store.messages_in(mailbox, uids, since, after, limit)?;
+    let mut rows = match which {
+        Rows::There { since } => store.messages_in(mailbox, uids, since, after, limit)?,
+        Rows::Departed => store.departed_messages(mailbox, uids, after, limit)?,
+    };
     let mut more = rows.len() == limit;
     if plan.body == Bodies::OfAll {
         let mut octets = 0;
@@ -334,36 +338,28 @@ fn load(
     let needs_body = |at: usize| plan.needs_body_of(parsed.get(at).map(|parsed| &**parsed));
     let whole = rows.iter().enumerate().filter(|(at, _row)| needs_body(*at));
     let whole: Vec<u32> = whole.map(|(_at, row)| row.uid).collect();
-    let mut messages = store.messages_with_bodies(mailbox, &whole)?.into_iter().flatten().peekable();
+    let mut messages = messages(store, mailbox, &whole)?.into_iter().flatten().peekable();
     let (mut parsed, mut previews) = (parsed.into_iter(), previews.into_iter());
-    let load = |row: Summary| Loaded {
-        parsed: parsed.next(),
-        preview: previews.next(),
-        message: messages.next_if(|message| message.summary.uid == row.uid),
-        row,
-    };
-    Ok((rows.into_iter().map(load).collect(), more))
+    let next = rows.last().map(|row| row.uid).filter(|_| more);
+    let mut page = Vec::with_capacity(rows.len());
+    for row in rows {
+        let (parsed, preview) = (parsed.next(), previews.next());
+        let message = messages.next_if(|message| message.summary.uid == row.uid);
+        // Not of one that has gone for good in this moment.
+        if message.is_some() || whole.binary_search(&row.uid).is_err() {
+            page.push(Loaded { row, parsed, preview, message });
+        }
+    }
+    Ok((page, next))
 }
 
-/// The same of messages that have been removed.
-fn load_removed(
-    store: &Store,
-    mailbox: Id,
-    uids: &Runs,
-    after: u32,
-    plan: &Plan,
-) -> Result<Vec<Loaded>, StoreError> {
-    let messages = store.removed_messages(mailbox, uids, after, ROWS_WITH_BODY)?;
-    let bodies = messages.iter().map(|message| (message.summary.body, message.summary.body_size()));
-    let bodies: Vec<(Id, u64)> = bodies.collect();
-    let parsed = if plan.parsed { store.parsed_many(&bodies)? } else { Vec::new() };
-    let previews = if plan.preview { store.previews(&bodies)? } else { Vec::new() };
-    let (mut parsed, mut previews) = (parsed.into_iter(), previews.into_iter());
-    let load = |message: Message| {
-        let (row, parsed, preview) = (message.summary.clone(), parsed.next(), previews.next());
-        Loaded { row, parsed, preview, message: Some(message) }
-    };
-    Ok(messages.into_iter().map(load).collect())
+/// Messages, also those that left the folder after their rows were read.
+fn messages(store: &Store, mailbox: Id, uids: &[u32]) -> Result<Vec<Option<Message>>, StoreError> {
+    let mut found = store.messages_with_bodies(mailbox, uids)?;
+    for (uid, message) in uids.iter().zip(&mut found).filter(|(_, message)| message.is_none()) {
+        *message = store.departed_message(mailbox, *uid)?;
+    }
+    Ok(found)
 }
 
 /// Items without a literal.
@@ -379,12 +375,12 @@ fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Opt
         FetchItem::BodyStructure => structure(true)?,
         FetchItem::Body => structure(false)?,
         FetchItem::Rfc822Size => FetchData::Rfc822Size(row.size),
-        // What has been removed has neither.
+        // Of what was removed by a version that did not keep it.
         FetchItem::ModSeq if row.modseq == 0 => return None,
         FetchItem::ModSeq => FetchData::ModSeq(row.modseq),
         FetchItem::SaveDate => FetchData::SaveDate((row.saved != 0).then(|| moment(row.saved))),
         FetchItem::EmailId => FetchData::EmailId(email_id(row)),
-        FetchItem::ThreadId => FetchData::ThreadId(None),
+        FetchItem::ThreadId => FetchData::ThreadId(Some(thread_id(row, parsed.as_ref()?))),
         FetchItem::Preview { .. } => FetchData::Preview(preview.clone()),
         FetchItem::Section { .. }
         | FetchItem::Binary { .. }

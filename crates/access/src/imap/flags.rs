@@ -2,6 +2,7 @@
 
 use super::connection::Driver;
 use super::message::bits_and_keywords;
+use super::progress::Progress;
 use super::select::may_set;
 use super::stop::{Outcome, Stop};
 use imap::command::{FlagChange as Asked, Store};
@@ -23,7 +24,9 @@ impl Driver {
         // What others did before is told before, so that it is not taken for this command's doing.
         self.tell_news(false).await?;
         let change = self.change(&asked)?;
-        let done = self.data_store().set_flags(id, uids.clone(), change, asked.unchanged_since).await?;
+        let (store, among) = (self.data_store(), uids.clone());
+        let setting = async { Ok(store.set_flags(id, among, change, asked.unchanged_since).await?) };
+        let done = self.with_progress(&Progress::default(), setting).await?;
         let told = uids.difference(&done.modified);
         let view = self.view()?;
         view.made(done.modseqs);

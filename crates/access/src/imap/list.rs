@@ -6,10 +6,10 @@ use super::rights::Rights;
 use super::stop::{Outcome, read};
 use super::user::{Found, SHARED, User};
 use imap::MailboxName;
-use imap::command::{List, ListReturn, ListSelect, StatusItem};
+use imap::command::{List, ListSelect, StatusItem};
 use imap::name::Pattern;
 use imap::response::{Data, ListEntry, Status, StatusValue};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use store::mailbox::Mailbox;
 use store::{Store, StoreError};
 
@@ -24,6 +24,28 @@ struct Listed {
     child_subscribed: bool,
 }
 
+/// What is selected below a name.
+#[derive(Debug, Clone, Copy, Default)]
+struct Below {
+    selected: bool,
+    /// Some of it matches no pattern, so that its own answer does not tell of it.
+    unanswered: bool,
+}
+
+impl Listed {
+    fn role(&self) -> Option<&str> {
+        self.found.as_ref()?.mailbox.role.as_deref()
+    }
+
+    /// Whether the name itself meets all selection options; without any, whether there is something of that name.
+    fn is_selected(&self, select: ListSelect) -> bool {
+        let exists = self.found.is_some() || self.has_children;
+        (exists || select.subscribed)
+            && (!select.subscribed || self.subscribed)
+            && (!select.special_use || self.role().is_some())
+    }
+}
+
 impl Driver {
     pub(super) async fn list(&mut self, list: List) -> Outcome<Status> {
         if !list.extended && list.patterns.iter().all(String::is_empty) {
@@ -34,12 +56,25 @@ impl Driver {
         }
         let patterns = list.patterns.iter().filter(|pattern| !pattern.is_empty());
         let patterns: Vec<Pattern> = patterns.map(|pattern| Pattern::new(&list.reference, pattern)).collect();
+        let matches = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
         let names = self.names().await?;
+        let below = match list.select.recursive_match {
+            true => below(&names, list.select, matches),
+            false => HashMap::new(),
+        };
+        // Clients of RFC 3501 alone do not know \NonExistent.
+        let knows_non_existent = list.extended || self.session.enabled().rev2;
         for (name, listed) in &names {
-            if !patterns.iter().any(|pattern| pattern.matches(name)) {
+            let below = below.get(name.as_str()).copied().unwrap_or_default();
+            // RFC 9051 §6.3.9.3, the two reasons for an answer.
+            if !matches(name) || !listed.is_selected(list.select) && !below.unanswered {
                 continue;
             }
-            let Some(entry) = entry(name, listed, list.select, &list.returns) else { continue };
+            let mut entry = entry(name, listed, &list, knows_non_existent);
+            if below.selected {
+                // The only option that RECURSIVEMATCH goes with.
+                entry.child_info.push("SUBSCRIBED".into());
+            }
             self.data(&Data::List(entry));
             if let (true, Some(found)) = (list.returns.my_rights, &listed.found) {
                 let rights = found.rights.to_string();
@@ -158,29 +193,39 @@ fn tell_parents(names: &mut BTreeMap<String, Listed>) {
     }
 }
 
-/// The answer for a name, if the selection options let it through.
-fn entry(name: &str, listed: &Listed, select: ListSelect, returns: &ListReturn) -> Option<ListEntry> {
-    let mut entry = ListEntry { mailbox: name.to_owned(), ..ListEntry::default() };
-    let role = listed.found.as_ref().and_then(|found| found.mailbox.role.clone());
-    let direct = !(select.subscribed && !listed.subscribed || select.special_use && role.is_none());
-    if select.subscribed && select.recursive_match && listed.child_subscribed {
-        entry.child_info.push("SUBSCRIBED".into());
+/// What is selected below each name (RFC 9051 §6.3.9.6), whether it matches a pattern or not.
+fn below(
+    names: &BTreeMap<String, Listed>,
+    select: ListSelect,
+    matches: impl Fn(&str) -> bool,
+) -> HashMap<&str, Below> {
+    let mut all = HashMap::<&str, Below>::new();
+    for (name, _) in names.iter().filter(|(_, listed)| listed.is_selected(select)) {
+        let unanswered = !matches(name);
+        for (end, _) in name.match_indices('/') {
+            let below = all.entry(&name[..end]).or_default();
+            below.selected = true;
+            below.unanswered |= unanswered;
+        }
     }
-    let exists = listed.found.is_some() || listed.has_children || listed.subscribed && select.subscribed;
-    if !exists || !direct && entry.child_info.is_empty() {
-        return None;
-    }
+    all
+}
+
+fn entry(name: &str, listed: &Listed, list: &List, knows_non_existent: bool) -> ListEntry {
+    let mut attributes = Vec::new();
     match &listed.found {
+        // RFC 5819 §2: a folder whose status is not this user's to see.
+        Some(found) if !found.rights.has(Rights::READ) => attributes.push("\\Noselect".to_owned()),
         Some(_) => {}
-        None if listed.has_children => entry.attributes.push("\\Noselect".into()),
-        None => entry.attributes.push("\\NonExistent".into()),
+        None if knows_non_existent => attributes.push("\\NonExistent".into()),
+        None => attributes.push("\\Noselect".into()),
     }
-    if listed.subscribed && (returns.subscribed || select.subscribed) {
-        entry.attributes.push("\\Subscribed".into());
+    if listed.subscribed && (list.returns.subscribed || list.select.subscribed) {
+        attributes.push("\\Subscribed".into());
     }
     let children = if listed.has_children { "\\HasChildren" } else { "\\HasNoChildren" };
-    entry.attributes.push(children.into());
+    attributes.push(children.into());
     // Also unasked, as RFC 6154 §2 allows: clients look for it in a plain LIST.
-    entry.attributes.extend(role);
-    Some(entry)
+    attributes.extend(listed.role().map(str::to_owned));
+    ListEntry { mailbox: name.to_owned(), attributes, ..ListEntry::default() }
 }

@@ -10,6 +10,7 @@
 use super::criteria::{Criteria, Open};
 use super::formula::Formula;
 use super::pages::{Pages, Row};
+use super::progress::Progress;
 use super::stop::{Outcome, read_within};
 use imap::Runs;
 use std::collections::HashSet;
@@ -47,30 +48,45 @@ pub(super) struct Found {
 }
 
 /// The messages of an account's folder for which the criteria hold. Who does not wait for the answer any more ends the search.
+/// `progress` counts each message once for its row, and once for each of the words.
 pub(super) async fn matching(
     store: Store,
     account: Id,
     mut pages: Pages,
     criteria: Criteria,
     bounds: Bounds,
+    progress: &Arc<Progress>,
 ) -> Outcome<Found> {
     let (criteria, waited_for) = (Arc::new(criteria), WaitedFor::default());
-    let mut found = Found::default();
+    let (mut found, mut done) = (Found::default(), 0);
     loop {
         let mut search = Search::default();
-        let more = search.read_rows(&mut pages, &criteria, bounds).await?;
+        let mut rows = 0;
+        let counted = |page| {
+            rows += page;
+            progress.reach(done + rows);
+        };
+        let more = search.read_rows(&mut pages, &criteria, bounds, counted).await?;
+        done += rows;
         for place in 0..criteria.words.len() {
+            let (before, progress) = (done, Arc::clone(progress));
+            done += rows;
             let bodies = search.asking(place);
             if bodies.is_empty() {
                 continue;
             }
             let (store, criteria, goes_on) = (store.clone(), Arc::clone(&criteria), waited_for.goes_on());
             let ask = move || {
+                let goes_on = |asked| {
+                    progress.reach(before + asked);
+                    goes_on()
+                };
                 let having = criteria.words[place].among(&store, account, &bodies, goes_on)?;
                 Ok(search.told(place, &having))
             };
             search = read_within(SEARCH_TIMEOUT, ask).await?;
         }
+        progress.reach(done);
         found.join(&search.found);
         if !more {
             return Ok(found);
@@ -111,20 +127,23 @@ struct Message {
 }
 
 impl Search {
-    /// Whether there may be more rows, as the words of so many have to be asked for first.
+    /// Whether there may be more rows, as the words of so many have to be asked for first. `counted`: told of the rows of each page.
     async fn read_rows(
         &mut self,
         pages: &mut Pages,
         criteria: &Arc<Criteria>,
         bounds: Bounds,
+        mut counted: impl FnMut(u64),
     ) -> Outcome<bool> {
         while self.candidates.len() < bounds.candidates && self.formulas.len() < bounds.formulas {
             let criteria = Arc::clone(criteria);
             let hold = move |page: Vec<Row>| {
                 let held = page.iter().map(|row| (Message::of(row), criteria.hold(row)));
-                held.filter(|(_, open)| *open != Formula::Known(false)).collect::<Vec<_>>()
+                let held = held.filter(|(_, open)| *open != Formula::Known(false)).collect::<Vec<_>>();
+                (page.len() as u64, held)
             };
-            let Some(held) = pages.next_page(hold).await? else { return Ok(false) };
+            let Some((rows, held)) = pages.next_page(hold).await? else { return Ok(false) };
+            counted(rows);
             held.into_iter().for_each(|(message, open)| self.settle(message, open));
         }
         Ok(true)

@@ -1,5 +1,9 @@
 //! A row of the store in the words of the protocol, and back.
 
+use ::message::structure::Parsed;
+use ::message::{first_message_id, message_ids};
+use aws_lc_rs::digest::{SHA256, digest};
+use data_encoding::HEXLOWER;
 use imap::{Flag, Keyword};
 use jiff::Timestamp;
 use store::mailbox::{Keywords, Summary, flag};
@@ -41,6 +45,39 @@ pub(super) fn bits_and_keywords(flags: &[Flag]) -> (u32, Keywords) {
 /// RFC 8474: the same for all copies of a message.
 pub(super) fn email_id(row: &Summary) -> String {
     format!("M{}", row.body)
+}
+
+/// RFC 8474 §5.2. Made of what the message itself says alone, so that it is the same for ever: of the message that the thread began
+/// with, which is the first of the References, else the one that this answers, else this one. Without any it is by itself.
+pub(super) fn thread_id(row: &Summary, parsed: &Parsed) -> String {
+    /// Octets of the digest: more than anybody finds two of the same.
+    const LENGTH: usize = 16;
+    let envelope = &parsed.envelope;
+    let begun = parsed.references().and_then(|text| first_message_id(&text));
+    match begun.or_else(|| first_id(&envelope.in_reply_to)).or_else(|| message_id(parsed)) {
+        Some(root) => {
+            let digest = digest(&SHA256, root.as_bytes());
+            format!("T{}", HEXLOWER.encode(&digest.as_ref()[..LENGTH]))
+        }
+        None => format!("T{}", row.body),
+    }
+}
+
+/// RFC 5256 §3: the References, or else the first of In-Reply-To.
+pub(super) fn references(parsed: &Parsed) -> Vec<String> {
+    let named = parsed.references().map(|text| message_ids(&text)).unwrap_or_default();
+    match named.is_empty() {
+        true => first_id(&parsed.envelope.in_reply_to).into_iter().collect(),
+        false => named,
+    }
+}
+
+pub(super) fn message_id(parsed: &Parsed) -> Option<String> {
+    first_id(&parsed.envelope.message_id)
+}
+
+fn first_id(field: &Option<Vec<u8>>) -> Option<String> {
+    first_message_id(&String::from_utf8_lossy(field.as_deref()?))
 }
 
 /// RFC 8474.

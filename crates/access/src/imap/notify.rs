@@ -3,7 +3,7 @@
 //! Of an account's own folders; those that others share are looked at when they are selected.
 
 use super::connection::Driver;
-use super::open::Watched;
+use super::open::{Happened, Watched};
 use super::stop::{Outcome, Stop, read};
 use imap::command::{EventGroup, MailboxFilter, Notify, NotifyEvent, StatusItem};
 use imap::fetch::{FetchItem, FetchModifiers};
@@ -27,11 +27,11 @@ const TOLD: [StatusItem; 4] =
 #[derive(Debug)]
 pub(super) struct Watch {
     groups: Vec<EventGroup>,
-    changes: Receiver<Arc<Change>>,
+    changes: Receiver<Happened>,
     /// Keeps the account's changes coming.
     _watched: Arc<Watched>,
     /// A change that [`Watch::changed`] took.
-    first: Option<Result<Arc<Change>, RecvError>>,
+    first: Option<Result<Happened, RecvError>>,
     /// Folders as the client knows them, if it wants to hear of names.
     names: BTreeMap<Id, Known>,
 }
@@ -83,18 +83,21 @@ impl Watch {
         let mut gathered = Gathered::default();
         let mut next = self.first.take().map(|first| first.map_err(|_| TryRecvError::Lagged(0)));
         loop {
-            match next.take().unwrap_or_else(|| self.changes.try_recv()).as_deref() {
-                Ok(Change::Mailbox { mailbox, kind, .. }) => {
-                    gathered.folders |= matches!(kind, MailboxChange::Gone);
-                    gathered.mailboxes.insert(*mailbox);
-                }
-                Ok(Change::Folders { .. }) => gathered.folders = true,
-                Ok(_) => {}
-                Err(TryRecvError::Lagged(_)) => {
+            let happened = match next.take().unwrap_or_else(|| self.changes.try_recv()) {
+                Ok(Some(happened)) => happened,
+                Ok(None) | Err(TryRecvError::Lagged(_)) => {
                     gathered.overflow = true;
                     return gathered;
                 }
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return gathered,
+            };
+            match &*happened {
+                Change::Mailbox { mailbox, kind, .. } => {
+                    gathered.folders |= matches!(kind, MailboxChange::Gone);
+                    gathered.mailboxes.insert(*mailbox);
+                }
+                Change::Folders { .. } => gathered.folders = true,
+                _ => {}
             }
         }
     }

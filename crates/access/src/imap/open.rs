@@ -68,10 +68,13 @@ pub(super) struct Snapshot {
 
 /// What happens in any folder of an account, for those who asked for it.
 #[derive(Debug)]
-pub(super) struct Watched(broadcast::Sender<Arc<Change>>);
+pub(super) struct Watched(broadcast::Sender<Happened>);
+
+/// `None`: more than was taken in, so that nobody knows what.
+pub(super) type Happened = Option<Arc<Change>>;
 
 impl Watched {
-    pub(super) fn subscribe(&self) -> broadcast::Receiver<Arc<Change>> {
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<Happened> {
         self.0.subscribe()
     }
 }
@@ -182,16 +185,16 @@ impl Inner {
             }
         }
         match self.accounts.get(&account).map(Weak::upgrade) {
-            Some(Some(watched)) => drop(watched.0.send(Arc::new(change))),
+            Some(Some(watched)) => drop(watched.0.send(Some(Arc::new(change)))),
             Some(None) => drop(self.accounts.remove(&account)),
             None => {}
         }
     }
 
-    /// So much was announced that some of it is lost: each open folder is read anew.
+    /// So much was announced that some of it is lost: each open folder is read anew, and who watches is told so.
     fn read_again(&mut self, store: &Store) {
         self.mailboxes.retain(|_, open| open.upgrade().is_some_and(|open| open.read_again(store)));
-        self.accounts.retain(|_, watched| watched.strong_count() > 0);
+        self.accounts.retain(|_, watched| watched.upgrade().map(|watched| watched.0.send(None)).is_some());
     }
 }
 

@@ -7,8 +7,9 @@ use super::connection::Driver;
 use super::criteria::Criteria;
 use super::fetch::window;
 use super::matching::{Bounds, matching};
-use super::message::moment;
+use super::message::{message_id, moment, references};
 use super::pages::{Pages, Row};
+use super::progress::Progress;
 use super::stop::{Outcome, Stop, read};
 use super::view::View;
 use ::message::structure::Parsed;
@@ -73,7 +74,8 @@ impl Driver {
     async fn sort_now(&mut self, asked: Sort) -> Outcome<Status> {
         let found = self.find(&asked.key).await?;
         let (pages, sorter) = (self.pages(found.uids.clone())?, sort::Sorter::new(&asked.criteria));
-        let sorted = read(move || sort_uids(pages, sorter)).await?;
+        let sorting = read(move || sort_uids(pages, sorter));
+        let sorted = self.with_progress(&Progress::default(), sorting).await?;
         let view = self.view()?;
         let name = |uid: u32| if asked.uid { Some(uid) } else { view.number(uid) };
         let numbers: Vec<u32> = sorted.into_iter().filter_map(name).collect();
@@ -119,7 +121,7 @@ impl Driver {
                 ThreadAlgorithm::OrderedSubject => thread::ordered_subject(&inputs),
             })
         });
-        let threads = threads.await?;
+        let threads = self.with_progress(&Progress::default(), threads).await?;
         self.data(&Data::Thread(threads));
         Ok(Status::ok("these are the threads"))
     }
@@ -145,8 +147,12 @@ impl Driver {
         let (owner, criteria) = (view.mailbox.account, Criteria::new(key, view, Timestamp::now())?);
         let uids = criteria.within(view.uids());
         let modseq = criteria.ask_for_modseq() && self.session.enabled().condstore;
+        // A round through the messages for their rows, and one for each of the words that are looked for.
+        let rounds = 1 + criteria.words.len() as u64;
+        let progress = Arc::new(Progress::of(rounds * u64::from(uids.len())));
         let pages = criteria.read(self.pages(uids)?);
-        let matching = self.with_progress(matching(store, owner, pages, criteria, Bounds::default())).await?;
+        let matching = matching(store, owner, pages, criteria, Bounds::default(), &progress);
+        let matching = self.with_progress(&progress, matching).await?;
         let modseq = (modseq && !matching.uids.is_empty()).then_some(matching.modseq);
         Ok(Found { uids: matching.uids, modseq })
     }
@@ -222,23 +228,13 @@ fn thread_inputs(
 }
 
 fn thread_input(number: u32, arrival: Timestamp, parsed: &Parsed) -> thread::ThreadInput {
-    let text = |octets: &Option<Vec<u8>>| {
-        octets.as_deref().map(|octets| String::from_utf8_lossy(octets).into_owned())
-    };
     let envelope = &parsed.envelope;
-    let ids = |text: Option<String>| text.map(|text| ::message::message_ids(&text)).unwrap_or_default();
-    // RFC 5256 §3: References, or else the first of In-Reply-To.
-    let mut references = ids(parsed.references());
-    if references.is_empty() {
-        references = ids(text(&envelope.in_reply_to)).into_iter().take(1).collect();
-    }
-    let subject =
-        text(&envelope.subject).map(|subject| ::message::decode_words(&subject)).unwrap_or_default();
-    let (subject, is_reply) = ::message::base_subject(&subject);
+    let subject = envelope.subject.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let (subject, is_reply) = ::message::base_subject(&::message::decode_words(&subject));
     thread::ThreadInput {
         number,
-        message_id: ids(text(&envelope.message_id)).into_iter().next(),
-        references,
+        message_id: message_id(parsed),
+        references: references(parsed),
         subject,
         is_reply,
         date: sort::sent_date(envelope.date.as_deref(), arrival),

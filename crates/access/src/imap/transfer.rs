@@ -1,6 +1,7 @@
 //! COPY, MOVE, EXPUNGE (RFC 9051 §6.4.7 to §6.4.9, §6.4.3; RFC 4315, RFC 6851).
 
 use super::connection::Driver;
+use super::progress::Progress;
 use super::rights::Rights;
 use super::stop::{Outcome, Stop};
 use imap::response::{Code, Data, Status};
@@ -14,9 +15,11 @@ impl Driver {
         if uids.is_empty() {
             return Ok(Status::ok("there was nothing to copy"));
         }
-        let copied = self.data_store().copy_messages(from, uids, to).await?;
-        Ok(copy_uid(copied)
-            .map_or_else(|| Status::ok("they have gone"), |code| Status::ok("copied").with(code)))
+        let store = self.data_store();
+        let copying = async { Ok(store.copy_messages(from, uids, to).await?) };
+        let copied = self.with_progress(&Progress::default(), copying).await?;
+        let code = copy_uid(copied).ok_or_else(|| gone(uid))?;
+        Ok(Status::ok("copied").with(code))
     }
 
     pub(super) async fn move_to(
@@ -34,11 +37,12 @@ impl Driver {
         if uids.is_empty() {
             return Ok(Status::ok("there was nothing to move"));
         }
-        let moved = self.data_store().move_messages(from, uids, to).await?;
-        if let Some(code) = copy_uid(moved) {
-            // RFC 9051 §6.4.8: before the expunges.
-            self.data(&Data::Status(Status::ok("moved").with(code)));
-        }
+        let store = self.data_store();
+        let moving = async { Ok(store.move_messages(from, uids, to).await?) };
+        let moved = self.with_progress(&Progress::default(), moving).await?;
+        let code = copy_uid(moved).ok_or_else(|| gone(uid))?;
+        // RFC 9051 §6.4.8: before the expunges.
+        self.data(&Data::Status(Status::ok("moved").with(code)));
         Ok(Status::ok("moved"))
     }
 
@@ -62,7 +66,9 @@ impl Driver {
             // Those that this client knows: what it has never seen it cannot have meant.
             None => Some((**view.uids()).clone()),
         };
-        let removed = self.data_store().expunge(id, uids).await?;
+        let store = self.data_store();
+        let removing = async { Ok(store.expunge(id, uids).await?) };
+        let removed = self.with_progress(&Progress::default(), removing).await?;
         self.summary.removed += u64::from(removed.len());
         self.tell_news(true).await?;
         let status = Status::ok("what was marked is gone");
@@ -72,6 +78,13 @@ impl Driver {
             _ => status,
         })
     }
+}
+
+/// Of all that was named somebody else has taken what was there. By UID that is no fault (RFC 9051 §6.4.9); by number the client is
+/// about to hear it (RFC 5530 §3).
+fn gone(uid: bool) -> Stop {
+    let text = "they have gone";
+    if uid { Stop::Answer(Status::ok(text)) } else { Stop::no(Code::ExpungeIssued, text) }
 }
 
 fn copy_uid(Copied { uidvalidity, pairs }: Copied) -> Option<Code> {

@@ -30,15 +30,15 @@ impl Words {
     }
 
     /// Those of an account's bodies, with their sizes, that have them, in the order of their ids. Blocks; ends early, with nothing, when
-    /// it is to go on no more.
+    /// it is to go on no more, which is asked with how many of them are done.
     pub(super) fn among(
         &self,
         store: &Store,
         account: Id,
         bodies: &[(Id, u64)],
-        goes_on: impl Fn() -> ControlFlow<()>,
+        goes_on: impl Fn(u64) -> ControlFlow<()>,
     ) -> Result<Vec<Id>, StoreError> {
-        Ok(store.search(account, &self.query, bodies, |_, _| goes_on())?.unwrap_or_default())
+        Ok(store.search(account, &self.query, bodies, |done, _| goes_on(done))?.unwrap_or_default())
     }
 }
 

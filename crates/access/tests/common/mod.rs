@@ -9,6 +9,7 @@ use access::{Context, Locks};
 use address::{Host, Secret};
 use bytes::Bytes;
 use directory::{Directory, Verifier};
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, Limits, Listener, ServeOptions, Shutdown, Stream};
 use policy::{AuthGuard, AuthRules};
@@ -70,6 +71,7 @@ impl World {
             locks: Locks::default(),
             mailboxes: OpenMailboxes::start(store.clone()),
             message_size: Arc::new((1 << 20).into()),
+            sign_of_life: access::SIGN_OF_LIFE,
             shutdown: Shutdown::new(),
         };
         Self { context, store, account: id, own, _folder: folder }
@@ -80,6 +82,12 @@ impl World {
         let account = AccountRecord::new(format!("{name}@example.org").parse().unwrap());
         let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap();
         self.store.add_account(account, Some(verifier.to_storage())).await.unwrap();
+    }
+
+    /// Octets that the account may have.
+    pub(crate) async fn limit(&self, quota: u64) {
+        let record = self.store.account_by_id(self.account).unwrap().unwrap();
+        self.store.update_account(AccountRecord { quota: Some(quota), ..record }).await.unwrap();
     }
 
     pub(crate) async fn deliver(&self, text: &str) {
@@ -152,6 +160,8 @@ impl World {
 pub(crate) struct Client<S> {
     pub(crate) stream: S,
     unread: Vec<u8>,
+    /// RFC 4978.
+    deflate: Option<(Compress, Decompress)>,
 }
 
 impl Client<Stream> {
@@ -162,7 +172,7 @@ impl Client<Stream> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, unread: Vec::new() }
+        Self { stream, unread: Vec::new(), deflate: None }
     }
 
     /// Follows a script: `C:` is sent with CRLF, `S:` must come so. `S:` alone is an empty line, `S: …` anything,
@@ -190,8 +200,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     pub(crate) async fn send(&mut self, text: &str) {
-        self.stream.write_all(text.as_bytes()).await.unwrap();
+        let mut octets = text.as_bytes().to_vec();
+        if let Some((compress, _)) = &mut self.deflate {
+            let mut packed = Vec::with_capacity(octets.len() + 1_024);
+            compress.compress_vec(&octets, &mut packed, FlushCompress::Sync).unwrap();
+            octets = packed;
+        }
+        self.stream.write_all(&octets).await.unwrap();
         self.stream.flush().await.unwrap();
+    }
+
+    /// From now on what is sent is compressed, and what comes.
+    pub(crate) fn compress(&mut self) {
+        assert!(self.unread.is_empty(), "{:?}", String::from_utf8_lossy(&self.unread));
+        self.deflate = Some((Compress::new(Compression::fast(), false), Decompress::new(false)));
     }
 
     /// The next line without its end.
@@ -231,8 +253,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn read(&mut self) -> usize {
-        let read = self.stream.read_buf(&mut self.unread);
-        tokio::time::timeout(SOON, read).await.expect("the server is silent").unwrap_or(0)
+        let mut octets = Vec::new();
+        let read = self.stream.read_buf(&mut octets);
+        let count = tokio::time::timeout(SOON, read).await.expect("the server is silent").unwrap_or(0);
+        match &mut self.deflate {
+            None => self.unread.append(&mut octets),
+            Some((_, decompress)) => {
+                let (mut packed, mut full) = (&octets[..], false);
+                while !packed.is_empty() || full {
+                    let before = decompress.total_in();
+                    self.unread.reserve(4_096);
+                    decompress.decompress_vec(packed, &mut self.unread, FlushDecompress::Sync).unwrap();
+                    packed = &packed[(decompress.total_in() - before) as usize..];
+                    full = self.unread.len() == self.unread.capacity();
+                }
+            }
+        }
+        count
     }
 }
 

@@ -9,7 +9,7 @@ use crate::common::World;
 use access::imap::Port;
 use access::pop3;
 use picture::Flags;
-use player::{Moved, Player, Subjects};
+use player::{Player, Subjects};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use step::{CLIENTS, FOLDERS, Step};
@@ -70,12 +70,12 @@ pub(crate) async fn at_once(steps: &[Step]) {
 async fn start() -> (World, Vec<Player>) {
     let world = World::new().await;
     let place = world.listen_imap(Port::Imap);
-    let (subjects, moved) = (Subjects::default(), Moved::default());
+    let subjects = Subjects::default();
     world.deliver("Subject: first\r\n\r\nx\r\n").await;
     world.deliver("Subject: second\r\n\r\nx\r\n").await;
     let mut players = Vec::new();
     for kind in 0..CLIENTS {
-        players.push(Player::log_in(kind, &place, subjects.clone(), moved.clone()).await);
+        players.push(Player::log_in(kind, &place, subjects.clone()).await);
     }
     (world, players)
 }
@@ -96,6 +96,11 @@ async fn by_others(world: &World, step: &Step) {
                 client.line().await;
             }
             client.talk("C: QUIT\nS: …\nS: =").await;
+        }
+        Step::Undelete => {
+            let removed = world.store.expunged(world.account, None, 1_000).unwrap();
+            let removed = removed.into_iter().map(|one| one.id).collect();
+            world.store.undelete(world.account, removed).await.unwrap();
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) struct Fetched {
     pub(crate) flags: Option<Flags>,
     pub(crate) modseq: Option<u64>,
     pub(crate) subject: Option<String>,
+    /// With the envelope, the structure, and all of its octets.
+    pub(crate) is_whole: bool,
 }
 
 impl Picture {

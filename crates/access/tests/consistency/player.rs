@@ -5,14 +5,12 @@ use super::response::{Response, code, code_set, parse};
 use super::step::{Act, Change, FLAGS, FOLDERS, Which};
 use crate::common::Client;
 use net::{Endpoint, Stream};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// By folder and UID: what a message is, which never changes.
 pub(crate) type Subjects = Arc<Mutex<BTreeMap<(usize, u32), String>>>;
-/// What was, or is about to be, moved to another folder: it cannot be read where it was.
-pub(crate) type Moved = Arc<Mutex<BTreeSet<(usize, u32)>>>;
 
 /// What the clients of each kind enable.
 const ENABLED: [&str; 4] = ["", "IMAP4rev2", "CONDSTORE", "IMAP4rev2 QRESYNC"];
@@ -31,7 +29,6 @@ pub(crate) struct Player {
     /// Pictures of folders that were closed, for QRESYNC.
     kept: BTreeMap<usize, Picture>,
     subjects: Subjects,
-    moved: Moved,
 }
 
 /// What came of a command.
@@ -55,14 +52,13 @@ fn names(flags: &[usize]) -> Vec<String> {
 }
 
 impl Player {
-    pub(crate) async fn log_in(kind: usize, place: &Endpoint, subjects: Subjects, moved: Moved) -> Self {
+    pub(crate) async fn log_in(kind: usize, place: &Endpoint, subjects: Subjects) -> Self {
         let client = Client::call(place).await;
         let (picture, idle) = (None, None);
         let kept = BTreeMap::new();
         let numbered = Vec::new();
         let (alone, commands) = (true, 0);
-        let mut player =
-            Self { kind, alone, picture, numbered, client, commands, idle, kept, subjects, moved };
+        let mut player = Self { kind, alone, picture, numbered, client, commands, idle, kept, subjects };
         player.client.line().await;
         player.ok("LOGIN me@example.org secret").await;
         if !ENABLED[kind].is_empty() {
@@ -200,19 +196,25 @@ impl Player {
         let uids: Vec<Option<u32>> = self.uids_at(&places);
         let modseq = if self.kind >= 2 { " MODSEQ" } else { "" };
         let peek = if marks { "" } else { ".PEEK" };
-        let subject_item = format!(" BODY{peek}[HEADER.FIELDS (SUBJECT)]");
+        let subject_item =
+            format!(" ENVELOPE BODYSTRUCTURE BODY{peek}[HEADER.FIELDS (SUBJECT)] BODY{peek}[]");
         let subject_item = if subject { subject_item.as_str() } else { "" };
         let verb = if which.uid { "UID FETCH" } else { "FETCH" };
         let command = format!("{verb} {set} (UID FLAGS{modseq}{subject_item})");
         let done = self.command(&command, which.uid).await;
         assert_eq!(done.status, "OK", "{command}: {}", done.text);
-        // What this client has not been told to be gone is still there for it.
-        let folder = self.picture.as_ref().unwrap().folder;
-        let moved = self.moved.lock().unwrap();
-        for uid in uids.into_iter().flatten().filter(|uid| !moved.contains(&(folder, *uid))) {
-            let told = done.fetched.iter().find(|fetched| fetched.uid == Some(uid));
-            let told = told.unwrap_or_else(|| panic!("{command} does not tell of UID {uid}"));
-            assert!(!subject || told.subject.is_some(), "{command} tells no subject of UID {uid}");
+        // What this client has not been told to be gone is still there for it, removed or moved away.
+        for (place, uid) in places.into_iter().zip(uids) {
+            let of = |fetched: &&Fetched| match which.uid {
+                true => fetched.uid == uid,
+                false => fetched.number == place + 1,
+            };
+            let told: Vec<&Fetched> = done.fetched.iter().filter(of).collect();
+            assert!(!told.is_empty(), "{command} does not tell of {place} ({uid:?})");
+            let whole = |told: &&Fetched| {
+                told.flags.is_some() && (!subject || told.subject.is_some() && told.is_whole)
+            };
+            assert!(told.iter().any(whole), "{command} does not tell all of {place} ({uid:?}): {told:?}");
         }
         true
     }
@@ -306,16 +308,9 @@ impl Player {
 
     /// As [`Player::act`].
     async fn transfer(&mut self, verb: &str, which: Which, to: usize) -> Option<bool> {
-        // What is moved has to be remembered by its UID.
-        let asked = self.ask(|message| message.uid.is_none()).await;
-        let (places, set) = self.named(which);
-        if set.is_empty() || self.uids_at(&places).contains(&None) {
-            return asked.then_some(false);
-        }
-        if verb == "MOVE" {
-            let folder = self.picture.as_ref().unwrap().folder;
-            let uids = self.uids_at(&places).into_iter().flatten().map(|uid| (folder, uid));
-            self.moved.lock().unwrap().extend(uids);
+        let (_, set) = self.named(which);
+        if set.is_empty() {
+            return None;
         }
         let uid = if which.uid { "UID " } else { "" };
         self.any(&format!("{uid}{verb} {set} {}", FOLDERS[to])).await;
@@ -367,8 +362,7 @@ impl Player {
 
     async fn command(&mut self, command: &str, expunges: bool) -> Done {
         let tag = self.send(command).await;
-        // What a FETCH asks for is not told of what has gone.
-        let modseq = self.kind >= 2 && !command.contains("FETCH");
+        let modseq = self.kind >= 2;
         let rules = Rules { expunges, uid: self.kind >= 1, modseq, qresync: self.kind == 3 };
         self.listen(&tag, rules).await
     }

@@ -61,6 +61,7 @@ fn fetched(number: usize, items: &str) -> Fetched {
         uid: after("UID ").and_then(|rest| rest.split([' ', ')']).next()?.parse().ok()),
         flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect::<Flags>()),
         modseq: after("MODSEQ (").and_then(|rest| rest.split(')').next()?.parse().ok()),
+        is_whole: ["ENVELOPE (", "BODYSTRUCTURE (", "BODY[] "].iter().all(|item| items.contains(item)),
         subject,
     }
 }

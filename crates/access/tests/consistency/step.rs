@@ -45,6 +45,8 @@ pub(crate) enum Step {
     Deliver,
     /// A POP3 session removes the message at this place.
     Pop3(u8),
+    /// The administrator brings back all that was removed.
+    Undelete,
 }
 
 pub(crate) fn steps(longest: usize) -> impl Strategy<Value = Vec<Step>> {
@@ -56,6 +58,7 @@ fn step() -> impl Strategy<Value = Step> {
         20 => (0..CLIENTS, act()).prop_map(|(client, act)| Step::Client(client, act)),
         2 => Just(Step::Deliver),
         1 => any::<u8>().prop_map(Step::Pop3),
+        1 => Just(Step::Undelete),
     ]
 }
 

@@ -411,7 +411,7 @@ pub const TABLES: &[Table] = &[
                 TIME,
                 r#""14 days""#,
                 r#""30 days""#,
-                "How long a removed message can be brought back (`waypost mail undelete`), and takes space on the disk; its part of the quota is free at once. `\"0 s\"`: not at all.",
+                "How long a removed message can be brought back (`waypost mail undelete`), and takes space on the disk; its part of the quota is free at once. `\"0 s\"`: not at all; programs that have the folder open can read it for an hour all the same.",
             ),
             key(
                 "trail",

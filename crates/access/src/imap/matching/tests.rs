@@ -57,9 +57,14 @@ impl World {
     async fn find(&self, key: &SearchKey, page: usize, bounds: Bounds) -> Found {
         let criteria = Criteria::new(key, &self.view, Timestamp::UNIX_EPOCH).unwrap();
         let uids = criteria.within(self.view.uids());
+        let rounds = 1 + criteria.words.len() as u64;
+        let progress = Arc::new(Progress::of(rounds * u64::from(uids.len())));
         let pages = Pages::new(self.store.clone(), self.inbox, uids).of_rows(page);
         let pages = criteria.read(pages);
-        matching(self.store.clone(), self.account, pages, criteria, bounds).await.unwrap()
+        let found = matching(self.store.clone(), self.account, pages, criteria, bounds, &progress).await;
+        let (done, total) = progress.numbers();
+        assert_eq!(done, total);
+        found.unwrap()
     }
 
     /// However few rows are read, and kept, at once.

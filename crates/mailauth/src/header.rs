@@ -35,7 +35,7 @@ impl<'a> Field<'a> {
 /// The fields of a header in their order, and an index by name.
 pub(crate) struct Header<'a> {
     fields: Vec<Field<'a>>,
-    /// Indices of `fields`, by name without case and then by place.
+    /// Indices of `fields`, by name without case, in the order of [`compare_names`], and then by place.
     by_name: Vec<usize>,
 }
 
@@ -81,8 +81,10 @@ fn split_field(octets: &[u8]) -> (&[u8], &[u8]) {
     (octets.strip_suffix(b"\r\n").unwrap_or(octets), &[])
 }
 
+/// An order in which names that differ only in case are equal; shorter names first, as that is soon seen.
 fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
-    a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase))
+    let lower = || a.iter().map(u8::to_ascii_lowercase).cmp(b.iter().map(u8::to_ascii_lowercase));
+    a.len().cmp(&b.len()).then_with(lower)
 }
 
 #[cfg(test)]

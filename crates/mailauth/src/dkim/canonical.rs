@@ -46,6 +46,9 @@ impl fmt::Display for Canonicalization {
     }
 }
 
+/// Room for what most signatures cover of a header, in octets.
+const TYPICAL_HEADER: usize = 2048;
+
 /// Hash step 2 of RFC 6376 §3.7: the fields that `names` choose, then the signature's own field, which comes
 /// with the value of `b=` taken out. `own` is its place in the header if it is there already: it never signs itself.
 pub(crate) fn hash_header<'n>(
@@ -55,7 +58,7 @@ pub(crate) fn hash_header<'n>(
     own_field: &Field<'_>,
     form: Form,
 ) -> Digest {
-    let mut octets = Vec::new();
+    let mut octets = Vec::with_capacity(TYPICAL_HEADER);
     for (at, name) in names.clone().enumerate() {
         // The n-th mention of a name is the n-th field of that name from the bottom (§5.4.2), or nothing.
         let earlier = names.clone().take(at).filter(|other| other.eq_ignore_ascii_case(name)).count();

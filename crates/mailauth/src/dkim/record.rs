@@ -4,7 +4,6 @@ use super::outcome::Failure;
 use super::signature::{Algorithm, Signature};
 use crate::tags::{TagList, base64, colon_list, shortened};
 use aws_lc_rs::digest::Digest;
-use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey, RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY};
 
 /// The shortest RSA key that counts, in bits (RFC 8301 §3.2).
@@ -130,8 +129,7 @@ pub(crate) fn verify(
 /// RFC 6376 §3.6.1 has an RSAPublicKey in `p=`, its examples a SubjectPublicKeyInfo; both are in use.
 fn rsa_key(der: &[u8]) -> Result<ParsedPublicKey, Failure> {
     let no_key = Failure::KeyData("RSA");
-    let key = RsaPublicKey::from_der(der).map_err(|_| no_key.clone())?;
-    let bits = modulus_bits(key.as_ref()).ok_or_else(|| no_key.clone())?;
+    let bits = rsa_public_key(der).and_then(modulus_bits).ok_or_else(|| no_key.clone())?;
     if bits < MIN_RSA_BITS {
         return Err(Failure::RsaTooShort(bits));
     }
@@ -146,6 +144,15 @@ fn ed25519_key(octets: &[u8]) -> Result<ParsedPublicKey, Failure> {
         return Err(Failure::KeyData("Ed25519"));
     }
     ParsedPublicKey::new(&ED25519, octets).map_err(|_| Failure::KeyData("Ed25519"))
+}
+
+/// The RSAPublicKey in a SubjectPublicKeyInfo (RFC 5280 §4.1), or what is one by itself.
+fn rsa_public_key(der: &[u8]) -> Option<&[u8]> {
+    let (sequence, _) = der_value(der, 0x30)?;
+    let Some((_algorithm, rest)) = der_value(sequence, 0x30) else { return Some(der) };
+    let (bits, _) = der_value(rest, 0x03)?;
+    // The first octet says how many bits of the last do not count: none.
+    bits.strip_prefix(&[0])
 }
 
 /// The length of the first INTEGER of an RSAPublicKey (RFC 8017 §A.1.1) in DER.

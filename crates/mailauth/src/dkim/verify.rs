@@ -7,7 +7,7 @@ use super::record::Service;
 use super::signature::{Algorithm, Kind, Selector, Signature, key_name};
 use crate::header::Header;
 use crate::lookup::Txt;
-use crate::tags::{TagList, without_space};
+use crate::tags::TagList;
 use address::Domain;
 
 /// Most signatures checked of one message, from the top; each costs a look-up and a verification, and the
@@ -153,7 +153,8 @@ fn describe(tags: Option<&TagList<'_>>, outcome: Result<(), Failure>) -> Signatu
         domain,
         selector: tag("s").and_then(|text| text.parse().ok()).map(|s: Selector| s.to_string()),
         algorithm: tag("a").and_then(|text| Algorithm::parse(text).ok()),
-        signature_start: tag("b").map(|text| without_space(text).chars().take(START).collect()),
+        signature_start: tag("b")
+            .map(|text| text.chars().filter(|c| !c.is_ascii_whitespace()).take(START).collect()),
         testing: false,
         unsigned_octets: 0,
         limited: tag("l").is_some(),

@@ -121,7 +121,7 @@ impl Driver {
         let appended = self.data_store().replace(from, old, to, copy).await?;
         // RFC 8508 §4: before the old one is told to be gone.
         self.data(&Data::Status(Status::ok("the message is there").with(appended_uid(appended))));
-        Ok(Status::ok("the message is replaced"))
+        self.told_of_removal(true, "the message is replaced").await
     }
 }
 

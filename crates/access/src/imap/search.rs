@@ -48,7 +48,9 @@ impl Driver {
     }
 
     async fn search_now(&mut self, search: Search) -> Outcome<Status> {
-        let returns = search.returns;
+        // RFC 9051 §6.4.4: ALL is what is asked for where nothing is said.
+        let all = SearchReturn { all: true, ..SearchReturn::default() };
+        let returns = search.returns.or_else(|| self.session.enabled().rev2.then_some(all));
         let found = self.find(&search.key).await?;
         let modseq = self.modseq_told(&found, returns).await?;
         let view = self.view()?;

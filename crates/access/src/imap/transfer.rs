@@ -43,7 +43,17 @@ impl Driver {
         let code = copy_uid(moved).ok_or_else(|| gone(uid))?;
         // RFC 9051 §6.4.8: before the expunges.
         self.data(&Data::Status(Status::ok("moved").with(code)));
-        Ok(Status::ok("moved"))
+        self.told_of_removal(true, "moved").await
+    }
+
+    /// The answer when messages may have left the open folder. That they did is told before it, so that the modification
+    /// sequence in it is theirs (RFC 7162 §3.2.7; RFC 6851 §4.4; RFC 8508 §4.5).
+    pub(super) async fn told_of_removal(&mut self, any: bool, text: &str) -> Outcome<Status> {
+        self.tell_news(true).await?;
+        Ok(match (&self.view, any && self.session.enabled().condstore) {
+            (Some(view), true) => Status::ok(text).with(Code::HighestModSeq(view.modseq())),
+            _ => Status::ok(text),
+        })
     }
 
     /// The open folder's id, and what of it is meant.
@@ -70,13 +80,7 @@ impl Driver {
         let removing = async { Ok(store.expunge(id, uids).await?) };
         let removed = self.with_progress(&Progress::default(), removing).await?;
         self.summary.removed += u64::from(removed.len());
-        self.tell_news(true).await?;
-        let status = Status::ok("what was marked is gone");
-        // RFC 7162 §3.2.7.
-        Ok(match (&self.view, self.session.enabled().condstore && !removed.is_empty()) {
-            (Some(view), true) => status.with(Code::HighestModSeq(view.modseq())),
-            _ => status,
-        })
+        self.told_of_removal(!removed.is_empty(), "what was marked is gone").await
     }
 }
 

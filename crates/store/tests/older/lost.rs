@@ -82,7 +82,7 @@ impl Table {
         // An FTS5 table without content has no values to read but the numbers of its documents.
         let columns = if name == "gram" { "rowid" } else { "*" };
         let mut statement = db.prepare(&format!("SELECT {columns} FROM \"{name}\"")).unwrap();
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let count = columns.len();
         let rows = statement.query_map([], |row| (0..count).map(|at| row.get(at)).collect()).unwrap();
         Self { columns, rows: rows.collect::<Result<_, _>>().unwrap() }

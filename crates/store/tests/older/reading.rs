@@ -283,7 +283,7 @@ fn imports(store: &Store) {
 
 fn reports(store: &Store) {
     let due = Due { kind: ReportKind::Dmarc, day: 20_000, domain: domain("example.net") };
-    assert_eq!(store.due_reports(20_001, 10).unwrap(), [due.clone()]);
+    assert_eq!(store.due_reports(20_001, 10).unwrap(), std::slice::from_ref(&due));
     let Due { kind, day, domain: of } = due.clone();
     let tally = Tally { kind, day, domain: of, key: "what is counted".into(), count: 3 };
     assert_eq!(store.tallies(&due).unwrap(), [tally]);

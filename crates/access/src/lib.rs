@@ -37,6 +37,7 @@
 mod context;
 pub mod imap;
 mod locks;
+mod login;
 pub mod pop3;
 mod socket;
 

@@ -11,9 +11,11 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a last word and the end of TLS may take.
 pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Why TLS did not start.
+/// Why a client is not served, or no longer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum TlsFault {
+pub(crate) enum Unserved {
+    #[error("shut out for too many failed logins")]
+    ShutOut,
     #[error("there is no certificate")]
     NoCertificate,
     #[error("the TLS handshake took longer than {HANDSHAKE_TIMEOUT:?}")]
@@ -28,12 +30,12 @@ pub(crate) fn is_local(stream: &Stream) -> bool {
 }
 
 /// The server's part of a handshake.
-pub(crate) async fn handshake(stream: Stream, context: &Context) -> Result<Stream, TlsFault> {
-    let Some(server) = &context.tls else { return Err(TlsFault::NoCertificate) };
+pub(crate) async fn handshake(stream: Stream, context: &Context) -> Result<Stream, Unserved> {
+    let Some(server) = &context.tls else { return Err(Unserved::NoCertificate) };
     let server = server.asking_client();
     // On the heap for its time only: a handshake's state is much larger than the rest of a connection's.
     let handshake = Box::pin(stream.start_tls(&server));
-    Ok(timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| TlsFault::Slow)??)
+    Ok(timeout(HANDSHAKE_TIMEOUT, handshake).await.map_err(|_| Unserved::Slow)??)
 }
 
 /// A last word, if the client takes it.

@@ -11,13 +11,15 @@ use imap::command::{AppendMessage, AppendTarget};
 use imap::response::{Code, Data, Status};
 use imap::{MailboxName, SeqNumber, SequenceSet};
 use jiff::Timestamp;
-use store::mailbox::{Appended, MAX_APPENDED, NewCopy};
+use store::mailbox::{Appended, NewCopy};
 use store::{Id, Spool, StoreError};
 
 /// Messages on their way into a folder.
 #[derive(Debug)]
 pub(super) struct Incoming {
     to: Id,
+    /// What the user may do there.
+    rights: Rights,
     /// Those that are there whole.
     copies: Vec<NewCopy>,
     /// The one that is coming.
@@ -29,36 +31,32 @@ pub(super) struct Incoming {
 }
 
 impl Driver {
-    /// Whether a message may come, before its first octet.
+    /// Whether a message may come, before its first octet. The session has measured and counted it.
     pub(super) async fn begin_message(
         &mut self,
-        target: AppendTarget,
+        target: &AppendTarget,
         message: AppendMessage,
     ) -> Outcome<()> {
-        let name = match &target {
-            AppendTarget::Append(name) | AppendTarget::Replace { to: name, .. } => name,
+        // What is refused takes the messages before it along.
+        let mut incoming = match self.incoming.take() {
+            Some(incoming) => incoming,
+            None => Box::new(self.begin_append(target).await?),
         };
-        if message.size > self.context.message_size() {
-            let limit = self.context.message_size();
-            return Err(Stop::no(Code::TooBig, format!("a message may have {limit} octets at most")));
-        }
-        if message.size == 0 {
-            return Err(Stop::no(Code::Cannot, "a message has at least one octet"));
-        }
-        let to = self.target(name).await?;
         if let Some(reason) = self.data_store().trouble() {
             tracing::warn!(protocol = %"imap", %reason, "an APPEND was put off");
             return Err(Stop::no(Code::Unavailable, "nothing can be written now; try again later"));
         }
-        let spool = self.data_store().spool();
-        let flags = message.flags.iter().filter(|flag| may_set(to.rights, flag)).cloned().collect();
-        let message = AppendMessage { flags, ..message };
-        let incoming = self.incoming.get_or_insert_with(|| Box::new(Incoming::new(to.mailbox.id)));
-        if incoming.copies.len() >= MAX_APPENDED {
-            return Err(Stop::no(Code::Limit, format!("{MAX_APPENDED} messages at once at most")));
-        }
-        incoming.current = Some((spool, message));
+        let flags = message.flags.iter().filter(|flag| may_set(incoming.rights, flag)).cloned().collect();
+        incoming.current = Some((self.data_store().spool(), AppendMessage { flags, ..message }));
+        self.incoming = Some(incoming);
         Ok(())
+    }
+
+    /// The first message of a command: where it goes, and what may be set there.
+    async fn begin_append(&self, target: &AppendTarget) -> Outcome<Incoming> {
+        let (AppendTarget::Append(name) | AppendTarget::Replace { to: name, .. }) = target;
+        let to = self.target(name).await?;
+        Ok(Incoming::new(to.mailbox.id, to.rights))
     }
 
     /// The folder that messages are put into. RFC 9051 §6.3.12: one that could be made is told so.
@@ -98,7 +96,7 @@ impl Driver {
         Ok(())
     }
 
-    pub(super) async fn append(&mut self, _: &MailboxName) -> Outcome<Status> {
+    pub(super) async fn append(&mut self) -> Outcome<Status> {
         let Some(incoming) = self.incoming.take() else { return Err(Stop::bad("there was no message")) };
         let (to, copies) = incoming.all()?;
         self.summary.appended += copies.len() as u64;
@@ -107,7 +105,7 @@ impl Driver {
     }
 
     /// The old message goes in the moment in which the new one comes.
-    pub(super) async fn replace(&mut self, uid: bool, number: SeqNumber, _: &MailboxName) -> Outcome<Status> {
+    pub(super) async fn replace(&mut self, uid: bool, number: SeqNumber) -> Outcome<Status> {
         let Some(incoming) = self.incoming.take() else { return Err(Stop::bad("there was no message")) };
         if !self.rights.has(Rights::MARK_DELETED | Rights::EXPUNGE) {
             return Err(Stop::no(Code::NoPerm, "you may not remove messages here"));
@@ -126,8 +124,8 @@ impl Driver {
 }
 
 impl Incoming {
-    fn new(to: Id) -> Self {
-        Self { to, copies: Vec::new(), current: None, failed: None, has_nul: false }
+    fn new(to: Id, rights: Rights) -> Self {
+        Self { to, rights, copies: Vec::new(), current: None, failed: None, has_nul: false }
     }
 
     fn all(self) -> Outcome<(Id, Vec<NewCopy>)> {

@@ -9,13 +9,14 @@ use super::view::View;
 use super::wire::Wire;
 use super::{Port, Summary};
 use crate::Context;
-use crate::socket::{FAREWELL_TIMEOUT, TlsFault, handshake, is_local, say};
+use crate::login::{Entrance, Guest, Verdict};
+use crate::socket::{FAREWELL_TIMEOUT, Unserved, handshake, is_local};
 use imap::Runs;
 use imap::command::Command;
 use imap::response::{Code, Status};
-use imap::server::{Config, Decision, Event, IDLE_TIMEOUT, Reason, Refusal, Session};
+use imap::server::{Config, Decision, Event, IDLE_TIMEOUT, Reason, Session};
 use net::Stream;
-use policy::{Gate, Outcome, Refused, Visitor};
+use policy::{Gate, Outcome};
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
@@ -53,12 +54,10 @@ pub(super) enum End {
     Session(Reason),
     #[error("the server is stopping")]
     Stopping,
-    #[error("shut out for too many failed logins")]
-    ShutOut,
     #[error("the client did not read for {IDLE_TIMEOUT:?}")]
     Stuck,
     #[error(transparent)]
-    Tls(#[from] TlsFault),
+    Unserved(#[from] Unserved),
     #[error("connection lost: {0}")]
     Lost(#[from] io::Error),
 }
@@ -72,29 +71,17 @@ enum Woken {
 impl Driver {
     /// Does what comes before the greeting.
     pub(super) async fn start(
-        mut stream: Stream,
+        stream: Stream,
         port: Port,
         context: Arc<Context>,
         id: Id,
     ) -> Result<Self, End> {
-        if context.guard.check(stream.peer().ip(), Instant::now()).is_err() {
-            if port == Port::Imap {
-                say(&mut stream, SHUT_OUT).await;
-            }
-            return Err(End::ShutOut);
-        }
-        if port == Port::Imaps {
-            stream = handshake(stream, &context).await?;
-        }
-        let (address, hostname) = (stream.peer().ip(), context.directory.host().to_string());
-        let visitor = Visitor { protocol: "imap", session: id, address, hostname: hostname.clone() };
-        let guard = Arc::clone(&context.guard);
-        let mut gate = Gate::new(context.directory.clone(), guard, context.shutdown.clone(), visitor);
-        gate.connected(&stream, is_local(&stream));
+        let entrance = Entrance { protocol: "imap", implicit_tls: port == Port::Imaps, shut_out: SHUT_OUT };
+        let Guest { stream, gate, hostname, needs_tls } = entrance.receive(stream, &context, id).await?;
         let config = Config {
             tls: stream.tls().is_some(),
             starttls: context.tls.is_some(),
-            require_tls: context.require_tls || !gate.is_private(),
+            require_tls: needs_tls,
             mechanisms: gate.mechanisms(),
             append_limit: Some(context.message_size()),
             id: super::identity(),
@@ -247,7 +234,7 @@ impl Driver {
                 self.finish(done)
             }
             Event::Message { target, message } => {
-                let decision = match self.begin_message(target, message).await {
+                let decision = match self.begin_message(&target, message).await {
                     Ok(()) => Decision::Take,
                     Err(Stop::Answer(status)) => Decision::Refuse(status),
                     Err(Stop::End(end)) => return Err(end),
@@ -298,32 +285,25 @@ impl Driver {
 
     /// Tells the client what came of its login.
     async fn conclude(&mut self, outcome: Outcome) -> Result<(), End> {
-        let decision = match outcome {
-            Outcome::Challenge(text) => Decision::Challenge(text),
-            Outcome::LoggedIn(login) => {
-                self.summary.user = login.account.address.to_string();
-                self.user = Some(User::new(login.account));
-                Decision::LoggedIn
+        match Verdict::from(outcome) {
+            Verdict::Challenge(text) => self.answer(Decision::Challenge(text)),
+            Verdict::LoggedIn(account) => {
+                self.summary.user = account.address.to_string();
+                self.user = Some(User::new(*account));
+                self.answer(Decision::LoggedIn);
             }
-            Outcome::Refused(Refused::Credentials { shut_out: None }) => {
-                Decision::Refused(Refusal::Credentials)
+            Verdict::Refused { why, last } => {
+                self.answer(Decision::Refused(why.into()));
+                if last {
+                    self.flush().await?;
+                    return Err(Unserved::ShutOut.into());
+                }
             }
-            Outcome::Refused(Refused::Credentials { shut_out: Some(_) }) => {
-                self.answer(Decision::Refused(Refusal::Credentials));
-                self.flush().await?;
-                return Err(End::ShutOut);
-            }
-            Outcome::Refused(Refused::ShutOut(_)) => {
+            Verdict::ShutOut => {
                 let _ = timeout(FAREWELL_TIMEOUT, self.wire.say(SHUT_OUT)).await;
-                return Err(End::ShutOut);
+                return Err(Unserved::ShutOut.into());
             }
-            Outcome::Refused(Refused::NotUnderstood(_)) => Decision::Refused(Refusal::Malformed),
-            Outcome::Refused(Refused::Unavailable { lasting: false }) => {
-                Decision::Refused(Refusal::Temporary)
-            }
-            Outcome::Refused(Refused::Unavailable { lasting: true }) => Decision::Refused(Refusal::Permanent),
-        };
-        self.answer(decision);
+        }
         Ok(())
     }
 

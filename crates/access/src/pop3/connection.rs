@@ -4,9 +4,10 @@ use super::Port;
 use super::header::AsciiHeader;
 use super::maildrop::{Fault, Maildrop};
 use crate::Context;
-use crate::socket::{FAREWELL_TIMEOUT, TlsFault, handshake, is_local, say};
+use crate::login::{Entrance, Guest, Verdict};
+use crate::socket::{FAREWELL_TIMEOUT, Unserved, handshake, is_local, say};
 use net::Stream;
-use policy::{Gate, Outcome, Refused, Visitor};
+use policy::{Gate, Outcome};
 use pop3::server::{Config, Decision, Event, IDLE_TIMEOUT, MessageFlow, Reason, Refusal, Session};
 use std::future::poll_fn;
 use std::io;
@@ -61,12 +62,10 @@ pub(super) enum End {
     Session { reason: Reason, summary: Summary },
     #[error("the server is stopping")]
     Stopping,
-    #[error("shut out for too many failed logins")]
-    ShutOut,
     #[error("the client did not read for {IDLE_TIMEOUT:?}")]
     Stuck,
     #[error(transparent)]
-    Tls(#[from] TlsFault),
+    Unserved(#[from] Unserved),
     #[error("connection lost: {0}")]
     Lost(#[from] io::Error),
 }
@@ -74,29 +73,17 @@ pub(super) enum End {
 impl Driver {
     /// Does what comes before the greeting.
     pub(super) async fn start(
-        mut stream: Stream,
+        stream: Stream,
         port: Port,
         context: Arc<Context>,
         id: Id,
     ) -> Result<Self, End> {
-        if context.guard.check(stream.peer().ip(), Instant::now()).is_err() {
-            if port == Port::Pop3 {
-                say(&mut stream, SHUT_OUT).await;
-            }
-            return Err(End::ShutOut);
-        }
-        if port == Port::Pop3s {
-            stream = handshake(stream, &context).await?;
-        }
-        let (address, hostname) = (stream.peer().ip(), context.directory.host().to_string());
-        let visitor = Visitor { protocol: "pop3", session: id, address, hostname: hostname.clone() };
-        let guard = Arc::clone(&context.guard);
-        let mut gate = Gate::new(context.directory.clone(), guard, context.shutdown.clone(), visitor);
-        gate.connected(&stream, is_local(&stream));
+        let entrance = Entrance { protocol: "pop3", implicit_tls: port == Port::Pop3s, shut_out: SHUT_OUT };
+        let Guest { stream, gate, hostname, needs_tls } = entrance.receive(stream, &context, id).await?;
         let config = Config {
             tls: stream.tls().is_some(),
             stls: context.tls.is_some(),
-            require_tls: context.require_tls || !gate.is_private(),
+            require_tls: needs_tls,
             mechanisms: gate.mechanisms(),
             implementation: Some("Waypost".into()),
             ..Config::new(&hostname)
@@ -216,32 +203,25 @@ impl Driver {
 
     /// Tells the client what came of its login.
     async fn conclude(&mut self, outcome: Outcome) -> Result<(), End> {
-        let decision = match outcome {
-            Outcome::Challenge(text) => Decision::Challenge(text),
-            Outcome::LoggedIn(login) => {
-                self.summary.user = login.account.address.to_string();
-                self.client = Client::LoggedIn(Box::new(login.account));
-                Decision::LoggedIn
+        match Verdict::from(outcome) {
+            Verdict::Challenge(text) => self.answer(Decision::Challenge(text)),
+            Verdict::LoggedIn(account) => {
+                self.summary.user = account.address.to_string();
+                self.client = Client::LoggedIn(account);
+                self.answer(Decision::LoggedIn);
             }
-            Outcome::Refused(Refused::Credentials { shut_out: None }) => {
-                Decision::Refused(Refusal::Credentials)
+            Verdict::Refused { why, last } => {
+                self.answer(Decision::Refused(why.into()));
+                if last {
+                    self.flush().await?;
+                    return Err(Unserved::ShutOut.into());
+                }
             }
-            Outcome::Refused(Refused::Credentials { shut_out: Some(_) }) => {
-                self.answer(Decision::Refused(Refusal::Credentials));
-                self.flush().await?;
-                return Err(End::ShutOut);
-            }
-            Outcome::Refused(Refused::ShutOut(_)) => {
+            Verdict::ShutOut => {
                 say(&mut self.stream, SHUT_OUT).await;
-                return Err(End::ShutOut);
+                return Err(Unserved::ShutOut.into());
             }
-            Outcome::Refused(Refused::NotUnderstood(_)) => Decision::Refused(Refusal::Malformed),
-            Outcome::Refused(Refused::Unavailable { lasting: false }) => {
-                Decision::Refused(Refusal::Temporary)
-            }
-            Outcome::Refused(Refused::Unavailable { lasting: true }) => Decision::Refused(Refusal::Permanent),
-        };
-        self.answer(decision);
+        }
         Ok(())
     }
 

@@ -36,7 +36,7 @@ use reports::Reports;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store::Store;
+use store::{Id, Store};
 use tokio::task::JoinSet;
 use transport::Transport;
 
@@ -130,18 +130,7 @@ async fn start(
     bound: Vec<Bound>,
 ) -> Result<(Running, JoinSet<()>), Failure> {
     let config = &setup.config;
-    let options = settings::store(config);
-    let folder = config.data.clone();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
-    let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
-    store.start_indexer();
-    let mut directory = Directory::open(store.clone(), config.hostname.clone())
-        .await
-        .map_err(|e| Failure::no(e.to_string()))?;
-    let captured = if setup.dev { Some(capture::account(&store).await?) } else { None };
-    if setup.dev {
-        directory = directory.capturing(capture::address()?);
-    }
+    let Data { store, directory, captured } = open_data(&setup).await?;
     let shutdown = Shutdown::new();
     let limits = settings::limits(config);
     let resolver = Arc::new(settings::resolver(config)?);
@@ -201,23 +190,49 @@ async fn start(
         shutdown,
         tls,
     };
-    running.store.start_indexer();
     let mut tasks = JoinSet::new();
-    tasks.spawn(policies::run(Arc::clone(&running.transport), running.shutdown.clone()));
-    tasks.spawn(purge::run(running.store.clone(), running.shutdown.clone()));
-    let (arrival, stopping) = (Arc::clone(&running.intake.arrival), running.shutdown.clone());
-    tasks.spawn(async move { arrival.watch_lists(stopping).await });
-    let (reports, stopping) = (running.reports.clone(), running.shutdown.clone());
-    tasks.spawn(async move { reports.run(stopping).await });
-    if !running.setup.dev {
-        let rotation = running.rotation.clone();
-        tasks.spawn(keys::run(control::operations(&running), rotation, running.shutdown.clone()));
-    }
+    running.start_background(&mut tasks);
     listeners::serve(&running, bound, captured, &mut tasks)?;
     Ok((running, tasks))
 }
 
+/// What is on the disk, open.
+struct Data {
+    store: Store,
+    directory: Directory,
+    /// The mailbox that gets everything (`waypost dev`).
+    captured: Option<Id>,
+}
+
+async fn open_data(setup: &Setup) -> Result<Data, Failure> {
+    let (options, folder) = (settings::store(&setup.config), setup.config.data.clone());
+    let opened = tokio::task::spawn_blocking(move || Store::open(&folder, &options)).await;
+    let store = opened.map_err(|e| Failure::no(e.to_string()))?.map_err(|e| store_failure(&e))?;
+    store.start_indexer();
+    let directory = Directory::open(store.clone(), setup.config.hostname.clone()).await;
+    let directory = directory.map_err(|e| Failure::no(e.to_string()))?;
+    if !setup.dev {
+        return Ok(Data { store, directory, captured: None });
+    }
+    let captured = Some(capture::account(&store).await?);
+    Ok(Data { store, directory: directory.capturing(capture::address()?), captured })
+}
+
 impl Running {
+    /// What goes on behind the sessions, until the server stops.
+    fn start_background(&self, tasks: &mut JoinSet<()>) {
+        let stopping = || self.shutdown.clone();
+        tasks.spawn(policies::run(Arc::clone(&self.transport), stopping()));
+        tasks.spawn(purge::run(self.store.clone(), stopping()));
+        let (arrival, shutdown) = (Arc::clone(&self.intake.arrival), stopping());
+        tasks.spawn(async move { arrival.watch_lists(shutdown).await });
+        let (reports, shutdown) = (self.reports.clone(), stopping());
+        tasks.spawn(async move { reports.run(shutdown).await });
+        if !self.setup.dev {
+            tasks.spawn(keys::run(control::operations(self), self.rotation.clone(), stopping()));
+        }
+    }
+
     /// What is acknowledged is on disk already: sessions are told to leave, and whatever still runs at the end is cut off.
     async fn stop(self: Arc<Self>, mut tasks: JoinSet<()>) {
         tracing::info!(sessions = self.shutdown.running(), "stopping");

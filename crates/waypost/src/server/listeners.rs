@@ -60,16 +60,22 @@ pub(super) fn serve(
         let options = ServeOptions::new(running.limits.clone(), running.shutdown.clone())
             .proxy_from(rules.proxy_from.clone());
         match rules.service {
-            Service::Pop3 => {
-                let options = options.refusal(access::pop3::refusal);
-                pop3(running, access::pop3::Port::Pop3, rules.tls, socket, options, tasks);
+            Service::Pop3 | Service::Pop3s => {
+                let (port, options) = match rules.service {
+                    Service::Pop3 => (access::pop3::Port::Pop3, options.refusal(access::pop3::refusal)),
+                    _ => (access::pop3::Port::Pop3s, options),
+                };
+                let serve = move |connection, context| access::pop3::serve(connection, port, context);
+                mailboxes(access(running, rules.tls), socket, options, tasks, serve);
             }
-            Service::Pop3s => pop3(running, access::pop3::Port::Pop3s, rules.tls, socket, options, tasks),
-            Service::Imap => {
-                let options = options.refusal(access::imap::refusal);
-                imap(running, access::imap::Port::Imap, rules.tls, socket, options, tasks);
+            Service::Imap | Service::Imaps => {
+                let (port, options) = match rules.service {
+                    Service::Imap => (access::imap::Port::Imap, options.refusal(access::imap::refusal)),
+                    _ => (access::imap::Port::Imaps, options),
+                };
+                let serve = move |connection, context| access::imap::serve(connection, port, context);
+                mailboxes(access(running, rules.tls), socket, options, tasks, serve);
             }
-            Service::Imaps => imap(running, access::imap::Port::Imaps, rules.tls, socket, options, tasks),
             Service::Https => {
                 let Some(tls) = running.tls.clone() else {
                     tracing::warn!(at = %socket.local(), "HTTPS needs a certificate: nothing is served");
@@ -133,32 +139,17 @@ fn smtp(
     }));
 }
 
-fn pop3(
-    running: &Running,
-    port: access::pop3::Port,
-    tls: bool,
+/// Serves those who read mailboxes, over the protocol of `serve`.
+fn mailboxes<S>(
+    context: Arc<access::Context>,
     socket: Listener,
     options: ServeOptions,
     tasks: &mut JoinSet<()>,
-) {
-    let context = access(running, tls);
-    tasks.spawn(net::serve(socket, options, move |connection: Connection| {
-        access::pop3::serve(connection, port, Arc::clone(&context))
-    }));
-}
-
-fn imap(
-    running: &Running,
-    port: access::imap::Port,
-    tls: bool,
-    socket: Listener,
-    options: ServeOptions,
-    tasks: &mut JoinSet<()>,
-) {
-    let context = access(running, tls);
-    tasks.spawn(net::serve(socket, options, move |connection: Connection| {
-        access::imap::serve(connection, port, Arc::clone(&context))
-    }));
+    serve: impl Fn(Connection, Arc<access::Context>) -> S + Clone + Send + 'static,
+) where
+    S: Future<Output = ()> + Send + 'static,
+{
+    tasks.spawn(net::serve(socket, options, move |connection| serve(connection, Arc::clone(&context))));
 }
 
 /// What those share who read mailboxes, for a listener with or without TLS.

@@ -25,7 +25,7 @@ mod envelope;
 mod scan;
 
 pub use envelope::{Address, Envelope};
-pub use scan::{MAX_HEADER_KEPT, MAX_KEPT, Scanner};
+pub use scan::{MAX_HEADER_KEPT, MAX_KEPT, Scanner, Whose};
 pub(crate) use scan::{Sink, Walker};
 
 use crate::header::{Field, Header};

@@ -31,6 +31,20 @@ pub fn decode_words(value: &str) -> String {
     decoded.finish()
 }
 
+/// The same of a value of any length.
+pub(crate) fn decode_long(value: &str) -> String {
+    let (mut out, mut rest) = (String::new(), value);
+    while rest.len() > MAX_DECODED {
+        // No encoded word has white space in it.
+        let end = rest.floor_char_boundary(MAX_DECODED);
+        let (piece, after) =
+            rest.split_at(rest[..end].rfind([' ', '\t']).filter(|at| *at > 0).unwrap_or(end));
+        out += &decode_words(piece);
+        rest = after;
+    }
+    out + &decode_words(rest)
+}
+
 struct EncodedWord<'a> {
     charset: &'a str,
     content: Vec<u8>,
@@ -92,16 +106,31 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// Text in a charset (RFC 2046 §4.1.2), read as UTF-8 when the charset is unknown or not said.
-pub(crate) fn decode_charset(label: Option<&str>, bytes: &[u8]) -> String {
+/// How text in a charset is read.
+pub(crate) enum Charset {
+    /// As browsers know it.
+    Web(&'static encoding_rs::Encoding),
+    /// What browsers do not know, mail may still have: UTF-7.
+    Mail(fn(&[u8]) -> String),
+}
+
+/// The charset of a label (RFC 2046 §4.1.2): UTF-8 when it is unknown or not said.
+pub(crate) fn charset(label: Option<&str>) -> Charset {
     // US-ASCII is often said where the bytes are not; UTF-8 is then the better guess than windows-1252.
     let label =
         label.map(str::trim).filter(|label| !label.eq_ignore_ascii_case("us-ascii")).unwrap_or("utf-8");
     let known = encoding_rs::Encoding::for_label(label.as_bytes()).filter(|&e| e != encoding_rs::REPLACEMENT);
-    // What browsers do not know, mail may still have: UTF-7.
     match (known, charset_decoder(label.as_bytes())) {
-        (None, Some(decode)) => decode(bytes),
-        (known, _) => known.unwrap_or(encoding_rs::UTF_8).decode_without_bom_handling(bytes).0.into_owned(),
+        (None, Some(decode)) => Charset::Mail(decode),
+        (known, _) => Charset::Web(known.unwrap_or(encoding_rs::UTF_8)),
+    }
+}
+
+/// Text in the charset of a label.
+pub(crate) fn decode_charset(label: Option<&str>, bytes: &[u8]) -> String {
+    match charset(label) {
+        Charset::Mail(decode) => decode(bytes),
+        Charset::Web(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
     }
 }
 

@@ -93,7 +93,9 @@ impl Kind {
             ],
             Self::Bodies => &[include_str!("migrations/bodies-1.sql")],
             Self::Trail => &[include_str!("migrations/trail-1.sql")],
-            Self::Search => &[include_str!("migrations/search-1.sql")],
+            Self::Search => {
+                &[include_str!("migrations/search-1.sql"), include_str!("migrations/search-2.sql")]
+            }
         }
     }
 }

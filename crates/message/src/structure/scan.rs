@@ -33,10 +33,25 @@ impl Scanner {
     }
 }
 
+/// Whose header a field stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// The message's own.
+    Message,
+    /// That of a part (RFC 2045 §3), here or in a message in it.
+    Part,
+    /// That of a message in it.
+    Inner,
+}
+
 /// Who else wants to know what stands in the message, as it goes by.
 pub(crate) trait Sink {
-    /// A field of the message's header (`own`), or of a message in it, cut at [`MAX_HEADER_KEPT`].
-    fn field(&mut self, _field: &Field<'_>, _own: bool) {}
+    /// A field, or if it is not `whole` its first [`MAX_HEADER_KEPT`] octets.
+    fn field(&mut self, _field: &Field<'_>, _whose: Whose, _whole: bool) {}
+    /// More of the field that was not whole.
+    fn rest(&mut self, _octets: &[u8], _whose: Whose) {}
+    /// The field that was not whole has ended.
+    fn rest_ends(&mut self, _whose: Whose) {}
     /// The body of a leaf begins.
     fn begin(&mut self, _part: &Part, _header: &Header<'_>) {}
     /// More of it; the line end that belongs to the delimiter too.
@@ -51,13 +66,14 @@ impl Sink for () {}
 
 /// The state of a scan. Lines are what matters, for a delimiter is a line and so are fields; a line that comes in
 /// several pieces is collected until it can no longer be a delimiter.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Walker<S> {
     sink: S,
     lines: Lines,
     /// The entities that are open, the message first. Once begun there is always one.
     open: Vec<Open>,
-    /// Of the innermost, while its header is read: the fields of use, and the one that is being read.
+    /// Of the innermost, while its header is read: the fields of use, and the one that is being read, which is at most
+    /// [`MAX_HEADER_KEPT`] long itself.
     header: Vec<u8>,
     /// Where that one starts, and whether it was cut.
     field: usize,
@@ -128,6 +144,33 @@ struct Body {
 enum Delimiters {
     None,
     Of { boundary: String, digest: bool },
+}
+
+impl<S: Default> Default for Walker<S> {
+    fn default() -> Self {
+        Self::new(S::default())
+    }
+}
+
+impl<S> Walker<S> {
+    pub(crate) fn new(sink: S) -> Self {
+        Self {
+            sink,
+            lines: Lines::default(),
+            open: Vec::new(),
+            header: Vec::new(),
+            field: 0,
+            cut: false,
+            parts: 0,
+            kept: 0,
+            common: Vec::new(),
+            partial: false,
+        }
+    }
+
+    pub(crate) fn sink(&self) -> &S {
+        &self.sink
+    }
 }
 
 impl<S: Sink> Walker<S> {
@@ -210,20 +253,41 @@ impl<S: Sink> Walker<S> {
         if starts && !matches!(piece.first(), Some(b' ' | b'\t')) {
             self.field_ends();
         }
-        let room = MAX_HEADER_KEPT.saturating_sub(self.header.len());
-        self.cut |= piece.len() > room;
-        self.header.extend_from_slice(&piece[..piece.len().min(room)]);
+        let room = MAX_HEADER_KEPT.saturating_sub(self.header.len() - self.field);
+        let (fits, rest) = piece.split_at(piece.len().min(room));
+        self.header.extend_from_slice(fits);
+        if rest.is_empty() {
+            return;
+        }
+        if !std::mem::replace(&mut self.cut, true) {
+            self.sink.field(&Field::read(&self.header[self.field..], 0), self.whose(), false);
+        }
+        self.sink.rest(rest, self.whose());
+    }
+
+    fn whose(&self) -> Whose {
+        match self.open.last() {
+            Some(Open { message: false, .. }) => Whose::Part,
+            _ if self.open.len() > 1 => Whose::Inner,
+            _ => Whose::Message,
+        }
     }
 
     /// Looks at the field that was read, and forgets it unless it is of use.
     fn field_ends(&mut self) {
-        let (cut, top) = (std::mem::take(&mut self.cut), self.open.len() == 1);
-        let message = self.open.last().is_some_and(|open| open.message);
+        let (mut cut, whose) = (std::mem::take(&mut self.cut), self.whose());
+        let (top, message) = (self.open.len() == 1, whose != Whose::Part);
         let field = Field::read(&self.header[self.field..], 0);
-        if message && !field.as_bytes().is_empty() {
-            self.sink.field(&field, top);
+        if cut {
+            self.sink.rest_ends(whose);
+        } else if !field.as_bytes().is_empty() {
+            self.sink.field(&field, whose, true);
         }
         let of_use = field.name().map(|name| super::of_use(name, message, top));
+        if of_use == Some(true) && self.header.len() > MAX_HEADER_KEPT {
+            cut = true;
+            self.header.truncate(MAX_HEADER_KEPT);
+        }
         self.partial |= top && cut && of_use != Some(false);
         if of_use != Some(true) {
             self.header.truncate(self.field);

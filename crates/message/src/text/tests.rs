@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use unicode_normalization::UnicodeNormalization as _;
 
 fn extract(message: &[u8]) -> Text {
     let mut extractor = Extractor::new();
@@ -20,6 +21,12 @@ fn headers_are_decoded() {
     let inner = extract(b"A: 1\nContent-Type: message/rfc822\n\nB: 2\n\nx\n");
     assert_eq!(inner.header, "A: 1\nContent-Type: message/rfc822\n");
     assert_eq!((inner.inner.as_str(), inner.body.as_str()), ("B: 2\n", "x\n"));
+    let part = extract(b"A: 1\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-ID: <x@y>\nContent-Type: message/rfc822\n\nB: 2\nContent-Type: multipart/mixed; boundary=c\n\n--c\nContent-Type: image/png; name=\"=?utf-8?Q?=C3=A4?=\"\n\n--c--\n--b--\n");
+    assert_eq!(
+        part.mime,
+        "Content-ID: <x@y>\nContent-Type: message/rfc822\nContent-Type: image/png; name=\"\u{e4}\"\n"
+    );
+    assert_eq!(part.inner, "B: 2\nContent-Type: multipart/mixed; boundary=c\n");
     let two = extract(b"Subject: =?utf-8?Q?a=0D=0ATo:_b?=\n\n");
     assert_eq!(two.header.lines().count(), 1, "{two:?}");
 }
@@ -63,10 +70,92 @@ fn all_parts_are_read_and_attachments_named() {
 #[test]
 fn it_is_bounded_and_says_so() {
     let long = extract(&[b"\r\n", &b"word \xff\r\n".repeat(MAX_BODY / 4)[..]].concat());
-    assert!(long.cut && long.body.len() <= MAX_BODY + 1 && long.body.len() > MAX_BODY / 2);
+    assert_eq!(long.cut, Cut { header: false, content: true });
+    assert!((MAX_BODY - 4..=MAX_BODY).contains(&long.body.len()));
     let header = extract(&b"A: some words\r\n".repeat(MAX_HEADER / 10));
-    assert!(header.cut && header.header.len() <= MAX_HEADER);
-    assert!(!extract(b"A: b\r\n\r\nc").cut);
+    assert_eq!(header.cut, Cut { header: true, content: false });
+    assert!((MAX_HEADER - 20..=MAX_HEADER).contains(&header.header.len()));
+    assert_eq!(extract(b"A: b\r\n\r\nc").cut, Cut::default());
+    // Neither tags nor images in them count.
+    let image = format!("Content-Type: text/html\n\n<p>a<img src=\"data:{}\">b", "QUJD".repeat(MAX_BODY / 2));
+    let image = extract(image.as_bytes());
+    assert_eq!((image.body.as_str(), image.cut), ("a b\n", Cut::default()));
+}
+
+/// All that a message says, however long, put together.
+#[derive(Default)]
+struct All([String; 4]);
+
+impl Words for All {
+    fn field(&mut self, whose: Whose, name: &str, value: &str, ends: bool) {
+        self.0[whose as usize] += &format!("{name}: ");
+        self.rest(whose, value, ends);
+    }
+
+    fn rest(&mut self, whose: Whose, value: &str, ends: bool) {
+        self.0[whose as usize] += value;
+        self.0[whose as usize] += if ends { "\n" } else { "" };
+    }
+
+    fn text(&mut self, text: &str) {
+        self.0[3] += text;
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+fn all(message: &[u8], cut: usize) -> [String; 4] {
+    let mut stream = Stream::new(All::default());
+    message.chunks(cut).for_each(|piece| stream.feed(piece));
+    stream.finish().1.0
+}
+
+#[test]
+fn a_stream_tells_what_is_past_the_bounds() {
+    let long = "word =?utf-8?Q?=C3=A4?=\r\n ".repeat(crate::structure::MAX_HEADER_KEPT / 20);
+    let text = "a line\r\n".repeat(MAX_BODY / 4);
+    let message = format!(
+        "{}To: {long}end\r\nContent-Type: text/plain\r\nX: y\r\n\r\n{text}end",
+        "Cc: a@example.org,\r\n b\r\n".repeat(20_000)
+    );
+    for cut in [1_000, usize::MAX] {
+        let [header, _, _, body] = all(message.as_bytes(), cut);
+        let lines: Vec<&str> = header.lines().collect();
+        assert_eq!(lines.len(), 20_003);
+        assert_eq!(
+            (lines[19_999], lines[20_001], lines[20_002]),
+            ("Cc: a@example.org, b", "Content-Type: text/plain", "X: y")
+        );
+        assert_eq!(lines[20_000].matches("word").count(), crate::structure::MAX_HEADER_KEPT / 20);
+        assert!(lines[20_000].starts_with("To: word \u{e4} word") && lines[20_000].ends_with("\u{e4} end"));
+        assert_eq!(body, text.replace('\r', "") + "end\n");
+    }
+}
+
+#[test]
+fn what_is_before_the_first_part_is_forgotten_if_it_is_short() {
+    let message = |lines: usize| {
+        let preamble = "preamble\n".repeat(lines);
+        format!("Content-Type: multipart/mixed; boundary=b\n\n{preamble}\n--b\n\none\n--b--\n")
+    };
+    assert_eq!(extract(message(7_000).as_bytes()).body, "one\n");
+    let long = extract(message(8_000).as_bytes()).body;
+    assert!(long.starts_with("preamble\n") && long.ends_with("preamble\none\n"), "{}", long.len());
+}
+
+#[test]
+fn html_is_read_as_it_is_meant() {
+    let html = |html: &str, text: &str| {
+        check(&format!("Content-Type: text/html; charset=utf-8\n\n{html}"), &format!("{text}\n"));
+    };
+    html("a < b &amp;&lt; c &unknown; &#x4e2d;&#228;&amp", "a < b &< c &unknown; \u{4e2d}\u{e4}&amp");
+    html("<!-- > -- <p> -->a<!-->b<!doctype html>c<?x?>d", "abcd");
+    html("<head><title>t</title><script>'<head>'<!--</script></head>a<template>b</template>c", "a c");
+    html("<head><body>a", "a");
+    html("one<div>two</div><b>th</b>ree<br/>four<BR>\n five</P>six", "one two three\nfour\nfive\nsix");
+    html("<a title=\"x\">y</a\n>z<script>1<2</script><style>b{}</style>!", "yz !");
 }
 
 #[test]
@@ -94,6 +183,30 @@ fn case_and_composition_do_not_matter() {
     assert_eq!(fold("\u{df}"), "\u{df}");
 }
 
+/// A part's content.
+struct Read {
+    charset: charset::Charset,
+    html: Option<html::Html>,
+    out: String,
+}
+
+impl Read {
+    fn new(kind: &str, charset: &str) -> Self {
+        let html = (kind == "html").then(html::Html::default);
+        Self { charset: charset::Charset::new(Some(charset)), html, out: String::new() }
+    }
+
+    fn feed(&mut self, octets: &[u8], last: bool) {
+        let mut text = String::new();
+        self.charset.feed(octets, last, &mut text);
+        let Some(html) = &mut self.html else { return self.out += &text };
+        html.feed(&text, &mut self.out);
+        if last {
+            std::mem::take(html).finish(&mut self.out);
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn it_does_not_matter_how_it_is_cut(message in "((Content-Type: (multipart/mixed; boundary=a|text/html; charset=x|text/plain; charset=utf-7)|Content-Transfer-Encoding: (base64|quoted-printable)|Subject: =?b?|<p>a=|=C3=|--a(--)?|é|)\r?\n){0,30}", cut in 1usize..40) {
@@ -104,6 +217,35 @@ proptest! {
         let mut scanner = crate::structure::Scanner::new();
         scanner.feed(message.as_bytes());
         prop_assert_eq!(parsed, scanner.finish());
+    }
+
+    #[test]
+    fn a_stream_does_not_depend_on_its_pieces(
+        (kind, charset) in (prop::sample::select(vec!["html", "plain"]), prop::sample::select(vec!["utf-8", "utf-7", "iso-2022-jp", "big5", "windows-1252"])),
+        body in "([ -~]|\\+ZeVnLIqe-|\u{1b}\\$BF\\|K\\\\8l\u{1b}\\(B|é|&(amp|#228|#x|lt);?|</?(br|p|b|head|script|body)( x=\"y\")?/?>|<!--|-->|\r?\n){0,40}",
+        cut in 1usize..20,
+    ) {
+        let message = format!("Content-Type: text/{kind}; charset={charset}\n\n{body}");
+        let expected = all(message.as_bytes(), usize::MAX);
+        prop_assert_eq!(&all(message.as_bytes(), cut), &expected);
+        // What is read at once is more than this.
+        let (mut whole, mut pieces) = (Read::new(kind, charset), Read::new(kind, charset));
+        whole.feed(body.as_bytes(), true);
+        let mut rest = body.as_bytes();
+        while !rest.is_empty() {
+            let piece = &rest[..cut.min(rest.len())];
+            rest = &rest[piece.len()..];
+            pieces.feed(piece, rest.is_empty());
+        }
+        prop_assert_eq!(pieces.out, whole.out);
+    }
+
+    #[test]
+    fn folding_in_pieces_is_folding_the_whole(pieces in prop::collection::vec("([a-z]|\u{308}|\u{327}|\u{345}|\u{ff9e}|é|ḝ|ﬁ|한|ß){0,6}", 0..8)) {
+        let (mut folder, mut out) = (Folder::default(), String::new());
+        pieces.iter().for_each(|piece| folder.feed(piece, &mut out));
+        folder.finish(&mut out);
+        prop_assert_eq!(out, fold(&pieces.concat()));
     }
 
     #[test]

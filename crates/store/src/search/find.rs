@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! the folder's bodies ──few, or a short needle──▶ their texts ──not kept──▶ the bodies themselves
-//!         └─────────────many──▶ index ──candidates──▶ their texts        ▲
+//!         └─────────────many──▶ index ──candidates──▶ their texts ─cut───▶ ▲
 //!                                 └──────────no document yet─────────────┘
 //! ```
-//! Whichever way a body goes, it is the same comparison of the same texts.
+//! Whichever way a body goes, it is the same comparison of the same texts. Those that are cut for being long are candidates always.
 
-use super::extract::Extract;
 use super::query::Matcher;
-use super::{Query, Wanted, sqlite};
+use super::sqlite::Document;
+use super::{Query, Wanted, sqlite, stream};
 use crate::database::Readers;
 use crate::{Id, Store, StoreError};
 use rusqlite::Connection;
@@ -68,7 +68,8 @@ pub(super) fn find(
     bodies.sort_unstable();
     bodies.dedup_by_key(|(id, _)| *id);
     let (matcher, total) = (Matcher::new(query), bodies.len() as u64);
-    let mut task = Task { store, account, matcher, bounds, found: Vec::new(), done: 0, total, progress };
+    let (found, cut) = (Vec::new(), Vec::new());
+    let mut task = Task { store, account, matcher, bounds, found, cut, done: 0, total, progress };
     match task.run(&bodies) {
         Ok(()) => {
             task.found.sort_unstable();
@@ -96,6 +97,8 @@ struct Task<'a, P> {
     matcher: Matcher,
     bounds: Bounds,
     found: Vec<Id>,
+    /// Of which the text that is kept does not have it, and is not all.
+    cut: Vec<(Id, u64)>,
     done: u64,
     total: u64,
     progress: P,
@@ -108,13 +111,23 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         let unread = match kept {
             Some(Err(Stop::Failed(error))) => {
                 search.failed(&error);
-                self.found.clear();
+                self.restart();
                 bodies.to_vec()
             }
             Some(other) => other?,
             None => bodies.to_vec(),
         };
-        self.naive(&unread)
+        // The indexer should have come to these, and will.
+        let wanted = |(id, size): &(Id, u64)| Wanted::Document(self.account, *id, *size);
+        search.want(unread.iter().map(wanted));
+        self.read(&unread)?;
+        let cut = std::mem::take(&mut self.cut);
+        self.read(&cut)
+    }
+
+    fn restart(&mut self) {
+        self.found.clear();
+        self.cut.clear();
     }
 
     /// Looks at what `search.db` has, and returns the bodies that it does not have.
@@ -130,7 +143,7 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
             if removals.load(Ordering::SeqCst) == before {
                 return Ok(unread);
             }
-            self.found.clear();
+            self.restart();
         }
         self.texts(readers, bodies)
     }
@@ -139,13 +152,15 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
     fn texts(&mut self, readers: &Readers, bodies: &[(Id, u64)]) -> Result<Vec<(Id, u64)>, Stop> {
         let (mut unread, mut rest) = (Vec::new(), bodies);
         while !rest.is_empty() {
+            let left = self.cut.len();
             let (read, missing) = readers.with(|db| {
                 let (until, mut missing) = (Instant::now() + self.bounds.page, Vec::new());
                 for (read, body) in rest.iter().enumerate() {
                     match compare(&self.matcher, db, body.0)? {
-                        Some(true) => self.found.push(body.0),
-                        Some(false) => {}
-                        None => missing.push(*body),
+                        Kept::Matches => self.found.push(body.0),
+                        Kept::Differs => {}
+                        Kept::Cut => self.cut.push(*body),
+                        Kept::Missing => missing.push(*body),
                     }
                     if Instant::now() > until {
                         return Ok((read + 1, missing));
@@ -154,7 +169,7 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
                 Ok((rest.len(), missing))
             })?;
             rest = rest.get(read..).unwrap_or_default();
-            self.tick((read - missing.len()) as u64)?;
+            self.tick((read - missing.len() - (self.cut.len() - left)) as u64)?;
             unread.extend(missing);
         }
         Ok(unread)
@@ -171,18 +186,24 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         let Some(mut range) = readers.with(|db| sqlite::range(db, self.account))? else {
             return Ok(bodies.to_vec());
         };
-        let (documented, end) = documented(readers, range.clone(), bodies)?;
-        let without = bodies.iter().zip(documented).filter(|(_, documented)| !documented);
-        let mut unread: Vec<_> = without.map(|(body, _)| *body).collect();
+        let (indexed, end) = documented(readers, range.clone(), bodies)?;
+        let these = |which: Option<bool>| {
+            let each = bodies.iter().zip(&indexed).filter(move |(_, indexed)| **indexed == which);
+            each.map(|(body, _)| *body).collect::<Vec<_>>()
+        };
         // Documents made from here on belong to bodies that are read themselves.
         range.end = end;
-        let (whole, here) = (range.clone(), (bodies.len() - unread.len()) as f64);
+        let mut unread = these(None);
+        // What the index would miss of these, their texts may have.
+        unread.extend(self.texts(readers, &these(Some(true)))?);
+        let wanted = |body| place(bodies, body).is_some_and(|at| indexed[at] == Some(false));
+        let (whole, done) = (range.clone(), self.done);
+        let here = indexed.iter().filter(|indexed| **indexed == Some(false)).count() as f64;
         while !range.is_empty() {
-            let (next, missing) = readers
-                .with(|db| self.page(db, expression, range.clone(), |body| place(bodies, body).is_some()))?;
+            let (next, missing) = readers.with(|db| self.page(db, expression, range.clone(), wanted))?;
             // Roughly: ids of documents that have gone are not used again.
             let share = (next - whole.start) as f64 / (whole.end - whole.start) as f64;
-            self.tick(((here * share) as u64).saturating_sub(self.done))?;
+            self.tick((done + (here * share) as u64).saturating_sub(self.done))?;
             unread.extend(missing.into_iter().filter_map(|body| bodies.get(place(bodies, body)?).copied()));
             range.start = next;
         }
@@ -201,9 +222,10 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         sqlite::candidates(db, expression, range, |document, body| {
             if wanted(body) {
                 match compare(&self.matcher, db, body)? {
-                    Some(true) => self.found.push(body),
-                    Some(false) => {}
-                    None => missing.push(body),
+                    Kept::Matches => self.found.push(body),
+                    Kept::Differs => {}
+                    // Was removed, and is read as a whole.
+                    Kept::Cut | Kept::Missing => missing.push(body),
                 }
             }
             let goes_on = Instant::now() <= until;
@@ -215,13 +237,10 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         Ok((next, missing))
     }
 
-    /// Reads the bodies, and has them indexed.
-    fn naive(&mut self, bodies: &[(Id, u64)]) -> Result<(), Stop> {
-        let wanted = |(id, size): &(Id, u64)| Wanted::Document(self.account, *id, *size);
-        self.store.inner.search.want(bodies.iter().map(wanted));
+    /// Reads the bodies themselves.
+    fn read(&mut self, bodies: &[(Id, u64)]) -> Result<(), Stop> {
         for (id, size) in bodies {
-            let Some(extract) = self.read(*id, *size)? else { continue };
-            if self.matcher.matches(extract.header.as_bytes(), extract.content.as_bytes()) {
+            if self.has(*id, *size)? {
                 self.found.push(*id);
             }
             self.tick(1)?;
@@ -229,13 +248,13 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
         Ok(())
     }
 
-    /// Nothing of a body that went since it was listed.
-    fn read(&self, body: Id, size: u64) -> Result<Option<Extract>, StoreError> {
-        match self.store.body(body, size).and_then(|body| Extract::of(&body)) {
+    /// Whether a body matches; one that went since it was listed does not.
+    fn has(&self, body: Id, size: u64) -> Result<bool, StoreError> {
+        match self.store.body(body, size).and_then(|body| stream::matches(&self.matcher, &body)) {
             Err(error) if self.store.inner.main.with(|db| sqlite::main::has(db, self.account, body))? => {
                 Err(error)
             }
-            other => Ok(other.ok()),
+            other => Ok(other.unwrap_or(false)),
         }
     }
 
@@ -248,12 +267,29 @@ impl<P: FnMut(u64, u64) -> ControlFlow<()>> Task<'_, P> {
     }
 }
 
-/// Whether the texts that are kept of a body match.
-fn compare(matcher: &Matcher, db: &Connection, body: Id) -> Result<Option<bool>, StoreError> {
-    if matcher.is_of_header() {
-        return sqlite::with_header(db, body, |header| matcher.matches(header, b""));
-    }
-    sqlite::with_text(db, body, |header, content| matcher.matches(header, content))
+/// What the texts that are kept of a body say.
+enum Kept {
+    Matches,
+    Differs,
+    /// They differ, and are not all of it.
+    Cut,
+    /// There are none.
+    Missing,
+}
+
+fn compare(matcher: &Matcher, db: &Connection, body: Id) -> Result<Kept, StoreError> {
+    let kept = |matches, cut| match matches {
+        true => Kept::Matches,
+        false if matcher.misses(cut) => Kept::Cut,
+        false => Kept::Differs,
+    };
+    let compared = match matcher.is_of_header() {
+        true => sqlite::with_header(db, body, |header, cut| kept(matcher.matches(header, b""), cut)),
+        false => {
+            sqlite::with_text(db, body, |header, content, cut| kept(matcher.matches(header, content), cut))
+        }
+    };
+    Ok(compared?.unwrap_or(Kept::Missing))
 }
 
 /// Where a body is among those that are looked for, which are in order of their ids.
@@ -261,19 +297,21 @@ fn place(bodies: &[(Id, u64)], body: Id) -> Option<usize> {
     bodies.binary_search_by_key(&body, |(id, _)| *id).ok()
 }
 
-/// For each of the bodies whether it has a document with an id of the range; and the id after the last document.
+/// For each of the bodies whether its text is cut, if it has a document with an id of the range; and the id after the last document.
 fn documented(
     readers: &Readers,
     mut range: Range<i64>,
     bodies: &[(Id, u64)],
-) -> Result<(Vec<bool>, i64), StoreError> {
-    let mut documented = vec![false; bodies.len()];
+) -> Result<(Vec<Option<bool>>, i64), StoreError> {
+    let mut documented = vec![None; bodies.len()];
     loop {
         let page = readers.with(|db| sqlite::documents(db, range.clone(), LISTED))?;
-        for at in page.iter().filter_map(|(_, body)| place(bodies, *body)) {
-            documented[at] = true;
+        for Document { body, cut, .. } in &page {
+            if let Some(at) = place(bodies, *body) {
+                documented[at] = Some(*cut);
+            }
         }
-        range.start = page.last().map_or(range.start, |(last, _)| last + 1);
+        range.start = page.last().map_or(range.start, |last| last.id + 1);
         if page.len() < LISTED {
             return Ok((documented, range.start));
         }

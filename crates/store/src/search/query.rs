@@ -1,7 +1,8 @@
 //! What is looked for, and whether a text has it.
 
+use super::extract::SEPARATOR;
 use memchr::memmem::Finder;
-use message::text::fold;
+use message::text::{Cut, Whose, fold};
 use std::collections::HashSet;
 
 /// Characters of what the index keeps: shorter needles are looked for in the texts.
@@ -33,7 +34,7 @@ pub(super) struct Matcher {
 enum Place {
     Anywhere,
     Content,
-    /// The field's name, folded, with its colon.
+    /// The field's name, folded.
     Field(String),
 }
 
@@ -42,19 +43,23 @@ impl Matcher {
         let (place, needle) = match query {
             Query::Text(needle) => (Place::Anywhere, needle),
             Query::Body(needle) => (Place::Content, needle),
-            Query::Header { name, needle } => (Place::Field(fold(name) + ":"), needle),
+            Query::Header { name, needle } => (Place::Field(fold(name)), needle),
         };
-        let needle = fold(needle);
+        // Lines end in LF in what is compared.
+        let needle = fold(needle).replace(SEPARATOR, "");
         Self { place, finder: Finder::new(&needle).into_owned(), needle }
     }
 
-    /// Whether the texts, folded, have what is looked for.
+    /// Whether texts, folded as [`Extract`] has them, have what is looked for.
+    ///
+    /// [`Extract`]: super::extract::Extract
     pub(super) fn matches(&self, header: &[u8], content: &[u8]) -> bool {
         match &self.place {
             Place::Anywhere => self.is_in(header) || self.is_in(content),
             Place::Content => self.is_in(content),
             Place::Field(name) => {
-                let mut values = header.split(|&b| b == b'\n').filter_map(|line| value(line, name));
+                let own = header.split(|&b| b == SEPARATOR as u8).next().unwrap_or_default();
+                let mut values = own.split(|&b| b == b'\n').filter_map(|line| value(line, name));
                 values.any(|value| self.is_in(value))
             }
         }
@@ -65,7 +70,29 @@ impl Matcher {
         matches!(self.place, Place::Field(_))
     }
 
-    fn is_in(&self, text: &[u8]) -> bool {
+    /// Whether texts cut so may lack what is looked for.
+    pub(super) fn misses(&self, cut: Cut) -> bool {
+        match &self.place {
+            Place::Anywhere => cut.header || cut.content,
+            Place::Content => cut.content,
+            Place::Field(_) => cut.header,
+        }
+    }
+
+    /// Whether a field with this name is asked for, in the header of whom.
+    pub(super) fn wants(&self, whose: Whose, name: &str) -> bool {
+        match &self.place {
+            Place::Anywhere => true,
+            Place::Content => whose == Whose::Inner,
+            Place::Field(wanted) => whose == Whose::Message && fold(name) == *wanted,
+        }
+    }
+
+    pub(super) fn needle(&self) -> &str {
+        &self.needle
+    }
+
+    pub(super) fn is_in(&self, text: &[u8]) -> bool {
         self.finder.find(text).is_some()
     }
 
@@ -73,7 +100,7 @@ impl Matcher {
     /// too short for it.
     pub(super) fn expression(&self) -> Option<String> {
         let grams = match &self.place {
-            Place::Field(name) if self.needle.is_empty() => grams(name),
+            Place::Field(name) if self.needle.is_empty() => grams(&format!("{name}:")),
             _ => grams(&self.needle),
         };
         let step = grams.len().div_ceil(MAX_GRAMS).max(1);
@@ -82,9 +109,9 @@ impl Matcher {
     }
 }
 
-/// What follows the name and the space of a line of the header.
+/// What follows the name, the colon and the space of a line of the header.
 fn value<'a>(line: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let value = line.strip_prefix(name.as_bytes())?;
+    let value = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?;
     Some(value.strip_prefix(b" ").unwrap_or(value))
 }
 
@@ -134,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_field_is_its_name_and_its_value() {
-        let header = b"SUBJECT: SUBJECT: X\nTO: A\nX-TO: B";
+        let header = b"SUBJECT: SUBJECT: X\nTO: A\nX-TO: B\n\rCC: PART\n";
         let has = |name: &str, needle: &str| {
             let query = Query::Header { name: name.into(), needle: needle.into() };
             Matcher::new(&query).matches(header, b"")

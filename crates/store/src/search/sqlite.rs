@@ -4,6 +4,7 @@ use super::extract::Extract;
 use super::query::indexed;
 use crate::{Id, StoreError};
 use message::structure::Parsed;
+use message::text::Cut;
 use rusqlite::{Connection, OptionalExtension as _};
 use std::ops::Range;
 
@@ -32,16 +33,25 @@ pub(super) fn account_of(db: &Connection, number: i64) -> Result<Option<Id>, Sto
     Ok(db.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional()?)
 }
 
-/// The next documents in a range of ids, with their bodies.
+/// A body that an account has.
+pub(super) struct Document {
+    pub(super) id: i64,
+    pub(super) body: Id,
+    /// Whether its text is not all in the index.
+    pub(super) cut: bool,
+}
+
+/// The next documents in a range of ids.
 pub(super) fn documents(
     db: &Connection,
     range: Range<i64>,
     limit: usize,
-) -> Result<Vec<(i64, Id)>, StoreError> {
-    let sql = "SELECT id, body FROM document WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
+) -> Result<Vec<Document>, StoreError> {
+    let sql = "SELECT id, body, cut FROM document WHERE id >= ? AND id < ? ORDER BY id LIMIT ?";
     let mut statement = db.prepare_cached(sql)?;
-    let rows =
-        statement.query_map((range.start, range.end, limit as i64), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map((range.start, range.end, limit as i64), |row| {
+        Ok(Document { id: row.get(0)?, body: row.get(1)?, cut: row.get(2)? })
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -68,25 +78,34 @@ pub(super) fn candidates(
 pub(super) fn with_text<T>(
     db: &Connection,
     body: Id,
-    read: impl FnOnce(&[u8], &[u8]) -> T,
+    read: impl FnOnce(&[u8], &[u8], Cut) -> T,
 ) -> Result<Option<T>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT header, content FROM text WHERE body = ?")?;
+    let mut statement = db.prepare_cached("SELECT cut, header, content FROM text WHERE body = ?")?;
     let mut rows = statement.query([body])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let text = |column| row.get_ref(column).map(|value| value.as_bytes().unwrap_or_default());
-    Ok(Some(read(text(0)?, text(1)?)))
+    Ok(Some(read(text(1)?, text(2)?, cut_of(row.get(0)?))))
 }
 
 /// The header alone, whose pages are fewer.
 pub(super) fn with_header<T>(
     db: &Connection,
     body: Id,
-    read: impl FnOnce(&[u8]) -> T,
+    read: impl FnOnce(&[u8], Cut) -> T,
 ) -> Result<Option<T>, StoreError> {
-    let mut statement = db.prepare_cached("SELECT header FROM text WHERE body = ?")?;
+    let mut statement = db.prepare_cached("SELECT cut, header FROM text WHERE body = ?")?;
     let mut rows = statement.query([body])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(read(row.get_ref(0)?.as_bytes().unwrap_or_default())))
+    Ok(Some(read(row.get_ref(1)?.as_bytes().unwrap_or_default(), cut_of(row.get(0)?))))
+}
+
+/// Of the number in a row, and that number.
+fn cut_of(bits: i64) -> Cut {
+    Cut { header: bits & 1 != 0, content: bits & 2 != 0 }
+}
+
+fn bits_of(cut: Cut) -> i64 {
+    i64::from(cut.header) | i64::from(cut.content) << 1
 }
 
 /// How far a folder was read.
@@ -126,18 +145,17 @@ pub(super) fn has_document(db: &Connection, number: i64, body: Id) -> Result<boo
 
 /// The texts of a body, if they are kept.
 pub(super) fn text(db: &Connection, body: Id) -> Result<Option<Extract>, StoreError> {
-    let sql = "SELECT header, content FROM text WHERE body = ?";
-    let row = |row: &rusqlite::Row<'_>| Ok(Extract { header: row.get(0)?, content: row.get(1)? });
+    let sql = "SELECT header, content, cut FROM text WHERE body = ?";
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Extract { header: row.get(0)?, content: row.get(1)?, cut: cut_of(row.get(2)?) })
+    };
     Ok(db.prepare_cached(sql)?.query_row([body], row).optional()?)
 }
 
 /// Keeps what was read of a body.
 pub(super) fn keep(db: &Connection, body: Id, extract: &Extract) -> Result<(), StoreError> {
-    db.prepare_cached("INSERT OR REPLACE INTO text(body, header, content) VALUES(?, ?, ?)")?.execute((
-        body,
-        &extract.header,
-        &extract.content,
-    ))?;
+    db.prepare_cached("INSERT OR REPLACE INTO text(body, header, content, cut) VALUES(?, ?, ?, ?)")?
+        .execute((body, &extract.header, &extract.content, bits_of(extract.cut)))?;
     Ok(())
 }
 
@@ -181,7 +199,8 @@ pub(super) fn add(db: &Connection, number: i64, body: Id, extract: &Extract) -> 
     let sql = "UPDATE owner SET next = next + 1 WHERE number = ? RETURNING next - 1";
     let own: i64 = db.prepare_cached(sql)?.query_row([number], |row| row.get(0))?;
     let id = documents_of(number).start + own;
-    db.prepare_cached("INSERT INTO document(id, body) VALUES(?, ?)")?.execute((id, body))?;
+    let cut = extract.cut != Cut::default();
+    db.prepare_cached("INSERT INTO document(id, body, cut) VALUES(?, ?, ?)")?.execute((id, body, cut))?;
     db.prepare_cached("INSERT INTO gram(rowid, text) VALUES(?, ?)")?
         .execute((id, indexed(&extract.header, &extract.content)))?;
     Ok(())

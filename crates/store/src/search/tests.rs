@@ -9,8 +9,8 @@ use crate::queue::{LocalCopy, NewMessage};
 use crate::trail::Origin;
 use crate::{Body, Options};
 use bytes::Bytes;
-use extract::Extract;
-use message::text::fold;
+use extract::{Extract, SEPARATOR};
+use message::text::{Cut, fold};
 use proptest::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -213,6 +213,60 @@ async fn a_large_message_is_read_in_pieces() {
 }
 
 #[tokio::test]
+async fn what_is_longer_than_what_is_kept_is_found_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let line = format!("{}\n", "word ".repeat(150).trim_end());
+    let long = line.repeat(message::text::MAX_BODY / line.len() + 10);
+    let fields = format!("X: {line}").repeat(message::text::MAX_HEADER / line.len() + 10);
+    let parts = "Content-Type: multipart/mixed; boundary=b\n\n--b\n";
+    let mut bodies = Vec::new();
+    for text in [
+        format!("{fields}X-Last: finch\n\nshort\n"),
+        format!("Subject: x\n\n{long}caf\u{e9} finch\n"),
+        format!("Subject: x\n{parts}\n{long}\n--b\nContent-Type: image/png; name=finch\n\n\n--b--\n"),
+        format!("Subject: x\n{parts}Content-Type: message/rfc822\n\n{fields}X: finch\n\n{long}\n--b--\n"),
+        format!("Subject: x\n\n{long}nothing\n"),
+    ] {
+        bodies.push(deliver(&store, account, &text).await);
+    }
+    let check = || {
+        let found = |query: Query| found(&store, account, &query, &bodies);
+        let field = |name: &str, needle: &str| Query::Header { name: name.into(), needle: needle.into() };
+        assert_eq!(found(Query::Text("FINCH".into())), [0, 1, 2, 3]);
+        // The name of an attachment is of the body.
+        assert_eq!(found(Query::Body("finch".into())), [1, 2, 3]);
+        assert_eq!(found(Query::Body("d\r\ncafe\u{301} finch\r\n".into())), [1]);
+        assert_eq!(found(Query::Body("word nothing".into())), [0; 0]);
+        assert_eq!(found(field("x-last", "finch")), [0]);
+        assert_eq!(found(field("x-last", "")), [0]);
+        assert_eq!(found(field("x", "finch")), [0; 0]);
+        assert_eq!(found(field("content-type", "png")), [0; 0]);
+    };
+    check();
+    store.start_indexer();
+    settle(&store);
+    check();
+}
+
+#[tokio::test]
+async fn fields_of_parts_are_found_by_text_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, account) = with_account(folder.path()).await;
+    let text = "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: image/png\nContent-ID: <1@finch>\n\n\n--b--\n";
+    let bodies = [deliver(&store, account, text).await];
+    for _ in 0..2 {
+        let found = |query: Query| found(&store, account, &query, &bodies).len();
+        assert_eq!(found(Query::Text("Content-ID: <1@FINCH>".into())), 1);
+        assert_eq!(found(Query::Text("image/png".into())), 1);
+        assert_eq!(found(Query::Body("finch".into())), 0);
+        assert_eq!(found(Query::Header { name: "Content-ID".into(), needle: String::new() }), 0);
+        store.start_indexer();
+        settle(&store);
+    }
+}
+
+#[tokio::test]
 async fn a_search_can_be_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account, bodies) = with_mail(folder.path()).await;
@@ -350,7 +404,11 @@ async fn an_index_that_has_grown_since_a_search_is_whole() {
     assert_eq!(found.unwrap().unwrap().len(), 2);
     // Each is a segment of its own, and they are merged into others.
     for word in 0..300 {
-        let extract = Extract { header: "SUBJECT: X".into(), content: format!("WORD{word}").repeat(300) };
+        let extract = Extract {
+            header: "SUBJECT: X".into(),
+            content: format!("WORD{word}").repeat(300),
+            cut: Cut::default(),
+        };
         sqlite::add(&db, number, Id::generate(), &extract).unwrap();
     }
     assert_eq!(store.check_search(), Vec::<String>::new());
@@ -413,10 +471,12 @@ fn naive(query: &Query, extract: &Extract) -> bool {
     match query {
         Query::Text(needle) => [&extract.header, &extract.content].iter().any(|t| t.contains(&fold(needle))),
         Query::Body(needle) => extract.content.contains(&fold(needle)),
-        Query::Header { name, needle } => extract.header.lines().any(|line| {
-            line.split_once(": ")
-                .is_some_and(|(own, value)| own == fold(name) && value.contains(&fold(needle)))
-        }),
+        Query::Header { name, needle } => {
+            extract.header.split(SEPARATOR).next().unwrap().lines().any(|line| {
+                line.split_once(": ")
+                    .is_some_and(|(own, value)| own == fold(name) && value.contains(&fold(needle)))
+            })
+        }
     }
 }
 
@@ -425,7 +485,7 @@ fn indexed(db: &Connection, account: Id, query: &Query) -> Vec<Id> {
     let (matcher, mut found) = (Matcher::new(query), Vec::new());
     let range = sqlite::range(db, account).unwrap().unwrap();
     let mut look = |body: Id| {
-        let matches = sqlite::with_text(db, body, |header, content| matcher.matches(header, content));
+        let matches = sqlite::with_text(db, body, |header, content, _| matcher.matches(header, content));
         if matches.unwrap().unwrap() {
             found.push(body);
         }
@@ -436,7 +496,9 @@ fn indexed(db: &Connection, account: Id, query: &Query) -> Vec<Id> {
             Ok(true)
         })
         .unwrap(),
-        None => sqlite::documents(db, range, 1_000).unwrap().into_iter().for_each(|(_, body)| look(body)),
+        None => {
+            sqlite::documents(db, range, 1_000).unwrap().into_iter().for_each(|document| look(document.body))
+        }
     }
     found
 }
@@ -470,7 +532,7 @@ proptest! {
         let number = sqlite::owner(&db, account).unwrap();
         let mut expected = Vec::new();
         for (subject, content) in texts {
-            let extract = Extract { header: format!("SUBJECT: {}\nTO: X", fold(&subject)), content: fold(&content) };
+            let extract = Extract { header: format!("SUBJECT: {}\nTO: X", fold(&subject)), content: fold(&content), cut: Cut::default() };
             let body = Id::generate();
             sqlite::keep(&db, body, &extract).unwrap();
             sqlite::add(&db, number, body, &extract).unwrap();
@@ -480,5 +542,79 @@ proptest! {
         }
         transaction.commit().unwrap();
         prop_assert_eq!(indexed(&db, account, &query), expected, "{:?}", query);
+    }
+}
+
+/// A message of parts, and what it says, put together by hand.
+fn composed(subject: &str, parts: &[(String, bool)]) -> (String, Extract) {
+    let escaped = |text: &str| text.bytes().map(|octet| format!("={octet:02X}")).collect::<String>();
+    let (mut mail, mut header) = (String::new(), String::new());
+    let mut field = |header: &mut String, line: &str, decoded: &str| {
+        mail += line;
+        *header += decoded;
+    };
+    field(
+        &mut header,
+        &format!("Subject: =?utf-8?Q?{}?=\n", escaped(subject)),
+        &format!("Subject: {}\n", subject.replace('\0', "")),
+    );
+    let kind = "Content-Type: multipart/mixed; boundary=b\n";
+    field(&mut header, kind, kind);
+    let (mut mime, mut body) = (String::new(), String::new());
+    let fields = "Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n";
+    let filler = format!("{}\n", "fill".repeat(200));
+    for (text, is_long) in parts {
+        let filler = filler.repeat(if *is_long { message::text::MAX_BODY / filler.len() + 1 } else { 0 });
+        mail += &format!("\n--b\n{fields}\n{filler}{}", escaped(text));
+        mime += fields;
+        body += &format!("{filler}{text}");
+        body += if filler.is_empty() && text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    }
+    mail += "\n--b--\n";
+    let header = format!("{}{SEPARATOR}{}", fold(&header), fold(&mime));
+    (mail, Extract { header, content: fold(&body), cut: Cut::default() })
+}
+
+/// One for all cases, whose bodies are their own.
+static STORE: LazyLock<(tempfile::TempDir, tokio::runtime::Runtime, Store, Id)> = LazyLock::new(|| {
+    let (folder, runtime) = (tempfile::tempdir().unwrap(), tokio::runtime::Runtime::new().unwrap());
+    let (store, account) = runtime.block_on(with_account(folder.path()));
+    store.start_indexer();
+    (folder, runtime, store, account)
+});
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn messages_are_found_by_what_they_say(
+        mails in prop::collection::vec(
+            (words(0..4), prop::collection::vec((words(0..9), prop::bool::weighted(0.1)), 1..3)), 1..4),
+        kind in 0..3,
+        needle in words(0..6),
+        (from, start, length) in (any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..9usize),
+    ) {
+        let (_, runtime, store, account) = &*STORE;
+        let text: Vec<char> = mails[from.index(mails.len())].1[0].0.chars().collect();
+        let cut: String = text.iter().skip(start.index(text.len() + 1)).take(length).collect();
+        let needle = if length % 2 == 0 { cut } else { needle };
+        let query = match kind {
+            0 => Query::Text(needle),
+            1 => Query::Body(needle),
+            _ => Query::Header { name: "Subject".into(), needle },
+        };
+        let (mut bodies, mut expected) = (Vec::new(), Vec::new());
+        for (place, (subject, parts)) in mails.iter().enumerate() {
+            let (mail, extract) = composed(subject, parts);
+            bodies.push(runtime.block_on(deliver(store, *account, &mail)));
+            expected.extend(naive(&query, &extract).then_some(place));
+        }
+        let sorted = |mut places: Vec<usize>| {
+            places.sort_unstable();
+            places
+        };
+        prop_assert_eq!(&sorted(found(store, *account, &query, &bodies)), &expected, "{:?}", query);
+        settle(store);
+        prop_assert_eq!(&sorted(found(store, *account, &query, &bodies)), &expected, "{:?} indexed", query);
     }
 }

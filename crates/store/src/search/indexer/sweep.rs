@@ -1,7 +1,7 @@
 //! The sweep: documents whose account has their body no more.
 
 use super::Indexer;
-use crate::search::sqlite;
+use crate::search::sqlite::{self, Document};
 use crate::{Id, StoreError};
 use rusqlite::Connection;
 use std::collections::{BTreeSet, HashMap};
@@ -14,13 +14,13 @@ impl Indexer {
     /// Looks at the next documents; whether some went.
     pub(super) fn sweep(&mut self, db: &mut Connection, from: i64) -> Result<bool, StoreError> {
         let page = sqlite::documents(db, from..i64::MAX, SWEPT)?;
-        let Some((last, _)) = page.last() else {
+        let Some(last) = page.last() else {
             self.sweep.next = std::mem::take(&mut self.sweep.again).then_some(0);
             self.forget_folders(db)?;
             return Ok(false);
         };
-        self.sweep.next = Some(last + 1);
-        let numbers: BTreeSet<i64> = page.iter().map(|(document, _)| sqlite::owner_of(*document)).collect();
+        self.sweep.next = Some(last.id + 1);
+        let numbers: BTreeSet<i64> = page.iter().map(|document| sqlite::owner_of(document.id)).collect();
         let mut accounts = HashMap::new();
         for number in numbers {
             accounts.insert(number, sqlite::account_of(db, number)?);
@@ -28,10 +28,10 @@ impl Indexer {
         let account = |document: i64| accounts.get(&sqlite::owner_of(document)).copied().flatten();
         let gone = self.sources.main.with(|main| {
             let mut gone: Vec<(i64, Id)> = Vec::new();
-            for (document, body) in page {
-                let named = account(document).map(|account| sqlite::main::has(main, account, body));
+            for Document { id, body, .. } in page {
+                let named = account(id).map(|account| sqlite::main::has(main, account, body));
                 if !named.transpose()?.unwrap_or(false) {
-                    gone.push((document, body));
+                    gone.push((id, body));
                 }
             }
             Ok(gone)

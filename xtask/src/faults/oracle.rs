@@ -62,12 +62,15 @@ pub fn broken(site: &Site, marks: &[(Mark, String)]) -> Result<Kept, String> {
 }
 
 /// Bodies that are files and that something names, of a site whose server runs: what it has is copied and looked at. `None`
-/// where it wrote meanwhile.
+/// where it wrote meanwhile, or has something to deliver yet: also what was refused may have been heard, and its body goes after that.
 pub fn named_files(site: &Site) -> Option<usize> {
     let copy = tempfile::tempdir().ok()?;
     copy_files(&site.data(), copy.path()).ok()?;
     let found = found(&Store::open(copy.path(), &Options::default()).ok()?).ok()?;
-    Some(count_files(&found))
+    let leaves = |(name, place): &(String, String)| {
+        place == QUEUE && !Message::named(name).is_some_and(|message| message.stays())
+    };
+    (!found.keys().any(leaves)).then(|| count_files(&found))
 }
 
 fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {

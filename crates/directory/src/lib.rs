@@ -2,20 +2,23 @@
 //!
 //! [`Directory`] gives meaning to the rows that `store` keeps: [`Directory::resolve`] follows domains, aliases,
 //! catch-alls and subaddresses to mailboxes; [`Directory::advance`] answers the questions of a SASL exchange,
-//! so that every server authenticates alike. It knows no protocol, socket or configuration file; changes act at
-//! once, because nothing but verified passwords is remembered.
+//! so that every server authenticates alike; [`Directory::signers`] has the keys of a domain ready. It knows no protocol,
+//! socket or configuration file; changes act at once, because nothing is remembered but verified passwords and, for half a
+//! minute, keys.
 
 mod error;
 mod login;
 mod onward;
 mod remembered;
 mod resolve;
+mod signers;
 mod verifier;
 
 pub use error::DirectoryError;
 pub use login::{Login, Progress};
 pub use onward::Onward;
 pub use resolve::{MAX_ALIAS_DEPTH, MAX_TARGETS, RelayRecipient, Resolution, Target};
+pub use signers::Signers;
 pub use verifier::{MIN_ADVISED_PASSWORD, Verifier, generate_app_password};
 
 use address::{Address, Domain, Secret};
@@ -45,6 +48,7 @@ pub struct Directory {
     capture: Option<Address>,
     decoy: Decoy,
     srs: Arc<Srs>,
+    signers: Arc<signers::Ready>,
     remembered: Arc<Remembered>,
     hashing: Arc<Semaphore>,
     cram: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -61,6 +65,7 @@ impl Directory {
             capture: None,
             decoy: Decoy::new(decoy),
             srs: Arc::new(Srs::new(&srs)),
+            signers: Arc::default(),
             remembered: Arc::new(Remembered::new(random()?)),
             hashing: Arc::new(Semaphore::new(HASHED_AT_ONCE)),
             cram: Arc::default(),

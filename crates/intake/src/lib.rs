@@ -32,10 +32,8 @@ mod room;
 mod session;
 mod settings;
 mod shared;
-mod signing;
 
 pub use checked::{Checked, Reporter};
 pub use listener::{Listener, Role};
 pub use settings::Settings;
 pub use shared::{Intake, RecipientCheck, Verification};
-pub use signing::Signers;

@@ -3,7 +3,8 @@
 use crate::author::authors;
 use crate::session::Session;
 use bytes::{Bytes, BytesMut};
-use mailauth::dkim::{BodyHasher, Form, Signer};
+use directory::Signers;
+use mailauth::dkim::BodyHasher;
 use message::{Edit, Header, MAX_HEADER, MessageId, NewField, rfc5322_date};
 use policy::arrival::MessageChecks;
 use smtp::reply::Reply;
@@ -44,7 +45,7 @@ pub(crate) struct HeaderFacts {
 
 /// A signature in the making.
 pub(crate) struct Signing {
-    signers: Arc<Vec<Signer>>,
+    signers: Arc<Signers>,
     header: Bytes,
     hasher: BodyHasher,
 }
@@ -121,7 +122,7 @@ impl Session {
         facts.header = joined.slice(..header.body_offset().min(joined.len()));
         let signers = self.signers_for(&header).map_err(unavailable)?;
         let signing = signers.map(|signers| {
-            let hasher = BodyHasher::new(signers.first().map_or(Form::Relaxed, |s| s.canonicalization.body));
+            let hasher = BodyHasher::new(Signers::BODY_FORM);
             Signing { signers, header: facts.header.clone(), hasher }
         });
         let body_from = facts.header.len();
@@ -167,17 +168,14 @@ impl Session {
     }
 
     /// The keys of the From domain, when it is our user's mail and there are any.
-    fn signers_for(
-        &self,
-        header: &Header<'_>,
-    ) -> Result<Option<Arc<Vec<Signer>>>, directory::DirectoryError> {
+    fn signers_for(&self, header: &Header<'_>) -> Result<Option<Arc<Signers>>, directory::DirectoryError> {
         if !self.is_submission() {
             return Ok(None);
         }
         let Some(domain) = authors(header).first().and_then(|a| a.domain().cloned()) else {
             return Ok(None);
         };
-        let signers = self.intake.signers.of(&domain)?;
+        let signers = self.intake.directory.signers(&domain)?;
         Ok((!signers.is_empty()).then_some(signers))
     }
 }
@@ -227,22 +225,10 @@ impl Receiving {
 }
 
 impl Signing {
-    /// The DKIM-Signature fields, on the blocking pool: an RSA signature takes a quarter of a millisecond.
+    /// The DKIM-Signature fields, made on the blocking pool.
     pub(crate) async fn sign(self, now: u64) -> Vec<u8> {
         let Self { signers, header, hasher } = self;
-        let signed = tokio::task::spawn_blocking(move || {
-            let hash = hasher.finish();
-            let mut fields = Vec::new();
-            for signer in signers.iter() {
-                match signer.sign(&header, &hash, now) {
-                    Ok(field) => fields.extend_from_slice(&field),
-                    Err(error) => {
-                        tracing::error!(domain = %signer.domain, %error, "the message could not be signed")
-                    }
-                }
-            }
-            fields
-        });
+        let signed = tokio::task::spawn_blocking(move || signers.sign(&header, &hasher.finish(), now));
         signed.await.unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! What all sessions share.
 
 use crate::room::Room;
-use crate::{Listener, Reporter, Settings, Signers, driver};
+use crate::{Listener, Reporter, Settings, driver};
 use address::Address;
 use directory::Directory;
 use net::tls::TlsServer;
@@ -33,7 +33,6 @@ pub trait RecipientCheck: Send + Sync {
 pub struct Intake {
     pub store: Store,
     pub directory: Directory,
-    pub signers: Signers,
     pub tls: Option<TlsServer>,
     pub resolver: Arc<dyn dns::Lookup>,
     pub recipients: Option<Arc<dyn RecipientCheck>>,
@@ -72,7 +71,6 @@ impl Intake {
         let store = directory.store().clone();
         let thoughts = policy::arrival::Settings::new(settings.hostname.clone());
         Self {
-            signers: Signers::new(store.clone()),
             arrival: Arc::new(Arrival::new(Arc::clone(&resolver), store.clone(), thoughts)),
             store,
             directory,

@@ -134,16 +134,17 @@ async fn start(
     let shutdown = Shutdown::new();
     let limits = settings::limits(config);
     let resolver = Arc::new(settings::resolver(config)?);
+    let signer = verify::resigner(directory.clone());
     let reports = Reports::new(
         directory.clone(),
         resolver.clone(),
-        verify::resigner(&store),
+        signer.clone(),
         settings::reports(config, setup.dev),
     );
     let reporter = Arc::new(reporting::Reporter(reports.clone()));
     let transport = Arc::new(
         Transport::new(resolver.clone(), net::tls::TlsClient::new(), settings::transport(config, &bound))
-            .with_signer(verify::resigner(&store))
+            .with_signer(signer)
             .with_store(store.clone())
             .with_tls_log(reporter.clone()),
     );

@@ -1,15 +1,14 @@
 //! What other rooms lend each other: recipients verified for intake by transport, signatures made for transport.
 
 use address::{Address, Domain};
-use directory::{Directory, Resolution};
-use intake::{RecipientCheck, Signers, Verification};
-use mailauth::dkim::{BodyHasher, Form};
+use directory::{Directory, Resolution, Signers};
+use intake::{RecipientCheck, Verification};
+use mailauth::dkim::BodyHasher;
 use message::Header;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
-use store::Store;
 use store::directory::RelayTarget;
 use transport::{NextHop, Route, Terms, Transport, VerifyResult};
 
@@ -55,19 +54,15 @@ impl RecipientCheck for NextHost {
     }
 }
 
-/// Signs again what was signed at submission and had to be re-encoded for a 7-bit peer.
-pub(super) fn resigner(store: &Store) -> transport::Signer {
-    let signers = Signers::new(store.clone());
+/// Signs again what was signed at submission and had to be re-encoded for a 7-bit peer, and reports of ours.
+pub(super) fn resigner(directory: Directory) -> transport::Signer {
     Arc::new(move |domain: &Domain, message: &[u8]| {
-        let signers = signers.of(domain).ok()?;
+        let signers = directory.signers(domain).ok().filter(|signers| !signers.is_empty())?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         let (header, body) = message.split_at(Header::parse(message).body_offset().min(message.len()));
-        let mut fields = Vec::new();
-        for signer in signers.iter() {
-            let mut hasher = BodyHasher::new(Form::Relaxed);
-            hasher.update(body);
-            fields.extend(signer.sign(header, &hasher.finish(), now).ok()?);
-        }
+        let mut hasher = BodyHasher::new(Signers::BODY_FORM);
+        hasher.update(body);
+        let fields = signers.sign(header, &hasher.finish(), now);
         (!fields.is_empty()).then_some(fields)
     })
 }

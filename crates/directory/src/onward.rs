@@ -6,17 +6,19 @@ use mailauth::srs::{self, SrsError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::directory::DomainKind;
 
-/// The sender of mail that goes on.
+/// Mail that goes on: its sender, and whether it leaves the house.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Onward {
     pub reverse_path: ReversePath,
+    /// Its next host is another's, who does not know that we looked at it.
+    pub leaves: bool,
     /// Why it is still the old one although an address of ours was needed: SPF will not pass.
     pub unchanged: Option<SrsError>,
 }
 
 impl From<&ReversePath> for Onward {
     fn from(sender: &ReversePath) -> Self {
-        Self { reverse_path: sender.clone(), unchanged: None }
+        Self { reverse_path: sender.clone(), leaves: false, unchanged: None }
     }
 }
 
@@ -32,14 +34,15 @@ impl Directory {
         recipient: &Address,
         to: &Address,
     ) -> Result<Onward, DirectoryError> {
-        let Some(stranger) = sender.address() else { return Ok(sender.into()) };
-        if self.is_ours(to)? || self.is_ours(stranger)? {
-            return Ok(sender.into());
+        let same = Onward { leaves: !self.is_ours(to)?, ..sender.into() };
+        let Some(stranger) = sender.address().filter(|_| same.leaves) else { return Ok(same) };
+        if self.is_ours(stranger)? {
+            return Ok(same);
         }
-        let Some(by) = self.forwarding_domain(recipient)? else { return Ok(sender.into()) };
+        let Some(by) = self.forwarding_domain(recipient)? else { return Ok(same) };
         Ok(match self.srs.forward(stranger, &by, now()) {
-            Ok(rewritten) => Onward { reverse_path: ReversePath::Address(rewritten), unchanged: None },
-            Err(error) => Onward { reverse_path: sender.clone(), unchanged: Some(error) },
+            Ok(rewritten) => Onward { reverse_path: ReversePath::Address(rewritten), ..same },
+            Err(error) => Onward { unchanged: Some(error), ..same },
         })
     }
 

@@ -20,6 +20,10 @@ pub(crate) use parse::instance;
 use crate::arc::ChainStatus;
 use crate::header::Header;
 
+/// The property of a DMARC result that names what vouched for the author. It is our own (RFC 8601 §2.3: `policy`), and
+/// whoever does not know it passes it over.
+const ALIGNED: (&str, &str) = ("policy", "aligned");
+
 /// The contents of an Authentication-Results field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthResults {
@@ -121,6 +125,18 @@ impl MethodResult {
         let (ptype, name) = (ptype.to_ascii_lowercase(), name.to_ascii_lowercase());
         self.properties.push(Property { ptype, name, value: value.into() });
         self
+    }
+
+    /// Of a DMARC result: notes that this mechanism (`spf` or `dkim`) vouched for the author, in `policy.aligned`. Who
+    /// forwards the message needs to know: only a signature vouches from elsewhere too.
+    #[must_use]
+    pub fn aligned_by(self, mechanism: &str) -> Self {
+        self.with(ALIGNED.0, ALIGNED.1, mechanism)
+    }
+
+    /// What [`aligned_by`](Self::aligned_by) noted.
+    pub fn is_aligned_by(&self, mechanism: &str) -> bool {
+        self.properties.iter().any(|p| (&*p.ptype, &*p.name) == ALIGNED && p.value == mechanism)
     }
 
     /// The value of the first such property.

@@ -7,6 +7,7 @@
 //! What comes in:
 //! - [`Header`] reads the fields of raw bytes without copying: hop count, loops, anything by name.
 //! - [`Edit`] changes a header and leaves the body alone: its result is a short prefix and ranges of the original.
+//!   [`via`] is such a change: the message goes on in the name of who forwards it.
 //! - [`Received`], [`return_path`], [`delivered_to`] are the trace fields.
 //! - [`CrlfLines`], [`header_recipients`] and [`parse_list`] take what `sendmail` is given.
 //!
@@ -62,6 +63,7 @@ pub mod text;
 mod thread;
 mod trace;
 pub mod transfer;
+mod via;
 mod view;
 mod words;
 
@@ -84,5 +86,6 @@ pub use thread::{base_subject, first_message_id, message_ids};
 pub use trace::{
     Client, Greeting, Protocol, Received, Tls, delivered_to, put_aside, return_path, was_put_aside,
 };
+pub use via::{ORIGINAL_FROM, via};
 pub use view::{Attachment, MAX_SHOWN, View, content, file_name};
 pub use words::decode_words;

@@ -2,9 +2,9 @@
 
 use crate::conclude::{Settled, Verdict};
 use crate::deadline::passed_on;
-use crate::sealing::Sealing;
+use crate::forwarding::Forwarding;
 use crate::shared::Shared;
-use address::{Address, Domain, ReversePath};
+use address::{Address, ReversePath};
 use delivery::{Action, Forward, Incoming, Keep};
 use smtp::Reply;
 use smtp::parameter::{MailParameters, OriginalRecipient, RcptParameters};
@@ -26,9 +26,9 @@ pub(crate) async fn deliver(
     let read = async {
         let body = shared.body(message).await.map_err(|error| error.to_string())?;
         let start = body.read(MAX_SEARCHED).await.map_err(|error| error.to_string())?;
-        Ok::<_, String>((body, [&message.trace[..], &start].concat()))
+        Ok::<_, String>((body, start))
     };
-    let (body, header) = match read.await {
+    let (body, start) = match read.await {
         Ok(read) => read,
         Err(error) => {
             tracing::error!(queue = %message.id, %error, "cannot read a queued body");
@@ -37,11 +37,17 @@ pub(crate) async fn deliver(
             return (recipients.into_iter().map(deferred).collect(), Vec::new());
         }
     };
-    let (mut settled, mut new) = (Vec::new(), Vec::new());
-    let mut sealing = Sealing::new(shared, &message.trace, &header, body.clone());
-    let mut copies = copy_of(message, body);
+    let header = [&message.trace[..], &start].concat();
     let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
-    let onward = passed_on(message, &parameters, shared.clock.now());
+    let mut round = Round {
+        shared,
+        message,
+        parameters: passed_on(message, &parameters, shared.clock.now()),
+        forwarding: Forwarding::new(shared, &message.trace, &start, body.clone()),
+        copies: copy_of(message, body),
+        new: Vec::new(),
+    };
+    let mut settled = Vec::with_capacity(recipients.len());
     for recipient in recipients {
         let incoming = Incoming {
             reverse_path: &message.reverse_path,
@@ -49,80 +55,81 @@ pub(crate) async fn deliver(
             size: message.body_size + message.trace.len() as u64,
             put_aside: message::was_put_aside(&message.trace),
         };
-        match delivery::plan(&shared.directory, &recipient.address, &incoming) {
-            Ok(actions) => {
-                let (from, before) = (recipient.address.domain().cloned(), new.len());
-                settled.push(apply(shared, message, recipient, actions, &onward, &mut copies, &mut new));
-                if let (Some(domain), Some(forwarded)) = (from, new.get_mut(before)) {
-                    seal(shared, &mut sealing, &domain, forwarded).await;
-                }
-            }
+        settled.push(match delivery::plan(&shared.directory, &recipient.address, &incoming) {
+            Ok(actions) => round.serve(recipient, actions).await,
             Err(error) => {
                 let reply = format!("451 4.3.0 the directory cannot be read now: {error}");
-                settled.push(Settled::here(recipient, Verdict::Deferred, &reply));
+                Settled::here(recipient, Verdict::Deferred, &reply)
+            }
+        });
+    }
+    (settled, round.finish())
+}
+
+/// Recipients of one message who are served together.
+struct Round<'a> {
+    shared: &'a Shared,
+    message: &'a QueuedMessage,
+    /// Of MAIL, for what goes on.
+    parameters: String,
+    forwarding: Forwarding<'a>,
+    /// The message for the mailboxes here.
+    copies: NewMessage,
+    /// What goes on.
+    new: Vec<NewMessage>,
+}
+
+impl Round<'_> {
+    async fn serve(&mut self, recipient: QueuedRecipient, actions: Vec<Action>) -> Settled {
+        let (mut kept, mut forwards): (Vec<Keep>, Vec<Forward>) = (Vec::new(), Vec::new());
+        for action in actions {
+            match action {
+                Action::Keep(keep) => kept.push(keep),
+                Action::Forward(forward) => forwards.push(forward),
+                Action::Refuse(reply) => {
+                    let verdict = if reply.is_permanent() { Verdict::Failed } else { Verdict::Deferred };
+                    return Settled::here(recipient, verdict, &text(&reply));
+                }
             }
         }
-    }
-    if !copies.local.is_empty() {
-        new.push(copies);
-    }
-    (settled, new)
-}
-
-/// Seals what goes on from an address of that domain, unless all of it stays here.
-async fn seal(shared: &Shared, sealing: &mut Sealing<'_>, domain: &Domain, forwarded: &mut NewMessage) {
-    let rules = shared.rules();
-    let stays = |to: &NewRecipient| {
-        let way = rules.way(&shared.directory, &forwarded.reverse_path, &to.address, true);
-        matches!(way, Ok(crate::routing::Name::Here))
-    };
-    if forwarded.remote.iter().all(stays) {
-        return;
-    }
-    if let Some(set) = sealing.set(domain).await {
-        forwarded.trace = [&set[..], &forwarded.trace].concat().into();
-    }
-}
-
-fn apply(
-    shared: &Shared,
-    message: &QueuedMessage,
-    recipient: QueuedRecipient,
-    actions: Vec<Action>,
-    onward: &str,
-    copies: &mut NewMessage,
-    new: &mut Vec<NewMessage>,
-) -> Settled {
-    let (mut kept, mut forwards): (Vec<Keep>, Vec<Forward>) = (Vec::new(), Vec::new());
-    for action in actions {
-        match action {
-            Action::Keep(keep) => kept.push(keep),
-            Action::Forward(forward) => forwards.push(forward),
-            Action::Refuse(reply) => {
-                let verdict = if reply.is_permanent() { Verdict::Failed } else { Verdict::Deferred };
-                return Settled::here(recipient, verdict, &text(&reply));
+        let several = kept.len() + forwards.len() > 1;
+        let (mut notes, mut going) = (Vec::new(), Vec::new());
+        for forwards in by_sender(forwards) {
+            let again =
+                NewMessage { id: self.shared.clock.id(), ..copy_of(self.message, self.copies.body.clone()) };
+            let mut forwarded = forward(again, &recipient, &forwards, &self.parameters, several);
+            notes.push(note(&recipient.address, &forwards, &forwarded));
+            let leaves = forwards.first().is_some_and(|first| first.sender.leaves);
+            match self.forwarding.prepare(&recipient.address, leaves, &mut forwarded).await {
+                Ok(said) => notes.extend(said),
+                Err(error) => {
+                    tracing::error!(queue = %self.message.id, %error, "cannot store a message that goes on");
+                    let reply = "451 4.3.0 the message that goes on cannot be stored now";
+                    return Settled::here(recipient, Verdict::Deferred, reply);
+                }
             }
+            going.push(forwarded);
         }
+        self.copies.local.extend(kept.iter().map(|keep| keep.copy(&recipient.address)));
+        let ids: Vec<_> = going.iter().map(|forwarded| forwarded.id).collect();
+        self.new.extend(going);
+        let verdict = match ids.is_empty() {
+            true => Verdict::Kept(kept),
+            false if several => Verdict::Expanded { kept, onward: ids },
+            false => Verdict::Forwarded,
+        };
+        Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
     }
-    copies.local.extend(kept.iter().map(|keep| keep.copy(&recipient.address)));
-    let several = kept.len() + forwards.len() > 1;
-    let (mut notes, mut ids) = (Vec::new(), Vec::new());
-    for forwards in by_sender(forwards) {
-        let again = NewMessage { id: shared.clock.id(), ..copy_of(message, copies.body.clone()) };
-        let forwarded = forward(again, &recipient, &forwards, onward, several);
-        notes.push(note(&recipient.address, &forwards, &forwarded));
-        ids.push(forwarded.id);
-        new.push(forwarded);
+
+    fn finish(mut self) -> Vec<NewMessage> {
+        if !self.copies.local.is_empty() {
+            self.new.push(self.copies);
+        }
+        self.new
     }
-    let verdict = match ids.is_empty() {
-        true => Verdict::Kept(kept),
-        false if several => Verdict::Expanded { kept, onward: ids },
-        false => Verdict::Forwarded,
-    };
-    Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
 }
 
-/// Those with one sender go on as one message.
+/// Those with one sender, who leave or stay alike, go on as one message.
 fn by_sender(forwards: Vec<Forward>) -> Vec<Vec<Forward>> {
     let mut groups: Vec<Vec<Forward>> = Vec::new();
     for forward in forwards {

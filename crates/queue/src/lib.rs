@@ -20,13 +20,14 @@ mod clock;
 mod command;
 mod conclude;
 mod deadline;
+mod forwarding;
 mod here;
 mod line;
 mod notice;
+mod rewriting;
 mod routing;
 mod run;
 mod schedule;
-mod sealing;
 mod settings;
 mod shared;
 mod window;
@@ -37,8 +38,8 @@ pub use command::{Action, Done};
 pub use run::{Queue, QueueHandle};
 pub use schedule::{Entry, Job, Key, Lane, Limits, Next, Place, Schedule, Step};
 pub use settings::{
-    DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, DomainPattern, Hop, Matches, Rule, RuleAction, SenderPattern,
-    Settings, next_hop,
+    DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, DomainPattern, Hop, Matches, RewriteFrom, Rule, RuleAction,
+    SenderPattern, Settings, next_hop,
 };
 pub use window::{Feedback, WindowLimits};
 

@@ -3,6 +3,7 @@
 use crate::backoff::Backoff;
 use crate::window::WindowLimits;
 use address::{Address, Domain, Host, ReversePath};
+use std::collections::HashMap;
 use std::sync::Arc;
 use transport::{NextHop, Terms};
 
@@ -28,6 +29,21 @@ pub struct Settings {
     pub window: WindowLimits,
     pub attempts: usize,
     pub recipients: usize,
+    pub rewrite_from: RewriteFrom,
+}
+
+/// Whether what goes on to others may have another From, by the domain of the address here that it goes on from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RewriteFrom {
+    /// Of domains that are not listed.
+    pub otherwise: bool,
+    pub domains: HashMap<Domain, bool>,
+}
+
+impl RewriteFrom {
+    pub(crate) fn allows(&self, domain: &Domain) -> bool {
+        self.domains.get(domain).copied().unwrap_or(self.otherwise)
+    }
 }
 
 /// A `[[route]]`.

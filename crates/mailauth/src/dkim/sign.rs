@@ -46,6 +46,8 @@ const SIGNED: &[&str] = &[
     "List-Post",
     "List-Owner",
     "List-Archive",
+    // Where a forwarder keeps the author (RFC 7960 §4.1.3.1); unsigned, anybody could write it.
+    message::ORIGINAL_FROM,
 ];
 
 /// Signs for a domain with one key. Made once, used for every message, by any thread.

@@ -126,7 +126,12 @@ fn field(settings: &Settings, facts: &Facts, tells: impl Fn(Check) -> bool) -> S
     }
     if let Some(dmarc) = &facts.dmarc {
         let policy = dmarc.published.as_ref().map(|published| published.policy.as_str());
-        let result = results::dmarc(dmarc.word.as_str(), dmarc.author.as_str(), policy);
+        let mut result = results::dmarc(dmarc.word.as_str(), dmarc.author.as_str(), policy);
+        for (mechanism, aligned) in [("dkim", dmarc.dkim), ("spf", dmarc.spf)] {
+            if aligned.is_some() {
+                result = result.aligned_by(mechanism);
+            }
+        }
         let overridden = !dmarc.overrides.is_empty();
         add(Check::Dmarc, if overridden { result.because(&*dmarc.reason) } else { result });
     }

@@ -2,9 +2,7 @@
 
 use super::world::{DAY, HOUR, MINUTE, World, later, never, taken, terms};
 use crate::{Action, DomainPattern, Hop, Matches, Place, Rule, RuleAction, SenderPattern};
-use mailauth::dkim::SigningKey;
 use std::sync::Arc;
-use store::directory::{KeyStage, SigningKeyRecord};
 use transport::{NextHop, Outcome};
 
 #[tokio::test]
@@ -128,56 +126,6 @@ async fn an_alias_leads_to_mailboxes_and_out() {
     let (errand, _) = &log[0];
     assert_eq!(errand.recipients[0].parameters, "NOTIFY=FAILURE ORCPT=rfc822;list@example.org");
     assert!(errand.message.trace.starts_with(b"Delivered-To: list@example.org\r\nReceived:"));
-}
-
-/// RFC 8617 §5.1: what was found when the message came goes on with it, and the chain holds.
-#[tokio::test]
-async fn what_is_forwarded_is_sealed() {
-    const RESULTS: &str = "Authentication-Results: mail.example.org;\r\n\tspf=pass smtp.mailfrom=far.example;\r\n\tarc=none\r\n";
-    let world = World::new().await;
-    let host = world.directory_of().host();
-    let found = RESULTS.replace("mail.example.org", host.as_str());
-    let key = SigningKey::generate_ed25519().unwrap();
-    let sent = async |trace: &str| {
-        let before = world.network.log.lock().unwrap().len();
-        world
-            .accept_with(&format!("{trace}Received: from x by y\r\n"), "a@far.example", &["list@example.org"])
-            .await;
-        world.quiet().await;
-        let log = world.network.log.lock().unwrap();
-        let message = &log[before].0.message;
-        let text = message.body.in_memory().unwrap().clone();
-        (String::from_utf8(message.trace.to_vec()).unwrap(), String::from_utf8(text.to_vec()).unwrap())
-    };
-    assert!(!sent(&found).await.0.contains("ARC-"), "without a key nothing is sealed");
-    let record = SigningKeyRecord {
-        domain: "example.org".parse().unwrap(),
-        selector: "w1".into(),
-        pem: key.to_pem().unwrap(),
-        stage: KeyStage::Active,
-        since: 0,
-    };
-    world.store.add_signing_key(record).await.unwrap();
-    assert!(!sent("").await.0.contains("ARC-"), "nobody looked where it came from");
-
-    let (trace, text) = sent(&found).await;
-    assert!(trace.starts_with("ARC-Seal: i=1; a=ed25519-sha256; cv=none; d=example.org; s=w1;"), "{trace}");
-    let whole = format!("{trace}{text}");
-    let (header, text) = whole.split_once("\r\n\r\n").unwrap();
-    let mut verifier = mailauth::arc::Verifier::new(header.as_bytes(), world.now() / 1000);
-    verifier.update(text.as_bytes());
-    let result = verifier.finish(|_| Ok(vec![key.dns_record().into_bytes()]));
-    assert_eq!(result.outcome, mailauth::arc::Outcome::Pass { oldest_pass: 0 });
-    assert!(result.sets[0].results.contains("spf=pass smtp.mailfrom=far.example"), "{:?}", result.sets);
-
-    // The same chain comes to the next one, which seals what it found of it, and nothing when it did not look.
-    let (set, _) = trace.split_once("Delivered-To:").unwrap();
-    for (told, seal) in [("arc=pass", "cv=pass"), ("arc=fail", "cv=fail")] {
-        let (trace, _) = sent(&format!("{}{set}", found.replace("arc=none", told))).await;
-        assert!(trace.starts_with("ARC-Seal: i=2;") && trace.contains(seal), "{trace}");
-    }
-    let (trace, _) = sent(&format!("{}{set}", found.replace(";\r\n\tarc=none", ""))).await;
-    assert!(!trace.contains("ARC-Seal: i=2;"), "{trace}");
 }
 
 #[tokio::test]

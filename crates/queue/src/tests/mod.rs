@@ -2,6 +2,7 @@
 
 mod commands;
 mod delivery;
+mod forwarding;
 mod notifications;
 mod simulation;
 mod world;

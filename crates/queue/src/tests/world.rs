@@ -1,8 +1,8 @@
 //! What the tests have in common.
 
 use crate::{
-    Backoff, Clock, DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, Hop, Queue, QueueHandle, Rule, Settings,
-    WindowLimits,
+    Backoff, Clock, DEFAULT_ATTEMPTS, DEFAULT_RECIPIENTS, Hop, Queue, QueueHandle, RewriteFrom, Rule,
+    Settings, WindowLimits,
 };
 use address::{Address, Host, ReversePath};
 use directory::Directory;
@@ -157,6 +157,12 @@ impl World {
         &self.queue.shared.directory
     }
 
+    /// From of what goes on may be rewritten from now on.
+    pub(super) fn allow_rewriting(&self) {
+        let rewrite_from = RewriteFrom { otherwise: true, ..RewriteFrom::default() };
+        self.queue.reload(Settings { rewrite_from, ..settings(self.rules.clone()) });
+    }
+
     pub(super) fn now(&self) -> u64 {
         time(&self.ahead)
     }
@@ -213,15 +219,16 @@ impl World {
 
     /// Accepts a message, `FROM → TO[ PARAMETERS]…`, with MAIL's parameters.
     pub(super) async fn accept(&self, from: &str, parameters: &str, to: &[&str]) -> Id {
-        self.accepted("Received: from x by y\r\n", from, parameters, to).await
+        let letter = Body::from_bytes("Subject: a letter\r\n\r\nhello\r\n");
+        self.accepted("Received: from x by y\r\n", letter, from, parameters, to).await
     }
 
-    /// Accepts a message with that trace.
-    pub(super) async fn accept_with(&self, trace: &str, from: &str, to: &[&str]) -> Id {
-        self.accepted(trace, from, "", to).await
+    /// Accepts a message with that trace and text.
+    pub(super) async fn accept_with(&self, trace: &str, text: &str, from: &str, to: &[&str]) -> Id {
+        self.accepted(trace, Body::from_bytes(text.to_owned()), from, "", to).await
     }
 
-    async fn accepted(&self, trace: &str, from: &str, parameters: &str, to: &[&str]) -> Id {
+    async fn accepted(&self, trace: &str, body: Body, from: &str, parameters: &str, to: &[&str]) -> Id {
         let remote = to.iter().map(|to| {
             let (address, parameters) = to.split_once(' ').unwrap_or((to, ""));
             NewRecipient { address: at(address), parameters: parameters.into(), due: 0, held: false }
@@ -230,7 +237,7 @@ impl World {
             id: Id::generate(),
             reverse_path: if from == "<>" { ReversePath::Null } else { from.parse().unwrap() },
             parameters: parameters.into(),
-            body: Body::from_bytes("Subject: a letter\r\n\r\nhello\r\n"),
+            body,
             trace: trace.to_owned().into(),
             origin: Origin::default(),
             local: Vec::new(),
@@ -297,7 +304,14 @@ async fn start(
     rules: Vec<Rule>,
 ) -> QueueHandle {
     let directory = Directory::open(store.clone(), "mail.example.org".parse().unwrap()).await.unwrap();
-    let settings = Settings {
+    let ahead = Arc::clone(ahead);
+    let clock = Clock::new(move || time(&ahead));
+    let (carrier, settings) = (Arc::clone(network) as Arc<dyn Carrier>, settings(rules));
+    Queue::start(store.clone(), directory, carrier, settings, clock).unwrap()
+}
+
+fn settings(rules: Vec<Rule>) -> Settings {
+    Settings {
         hostname: "mail.example.org".parse().unwrap(),
         dsn_sender: at("MAILER-DAEMON@mail.example.org"),
         rules,
@@ -307,10 +321,8 @@ async fn start(
         window: WindowLimits::default(),
         attempts: DEFAULT_ATTEMPTS,
         recipients: DEFAULT_RECIPIENTS,
-    };
-    let ahead = Arc::clone(ahead);
-    let clock = Clock::new(move || time(&ahead));
-    Queue::start(store.clone(), directory, Arc::clone(network) as Arc<dyn Carrier>, settings, clock).unwrap()
+        rewrite_from: RewriteFrom::default(),
+    }
 }
 
 fn time(ahead: &AtomicU64) -> u64 {

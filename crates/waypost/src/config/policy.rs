@@ -3,6 +3,7 @@
 use super::units::{self, Text};
 use address::Domain;
 use policy::arrival::{Action, Codes, GreylistRules, Kind, List, MAX_LISTS, Rules, Thresholds};
+use queue::RewriteFrom;
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -17,6 +18,8 @@ pub struct Policy {
     pub thresholds: Thresholds,
     pub greylist: Greylist,
     pub lists: Vec<List>,
+    /// Not about what comes but about what goes on.
+    pub rewrite_from: RewriteFrom,
 }
 
 /// `[policy.greylist]`.
@@ -82,6 +85,7 @@ pub(super) struct Raw {
     trusted_sealers: Vec<Domain>,
     quarantine_points: Option<i32>,
     reject_points: Option<i32>,
+    rewrite_from: bool,
     greylist: Greylist,
     domain: Vec<RawDomain>,
     list: Vec<RawList>,
@@ -100,6 +104,7 @@ struct RawDomain {
     dkim: Option<Word>,
     dmarc: Option<Word>,
     own_domain: Option<Word>,
+    rewrite_from: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -136,9 +141,11 @@ impl Raw {
         ];
         let rules = over(&Rules::default(), words);
         let mut domains = HashMap::new();
+        let mut rewrite_from = RewriteFrom { otherwise: self.rewrite_from, ..RewriteFrom::default() };
         for (index, raw) in self.domain.into_iter().enumerate() {
             let fault = |text: &str| (format!("domain[{index}]"), text.to_owned());
             let name = raw.name.0.clone().ok_or_else(|| fault("needs name, a domain that is served here"))?;
+            rewrite_from.domains.extend(raw.rewrite_from.map(|allowed| (name.clone(), allowed)));
             if domains.insert(name, raw.over(&rules)).is_some() {
                 return Err(fault("is there twice: put its keys together"));
             }
@@ -156,7 +163,8 @@ impl Raw {
             reject: self.reject_points.unwrap_or(usual.reject),
         };
         let trusted_sealers = self.trusted_sealers;
-        Ok(Policy { rules, domains, trusted_sealers, thresholds, greylist: self.greylist, lists })
+        let greylist = self.greylist;
+        Ok(Policy { rules, domains, trusted_sealers, thresholds, greylist, lists, rewrite_from })
     }
 }
 

@@ -547,6 +547,13 @@ pub const TABLES: &[Table] = &[
                 "Points of all `[[policy.list]]` together from which a message is put into Junk.",
             ),
             key("reject-points", COUNT, "10", "8", "Points from which it is rejected."),
+            key(
+                "rewrite-from",
+                "true or false",
+                "false",
+                "true",
+                "Mail that an alias sends on to another's server may have another From: the alias, with the author's name before it (`\"Joe via example.org\" <alias@example.org>`), and answers go to the author. It is done only where DMARC would fail at the next host: the author's domain asks for quarantine or rejection, and no signature of it holds. The alias's domain needs DKIM keys, and `dmarc` an action that is told.",
+            ),
         ],
     },
     Table {
@@ -580,6 +587,12 @@ pub const TABLES: &[Table] = &[
             required("dkim", ACTION, r#""nothing""#, "As in `[policy]`, for mail to this domain."),
             required("dmarc", ACTION, r#""quarantine""#, "As in `[policy]`, for mail to this domain."),
             required("own-domain", ACTION, r#""reject""#, "As in `[policy]`, for mail to this domain."),
+            required(
+                "rewrite-from",
+                "true or false",
+                "true",
+                "As in `[policy]`, for what goes on from addresses of this domain.",
+            ),
         ],
     },
     Table {

@@ -354,6 +354,10 @@ fn a_domain_has_the_policy_of_all_but_for_what_it_says() {
     assert_eq!((policy.rules.spf, policy.rules.dmarc), (Action::Quarantine, Action::Reject));
     let rules = &policy.domains[&"a.example".parse().unwrap()];
     assert_eq!((rules.spf, rules.dmarc), (Action::Quarantine, Action::Mark));
+    let config =
+        parse("[policy]\nrewrite-from = true\n[[policy.domain]]\nname = 'a.example'\nrewrite-from = false");
+    let rewrite_from = &config.policy.rewrite_from;
+    assert!(rewrite_from.otherwise && !rewrite_from.domains[&"a.example".parse().unwrap()]);
     refused("hostname = 'a.example'\n[policy]\nspf = 'drop'", &["toml:3: policy.spf", "`reject`"]);
     refused("hostname = 'a.example'\n[[policy.domain]]\nspf = 'mark'", &["policy.domain[0]", "needs name"]);
     let twice = "[[policy.domain]]\nname = 'b.example'\n";

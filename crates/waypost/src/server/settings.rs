@@ -226,6 +226,7 @@ pub(super) fn queue(config: &Config) -> Result<queue::Settings, Failure> {
         },
         attempts: DEFAULT_ATTEMPTS,
         recipients: DEFAULT_RECIPIENTS,
+        rewrite_from: config.policy.rewrite_from.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use super::plan::{Letter, Plan};
 use crate::schedule::probe::Seen;
 use crate::schedule::{Key, Place};
 use crate::tests::world::{at, terms};
-use crate::{Clock, Hop, Queue, QueueHandle, Settings};
+use crate::{Clock, Hop, Queue, QueueHandle, RewriteFrom, Settings};
 use address::ReversePath;
 use directory::Directory;
 use std::collections::{BTreeMap, HashMap};
@@ -243,6 +243,7 @@ fn settings(plan: &Plan) -> Settings {
         window: plan.window,
         attempts: plan.jobs,
         recipients: plan.recipients,
+        rewrite_from: RewriteFrom::default(),
     }
 }
 

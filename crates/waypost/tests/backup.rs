@@ -7,11 +7,10 @@ mod support;
 use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use support::{Program, USER};
+use support::{Program, Running, USER};
 
 /// Waiting for what comes soon on any machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -190,7 +189,7 @@ fn mail_that_comes_meanwhile_is_not_lost() {
 
 /// Begins a back-up and kills it when it has begun to write.
 fn kill_a_backup(program: &Program) {
-    let mut child = command(program, &["backup", "backup"]).spawn().unwrap();
+    let mut child = program.spawn(&["backup", "backup"]);
     let packs = program.path("backup/packs");
     let writing = || {
         let parts = std::fs::read_dir(&packs).into_iter().flatten().flatten();
@@ -204,33 +203,15 @@ fn kill_a_backup(program: &Program) {
     child.wait().unwrap();
 }
 
-fn command(program: &Program, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-    command.args(words).current_dir(program.folder()).env("WAYPOST_HOME", program.folder());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
-}
-
 /// The server, and LMTP to it.
 struct Serving {
-    child: Child,
+    _running: Running,
     socket: std::path::PathBuf,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Serving {
     fn new(program: &Program) -> Self {
-        let mut child = command(program, &["serve"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Self { child, socket: program.path("lmtp") }
+        Self { _running: program.serve(), socket: program.path("lmtp") }
     }
 
     /// Delivers messages and sees that each is accepted.

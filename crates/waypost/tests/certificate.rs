@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where something fails")]
 
+mod support;
+
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::client::{ResolvesClientCert, WantsClientCert};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -10,13 +12,11 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, ConfigBuilder, RootCertStore, SignatureScheme, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use support::{Program, Running};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_waypost");
 /// `\0me@example.org\0wrong`.
 const WRONG_PASSWORD: &str = "AUTH PLAIN AG1lQGV4YW1wbGUub3JnAHdyb25n";
 
@@ -44,10 +44,10 @@ fn issued(by: &Authority, addresses: &[&str]) -> Certificate {
     Certificate { cert, signing_key }
 }
 
-/// A server with me@, you@ and gone@example.org, the last of them disabled, to be killed at the end.
+/// A server with me@, you@ and gone@example.org, the last of them disabled.
 struct Server {
-    child: Child,
-    folder: tempfile::TempDir,
+    program: Program,
+    running: Running,
     own: CertificateDer<'static>,
     smtp: u16,
     submission: u16,
@@ -55,29 +55,15 @@ struct Server {
     pop3s: u16,
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(folder: &Path, words: &[&str], input: &str) {
-    let mut child =
-        Command::new(PROGRAM).args(words).env("WAYPOST_HOME", folder).stdin(Stdio::piped()).spawn().unwrap();
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    assert!(child.wait().unwrap().success(), "{words:?}");
-}
-
 impl Server {
     fn start(client_ca: Option<&Authority>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let program = Program::new();
         let [smtp, submission, submissions, pop3s] = std::array::from_fn(|_| xtask::free_port().unwrap());
         let own = certificate("mail.example.org");
-        std::fs::write(folder.path().join("cert.pem"), own.cert.pem()).unwrap();
-        std::fs::write(folder.path().join("key.pem"), own.signing_key.serialize_pem()).unwrap();
+        program.write("cert.pem", own.cert.pem());
+        program.write("key.pem", own.signing_key.serialize_pem());
         if let Some(authority) = client_ca {
-            std::fs::write(folder.path().join("clients.pem"), authority.pem()).unwrap();
+            program.write("clients.pem", authority.pem());
         }
         let client_ca = client_ca.map_or("", |_| "clients.pem");
         let config = format!(
@@ -87,31 +73,20 @@ impl Server {
              [tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\nclient-ca = '{client_ca}'\n\
              [limits]\nexempt = ['127.0.0.0/8']\n"
         );
-        std::fs::write(folder.path().join("waypost.toml"), config).unwrap();
-        command(folder.path(), &["domain", "add", "example.org"], "");
+        program.write("waypost.toml", config);
+        program.run(&["domain", "add", "example.org"]).done();
         for address in ["me@example.org", "you@example.org", "gone@example.org"] {
             let words = ["account", "add", address, "--password-stdin"];
-            command(folder.path(), &words, "correct horse battery\n");
+            program.run_with(&words, "correct horse battery\n").done();
         }
-        command(folder.path(), &["account", "disable", "gone@example.org"], "");
-        let mut child = Command::new(PROGRAM)
-            .arg("serve")
-            .env("WAYPOST_HOME", folder.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Self { child, folder, own: own.cert.der().clone(), smtp, submission, submissions, pop3s }
+        program.run(&["account", "disable", "gone@example.org"]).done();
+        let running = program.serve();
+        Self { program, running, own: own.cert.der().clone(), smtp, submission, submissions, pop3s }
     }
 
     /// A file with the certificate, for the command line.
     fn file(&self, certificate: &Certificate) -> String {
-        let file = self.folder.path().join("laptop.pem");
-        std::fs::write(&file, certificate.cert.pem()).unwrap();
-        file.to_str().unwrap().to_owned()
+        self.program.write("laptop.pem", certificate.cert.pem())
     }
 
     /// What the server says to a login with this certificate, and to mail from `sender` after it.
@@ -238,11 +213,7 @@ fn a_certificate_logs_in_for_submission_and_pop3() {
     let (known, other) = (certificate("laptop"), certificate("laptop"));
     let file = server.file(&known);
     let change = |verb: &str| {
-        command(
-            server.folder.path(),
-            &["account", "certificate", verb, "me@example.org", "--file", &file],
-            "",
-        );
+        server.program.run(&["account", "certificate", verb, "me@example.org", "--file", &file]).done();
     };
     let submit = |certificate: &Certificate, auth: &str| server.submit(certificate, auth, "me@example.org");
     let fetch = |certificate: &Certificate, auth: &str| server.call(server.pop3s, certificate).say(auth);
@@ -302,12 +273,11 @@ fn a_certificate_of_the_authority_logs_in_by_the_address_in_it() {
     assert_eq!(fetched, "+OK 0 messages (0 octets)");
 
     // SIGHUP: from another file on.
-    let config = server.folder.path().join("waypost.toml");
+    let config = server.program.path("waypost.toml");
     let text = std::fs::read_to_string(&config).unwrap().replace("clients.pem", "others.pem");
     std::fs::write(&config, text).unwrap();
-    std::fs::write(server.folder.path().join("others.pem"), theirs.pem()).unwrap();
-    let hung_up = Command::new("kill").args(["-HUP", &server.child.id().to_string()]).status();
-    assert!(hung_up.unwrap().success());
+    server.program.write("others.pem", theirs.pem());
+    server.running.hang_up();
     let begun = Instant::now();
     while !logs_in(&theirs, &[me], plain, me) {
         assert!(begun.elapsed() < Duration::from_secs(60), "the other authority is not taken up");

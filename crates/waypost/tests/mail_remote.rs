@@ -6,8 +6,7 @@
 mod support;
 
 use net::{Listener, Stream};
-use std::process::{Child, Command, Stdio};
-use support::{PASSWORD, Program, Ran, USER, tls_server};
+use support::{PASSWORD, Program, Ran, Running, USER, tls_server};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 const FIRST: &str =
@@ -169,16 +168,9 @@ fn wrong_passwords_and_absent_servers() {
 /// Our own server, with IMAP in both ways and the two messages.
 struct Served {
     program: Program,
-    child: Child,
+    _running: Running,
     imap: String,
     imaps: String,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Served {
@@ -199,18 +191,8 @@ impl Served {
         for file in ["INBOX.mbox", "Entwürfe.mbox"] {
             program.run(&["import", "mbox", file, "--account", USER]).done();
         }
-        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
-            .arg("serve")
-            .env("WAYPOST_HOME", program.folder())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
-        std::io::BufRead::read_line(&mut out, &mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Self { program, child, imap: format!("imap://{imap}"), imaps: format!("imaps://{imaps}") }
+        let _running = program.serve();
+        Self { program, _running, imap: format!("imap://{imap}"), imaps: format!("imaps://{imaps}") }
     }
 
     fn mail(&self, words: &[&str]) -> Ran {

@@ -7,11 +7,9 @@ mod support;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
-use support::{Program, USER};
+use support::{Program, Running, USER};
 
 /// Seconds since 1970 of a message's arrival.
 const ARRIVED: u64 = 1_700_000_000;
@@ -266,15 +264,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// An installation that serves IMAP, with two accounts.
 struct Served {
     program: Program,
-    child: Child,
+    _running: Running,
     port: u16,
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Served {
@@ -285,11 +276,8 @@ impl Served {
         let settings =
             format!("hostname = 'mail.example.org'\ndata = 'data'\n[listen]\nimaps = ['127.0.0.1:{port}']\n");
         program.write("waypost.toml", settings);
-        let mut child = program_command(&program, &["serve"]).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Self { program, child, port }
+        let _running = program.serve();
+        Self { program, _running, port }
     }
 
     /// From the first account here into one of another installation, or the second here.
@@ -309,12 +297,6 @@ impl Served {
         ];
         into.run_with(&words, PASSWORD).done().json()
     }
-}
-
-fn program_command(program: &Program, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
-    command.args(words).env("WAYPOST_HOME", program.folder()).stdout(Stdio::null()).stderr(Stdio::null());
-    command
 }
 
 fn export(program: &Program, account: &str, name: &str) -> BTreeMap<String, String> {
@@ -378,7 +360,7 @@ fn an_import_that_was_killed_goes_on_where_it_was() {
     }
     let path = from.to_str().unwrap();
     let words = ["import", "maildir", path, "--account", USER];
-    let mut child = program_command(&served.program, &words).spawn().unwrap();
+    let mut child = served.program.spawn(&words);
     let began = Instant::now();
     loop {
         let folders =

@@ -2,41 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may as well stop here")]
 
+mod support;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use support::{Program, Running};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_waypost");
 const PASSWORD: &str = "correct horse battery\n";
+/// The exit status of a command that did what it was to do.
+const DONE: Option<i32> = Some(0);
 
 struct Server {
-    child: Child,
-    home: tempfile::TempDir,
+    program: Program,
+    running: Running,
     port: u16,
     pop3: u16,
     /// Where mail for others goes.
     next: TcpListener,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(home: &Path, words: &[&str]) -> i32 {
-    let mut child = Command::new(PROGRAM)
-        .args(words)
-        .env("WAYPOST_HOME", home)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _ = child.stdin.take().unwrap().write_all(PASSWORD.as_bytes());
-    child.wait().unwrap().code().unwrap()
 }
 
 /// What the tests change.
@@ -53,38 +36,29 @@ const BEFORE: Settings =
 
 impl Server {
     fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
+        let program = Program::new();
         let (port, pop3) = (xtask::free_port().unwrap(), xtask::free_port().unwrap());
         let next = TcpListener::bind("127.0.0.1:0").unwrap();
-        configure(home.path(), [port, pop3], &next, &BEFORE);
-        assert_eq!(run(home.path(), &["domain", "add", "example.org"]), 0);
-        assert_eq!(run(home.path(), &["account", "add", "me@example.org", "--password-stdin"]), 0);
-        let mut child = Command::new(PROGRAM)
-            .arg("serve")
-            .env("WAYPOST_HOME", home.path())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n");
-        Self { child, home, port, pop3, next }
+        configure(&program, [port, pop3], &next, &BEFORE);
+        program.run(&["domain", "add", "example.org"]).done();
+        program.run_with(&["account", "add", "me@example.org", "--password-stdin"], PASSWORD).done();
+        let running = program.serve();
+        Self { program, running, port, pop3, next }
     }
 
     fn configure(&self, settings: &Settings) {
-        configure(self.home.path(), [self.port, self.pop3], &self.next, settings);
+        configure(&self.program, [self.port, self.pop3], &self.next, settings);
     }
 
     /// Sends itself a message; the exit status.
-    fn send(&self) -> i32 {
+    fn send(&self) -> Option<i32> {
         self.send_to("me@example.org")
     }
 
     /// How it greets who comes for mail, and whom it brings some.
     fn names(&self) -> (String, String) {
         let greeting = line(&TcpStream::connect(("127.0.0.1", self.pop3)).unwrap());
-        assert_eq!(self.send_to("you@example.net"), 0);
+        assert_eq!(self.send_to("you@example.net"), DONE);
         (greeting, take(&self.called()))
     }
 
@@ -102,18 +76,17 @@ impl Server {
         }
     }
 
-    fn send_to(&self, recipient: &str) -> i32 {
+    fn send_to(&self, recipient: &str) -> Option<i32> {
         let server = format!("smtps://127.0.0.1:{}", self.port);
         let words = ["--from", "me@example.org", "--to", recipient, "--body", "x", "--server", &server];
         let login = ["--auth", "me@example.org", "--password-stdin", "--insecure"];
-        run(self.home.path(), &[&["send"], &words[..], &login[..]].concat())
+        self.program.run_with(&[&["send"], &words[..], &login[..]].concat(), PASSWORD).code
     }
 
     /// Makes it read its configuration; what is in that log when it is done.
     fn reload(&self, log: &str) -> String {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
-        let log: PathBuf = self.home.path().join(log);
+        self.running.hang_up();
+        let log = self.program.path(log);
         let limit = Instant::now() + Duration::from_secs(60);
         loop {
             let text = std::fs::read_to_string(&log).unwrap_or_default();
@@ -126,7 +99,7 @@ impl Server {
     }
 }
 
-fn configure(home: &Path, ports: [u16; 2], next: &TcpListener, settings: &Settings) {
+fn configure(program: &Program, ports: [u16; 2], next: &TcpListener, settings: &Settings) {
     let Settings { hostname, messages_per_hour, level, log, more } = settings;
     let ([port, pop3], next) = (ports, next.local_addr().unwrap());
     let text = format!(
@@ -135,7 +108,7 @@ fn configure(home: &Path, ports: [u16; 2], next: &TcpListener, settings: &Settin
          [delivery]\nsmarthost = 'smtp://{next}'\n[log]\nfile = '{log}'\nlevel = '{level}'\n\
          {more}\n[limits]\nmessages-per-hour = {messages_per_hour}\n"
     );
-    std::fs::write(home.join("waypost.toml"), text).unwrap();
+    program.write("waypost.toml", text);
 }
 
 /// What the other end says first.
@@ -174,12 +147,12 @@ fn take(mut client: &TcpStream) -> String {
 #[test]
 fn rates_and_the_level_of_the_log_are_taken_over() {
     let server = Server::start();
-    assert_eq!(server.send(), 0);
-    assert_ne!(server.send(), 0, "one an hour");
+    assert_eq!(server.send(), DONE);
+    assert_ne!(server.send(), DONE, "one an hour");
     server.configure(&Settings { messages_per_hour: 0, level: "info", ..BEFORE });
     let log = server.reload("log");
     assert!(!log.contains("after a restart"), "{log}");
-    assert_eq!((server.send(), server.send()), (0, 0), "as many as one likes");
+    assert_eq!((server.send(), server.send()), (DONE, DONE), "as many as one likes");
 }
 
 #[test]
@@ -210,15 +183,15 @@ fn the_log_goes_on_in_another_file_and_form() {
     let reloaded = log.lines().find(|line| line.contains("\"message\":\"reloaded\"")).unwrap();
     assert!(reloaded.starts_with("{\"timestamp\":") && reloaded.ends_with('}'), "{log}");
     assert!(!log.contains("after a restart"), "{log}");
-    let before = std::fs::read_to_string(server.home.path().join("log")).unwrap();
+    let before = std::fs::read_to_string(server.program.path("log")).unwrap();
     assert!(before.contains("the log goes on there") && !before.contains("reloaded"), "{before}");
 
     // Where it cannot be opened it stays, and mail goes on.
     server.configure(&Settings { log: "no/such/folder", messages_per_hour: 0, ..after });
-    std::fs::write(server.home.path().join("other"), "").unwrap();
+    server.program.write("other", "");
     let log = server.reload("other");
     assert!(log.contains("the log file cannot be opened"), "{log}");
-    assert_eq!(server.send(), 0);
+    assert_eq!(server.send(), DONE);
 }
 
 #[test]
@@ -229,7 +202,7 @@ fn what_waits_for_a_restart_is_named() {
         more: "[dns]\nservers = ['127.0.0.1:5353']\n[[route]]\ndomain = 'example.com'\nto = 'hold'",
         ..BEFORE
     });
-    let path = server.home.path().join("waypost.toml");
+    let path = server.program.path("waypost.toml");
     let text = std::fs::read_to_string(&path).unwrap().replace("data = 'data'", "data = 'other'");
     std::fs::write(path, text).unwrap();
     let log = server.reload("log");

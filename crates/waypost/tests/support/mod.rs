@@ -1,9 +1,12 @@
 //! Servers for the commands to call: on loopback, on free ports, made from `smtp::server`.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test may panic")]
-#![allow(dead_code, reason = "each test file uses a part of them")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of them")]
 
 pub(crate) mod names;
+mod program;
+
+pub(crate) use program::{Program, Ran, Running};
 
 use address::Secret;
 use net::tls::{ChannelBindings, KeyPair, TlsServer, TlsServerSettings};
@@ -14,8 +17,6 @@ use smtp::Reply;
 use smtp::command::{Mail, Rcpt};
 use smtp::server::{Config, Decision, Event, Protocol, Session};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -313,79 +314,4 @@ impl Serving {
 
 fn offered(config: &Config, bindings: Option<&ChannelBindings>) -> Vec<String> {
     if config.mechanisms.is_empty() { Vec::new() } else { mechanisms(bindings.is_some()) }
-}
-
-/// The program, in a folder of its own.
-pub(crate) struct Program {
-    pub(crate) folder: tempfile::TempDir,
-}
-
-impl Program {
-    pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        std::fs::write(self.path(name), content).unwrap();
-        self.path(name).display().to_string()
-    }
-
-    pub(crate) fn run(&self, words: &[&str]) -> Ran {
-        self.run_with(words, "")
-    }
-
-    /// With this on standard input.
-    pub(crate) fn run_with(&self, words: &[&str], input: impl AsRef<[u8]>) -> Ran {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_waypost"))
-            .args(words)
-            .current_dir(self.folder.path())
-            .env("WAYPOST_HOME", self.folder.path())
-            .env("LOGNAME", "ann")
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // A program that does not read it may be gone by now.
-        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_ref());
-        Ran::new(child.wait_with_output().unwrap())
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-/// What the program did.
-#[derive(Debug)]
-pub(crate) struct Ran {
-    pub(crate) code: Option<i32>,
-    pub(crate) out: String,
-    pub(crate) err: String,
-}
-
-impl Ran {
-    fn new(output: Output) -> Self {
-        Self {
-            code: output.status.code(),
-            out: String::from_utf8(output.stdout).unwrap(),
-            err: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn done(self) -> Self {
-        assert_eq!(self.code, Some(0), "{self:#?}");
-        self
-    }
-
-    #[track_caller]
-    pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
-    }
 }

@@ -1,7 +1,7 @@
 //! Dialogues with the IMAP server: each file in `tests/imap` is one, against a store of its own.
 //!
-//! A line is `C:` (sent with CRLF) or `S:` (must come so; `…` stands for anything), with a name before it where several
-//! clients take part (`B C:`), or one of:
+//! A line is `C:` (sent with CRLF) or `S:` (must come so; `…` stands for anything, but not for all of an answer), with a name
+//! before it where several clients take part (`B C:`), or one of:
 //! - `# …`: a remark;
 //! - `deliver: text`: a message to INBOX, with `\n` for line ends (and `\0` for NUL, as everywhere);
 //! - `account: name`: makes `name@example.org` with the password `secret`;
@@ -67,6 +67,7 @@ async fn follow(script: &str) {
             _ => ("", line),
         };
         let (who, step) = if STEPS.contains(&who) { ("", line) } else { (who, step) };
+        assert!(!says_nothing(step), "line {} holds whatever the server answers: say OK, NO or BAD", number + 1);
         if !clients.contains_key(who) {
             clients.insert(who.to_owned(), Client::call(&place).await);
         }
@@ -86,6 +87,28 @@ async fn follow(script: &str) {
         } else {
             client.talk(&step.replace("\\0", "\0")).await;
         }
+    }
+}
+
+/// Whether any answer would do: a tag with nothing after it that could be otherwise.
+fn says_nothing(step: &str) -> bool {
+    let answer = ["S:", "until:"].iter().find_map(|kind| step.strip_prefix(kind)).unwrap_or_default().trim();
+    matches!(answer.split_once(' '), Some((tag, "…")) if tag != "+")
+}
+
+#[test]
+fn a_line_that_cannot_fail_is_no_line() {
+    for (step, expected) in [
+        ("S: a …", true),
+        ("until: a …", true),
+        ("S: …", false),
+        ("S: + …", false),
+        ("S: a OK…", false),
+        ("S: a NO …", false),
+        ("S: * 1 EXISTS", false),
+        ("C: a …", false),
+    ] {
+        assert_eq!(says_nothing(step), expected, "{step}");
     }
 }
 

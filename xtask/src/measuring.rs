@@ -9,6 +9,7 @@ use xtask::measure;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
+  cargo xtask measure relay --program target/release/waypost
   cargo xtask measure idle --json
   cargo xtask measure million --messages 10000
   cargo xtask measure imap --messages 5000 --alone";

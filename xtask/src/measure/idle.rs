@@ -88,7 +88,12 @@ fn measure(context: &Context<'_>, count: u64, tls: bool) -> Result<PerConnection
 
 /// The socket of a connection that has said EHLO, in TLS again; what TLS needs at this end is forgotten, as nothing
 /// more will be said.
-fn open(site: &Installation, server: SocketAddr, number: u64, tls: bool) -> Result<TcpStream, Error> {
+pub(super) fn open(
+    site: &Installation,
+    server: SocketAddr,
+    number: u64,
+    tls: bool,
+) -> Result<TcpStream, Error> {
     let mut wire = Wire::over(connect_from(number / PER_ADDRESS, server)?)?;
     wire.reply()?;
     wire.ask("EHLO idle.test\r\n")?;

@@ -1,8 +1,8 @@
 //! The figures of speed and scale that the project wants, each found out by a measurement and printed beside its target.
 //!
 //! All of them run the real `waypost` on loopback, as it comes (trail and log on), with `waypost bench` to send and to
-//! take; those of speed beside Postfix, in the same run, and those of mailboxes beside Dovecot. What relays of many kinds do with the same load is measured
-//! by the script `relay-bench` instead. Figures hold for one machine and one run; ratios are worth more.
+//! take; those of speed beside Postfix, in the same run, and those of mailboxes beside Dovecot. For `relay` and `generator`, Postfix's
+//! smtp-source and smtp-sink send and take instead. Figures hold for one machine and one run; ratios are worth more.
 
 mod at_once;
 mod beside;
@@ -11,6 +11,7 @@ mod dead_destination;
 mod dovecot;
 mod figure;
 mod fill;
+mod generator;
 mod idle;
 mod imap;
 mod imap_idle;
@@ -23,6 +24,7 @@ mod million;
 mod postfix;
 mod probe;
 mod process;
+mod relay;
 mod single;
 mod sink;
 mod site;
@@ -41,9 +43,13 @@ use std::time::Instant;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Name {
+    /// Relaying: CPU a message beside Postfix, and rates beside the generator straight into its sink
+    Relay,
+    /// `waypost bench` beside smtp-source, into smtp-sink: rate and CPU
+    Generator,
     /// Memory of an idle connection, without and with TLS
     Idle,
-    /// One fast session beside 1,000 slow ones
+    /// One fast session beside 10,000 others, idle, of which 1,000 begin to send slowly
     SlowSenders,
     /// A queue of a million deferred messages: start, memory, commands, intake
     Million,
@@ -137,6 +143,8 @@ pub struct Report {
 pub fn run(name: Name, context: &Context<'_>) -> Result<Report, Error> {
     let (machine, began) = (Machine::here(), Instant::now());
     let findings = match name {
+        Name::Relay => relay::run(context),
+        Name::Generator => generator::run(context),
         Name::Idle => idle::run(context),
         Name::SlowSenders => slow_senders::run(context),
         Name::Million => million::run(context),

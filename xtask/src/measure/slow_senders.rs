@@ -1,6 +1,7 @@
-//! A thousand clients that send slowly beside one that is fast: does it notice?
+//! Ten thousand clients, idle, of which a thousand begin to send slowly, beside one that is fast: does it notice?
 
 use super::figure::{Figure, median};
+use super::idle::{OTHER_FILES, allowed, open};
 use super::load::{Load, relay};
 use super::site::Site;
 use super::{Context, Findings};
@@ -11,6 +12,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// All of them, but for the fast one.
+const CONNECTIONS: u64 = 10_000;
+/// Of these, or all if there are fewer.
 const SENDERS: u64 = 1_000;
 const MESSAGES: u64 = 5_000;
 /// Each slow sender sends a line in that time: somewhat faster than what is cut off.
@@ -19,8 +23,14 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LINE: usize = 160;
 
 pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
-    let (site, _server) = Site::serve(context.program)?;
-    let count = context.connections.unwrap_or(SENDERS);
+    let connections = allowed(context.connections.unwrap_or(CONNECTIONS))?;
+    let count = connections.min(SENDERS);
+    let limits = format!("connections = {}\nidle = \"1 h\"", connections + OTHER_FILES);
+    let site = Site::new(context.program, &limits, "")?;
+    let _server = site.installation.serve()?;
+    let idle = (0..connections - count)
+        .map(|number| open(&site.installation, site.smtp(), number, false))
+        .collect::<Result<Vec<_>, _>>()?;
     let load = Load { connections: 1, messages: context.messages(MESSAGES), ..Load::default() };
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for round in 1..=context.rounds {
@@ -33,6 +43,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     }
     let (alone, beside) = (median(alone), median(beside));
     Ok(Findings::of([
+        Figure::new("idle", idle.len() as f64, "connections"),
         Figure::new("slow_senders", count as f64, "connections"),
         Figure::new("alone", alone, "messages/s"),
         Figure::new("beside_slow_senders", beside, "messages/s"),

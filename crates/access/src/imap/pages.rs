@@ -84,6 +84,29 @@ impl Pages {
         Ok(made)
     }
 
+    /// What `step` makes of all pages. Each is a read of its own, so that only a page has to be read in the time that a read may take,
+    /// not the folder.
+    pub(super) async fn fold<T: Send + 'static>(
+        mut self,
+        mut made: T,
+        step: impl Fn(&mut T, Vec<Row>) + Clone + Send + 'static,
+    ) -> Outcome<T> {
+        loop {
+            let step = step.clone();
+            let reading = read(move || {
+                let page = self.next().transpose()?;
+                let ends = page.is_none();
+                page.into_iter().for_each(|page| step(&mut made, page));
+                Ok((self, made, ends))
+            });
+            let ends;
+            (self, made, ends) = reading.await?;
+            if ends {
+                return Ok(made);
+            }
+        }
+    }
+
     fn read(&self, after: u32) -> Result<Vec<Row>, StoreError> {
         let Self { store, mailbox, uids, changed_since, rows, .. } = self;
         let read: Vec<(Summary, Bytes)> = match self.prefix {

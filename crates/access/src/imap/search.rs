@@ -18,7 +18,6 @@ use imap::search::{Search, SearchKey, SearchReturn, Sort, Thread, ThreadAlgorith
 use imap::{Runs, sort, thread};
 use jiff::Timestamp;
 use std::sync::Arc;
-use store::StoreError;
 
 impl Driver {
     /// RFC 5182 §2.1: one that was to save its result and is answered NO leaves an empty one.
@@ -76,8 +75,7 @@ impl Driver {
     async fn sort_now(&mut self, asked: Sort) -> Outcome<Status> {
         let found = self.find(&asked.key).await?;
         let (pages, sorter) = (self.pages(found.uids.clone())?, sort::Sorter::new(&asked.criteria));
-        let sorting = read(move || sort_uids(pages, sorter));
-        let sorted = self.with_progress(&Progress::default(), sorting).await?;
+        let sorted = self.with_progress(&Progress::default(), sort_uids(pages, sorter)).await?;
         let view = self.view()?;
         let name = |uid: u32| if asked.uid { Some(uid) } else { view.number(uid) };
         let numbers: Vec<u32> = sorted.into_iter().filter_map(name).collect();
@@ -116,13 +114,14 @@ impl Driver {
         let (uid, algorithm) = (asked.uid, asked.algorithm);
         let number =
             move |named: u32| if uid { Some(named) } else { known.position(named).map(|before| before + 1) };
-        let threads = read(move || {
-            let inputs = thread_inputs(pages, number)?;
-            Ok(match algorithm {
+        let threads = async {
+            let inputs = thread_inputs(pages, number).await?;
+            let threads = move || match algorithm {
                 ThreadAlgorithm::References => thread::references(&inputs),
                 ThreadAlgorithm::OrderedSubject => thread::ordered_subject(&inputs),
-            })
-        });
+            };
+            read(move || Ok(threads())).await
+        };
         let threads = self.with_progress(&Progress::default(), threads).await?;
         self.data(&Data::Thread(threads));
         Ok(Status::ok("these are the threads"))
@@ -202,31 +201,31 @@ fn saved(uids: &Runs, returns: SearchReturn) -> Runs {
     ends.into_iter().flatten().collect()
 }
 
-fn sort_uids(pages: Pages, mut sorter: sort::Sorter) -> Result<Vec<u32>, StoreError> {
+async fn sort_uids(pages: Pages, sorter: sort::Sorter) -> Outcome<Vec<u32>> {
     let pages = if sorter.needs_envelope() { pages.with_parsed() } else { pages };
-    for page in pages {
-        for Row { summary, parsed, .. } in page? {
+    let push = |sorter: &mut sort::Sorter, page: Vec<Row>| {
+        for Row { summary, parsed, .. } in page {
             let envelope = parsed.as_ref().map(|parsed| &*parsed.envelope);
             let arrival = moment(summary.received);
             sorter.push(summary.uid, sort::Facts { arrival, size: summary.size, envelope });
         }
-    }
-    Ok(sorter.finish())
+    };
+    let sorter = pages.fold(sorter, push).await?;
+    read(move || Ok(sorter.finish())).await
 }
 
-fn thread_inputs(
+async fn thread_inputs(
     pages: Pages,
-    number: impl Fn(u32) -> Option<u32>,
-) -> Result<Vec<thread::ThreadInput>, StoreError> {
-    let mut inputs = Vec::new();
-    for page in pages.with_parsed() {
-        for Row { summary, parsed, .. } in page? {
+    number: impl Fn(u32) -> Option<u32> + Clone + Send + 'static,
+) -> Outcome<Vec<thread::ThreadInput>> {
+    let push = move |inputs: &mut Vec<thread::ThreadInput>, page: Vec<Row>| {
+        for Row { summary, parsed, .. } in page {
             if let (Some(number), Some(parsed)) = (number(summary.uid), parsed) {
                 inputs.push(thread_input(number, moment(summary.received), &parsed));
             }
         }
-    }
-    Ok(inputs)
+    };
+    pages.with_parsed().fold(Vec::new(), push).await
 }
 
 fn thread_input(number: u32, arrival: Timestamp, parsed: &Parsed) -> thread::ThreadInput {

@@ -166,6 +166,7 @@ dialogues!(
     quota_exceeded,
     rename,
     replace,
+    search_parts,
     search_results,
     session_commands,
     shared_folders,

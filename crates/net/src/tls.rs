@@ -10,7 +10,7 @@ mod server;
 
 pub use certificate::PeerCertificate;
 pub use client::{Observer, Shown, TlsClient, TlsPolicy};
-pub use dane::{Association, DaneVerifier};
+pub use dane::{Association, DaneVerifier, public_key_sha256};
 pub use explain::TlsFailure;
 pub(crate) use explain::{handshake as explain_handshake, handshake_failure};
 pub use info::{ChannelBindings, TlsInfo};

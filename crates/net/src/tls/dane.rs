@@ -80,6 +80,13 @@ impl Association {
     }
 }
 
+/// The data of a record `3 1 1` for a server's own certificate: the SHA-256 of its SubjectPublicKeyInfo. `None` when the
+/// certificate cannot be read.
+pub fn public_key_sha256(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+    let key = Selector::PublicKey.of(certificate)?;
+    Some(digest::digest(&SHA256, &key).as_ref().to_vec())
+}
+
 impl Selector {
     fn of(self, certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
         match self {

@@ -35,8 +35,9 @@ use transport::Transport;
 
 pub(super) const HELP: &str = "\
 Looks at MX and addresses, reverse DNS, SPF, DKIM keys, DMARC, MTA-STS, DANE, TLS reports, the records by which mail
-programs find their servers, and CAA. Where there are TLSA records, the hosts are called to compare certificates. DKIM
-keys cannot be listed: those of this server and common names are tried, others are named with --selector.
+programs find their servers, and CAA. The hosts are called, because TLSA records (DANE) name their certificates. DKIM
+keys cannot be listed: those of this server and common names are tried, others are named with --selector. Of each it is
+said why it matters, and of what is missing or wrong which record to publish.
 
 Exit status: 0 when nothing failed (warnings do not count), 1 when something did, 75 when the DNS did not answer.
 
@@ -168,6 +169,7 @@ async fn own_records(domain: &Domain, config: Option<&Config>) -> Vec<admin::dom
 
 fn print(report: &Report) -> Result<(), Failure> {
     output::line(&report.domain)?;
+    let mut said = "";
     for finding in &report.checks {
         let (word, tone) = match finding.status {
             Status::Pass => ("pass", Tone::Good),
@@ -176,12 +178,13 @@ fn print(report: &Report) -> Result<(), Failure> {
         };
         let found = output::printable(&finding.found);
         output::line(&format!("  {} {:12} {found}", output::tinted(word, tone), finding.check))?;
-        if let Some(why) = finding.why {
-            output::line(&format!("       why: {why}"))?;
+        // Of several findings in a row it is enough to be told once.
+        if finding.why != said {
+            output::line(&format!("       why: {}", finding.why))?;
+            said = finding.why;
         }
         for record in &finding.publish {
-            let text = format!("{}. {} {}", record.name, record.kind, record.value);
-            output::line(&format!("       publish: {}", output::printable(&text)))?;
+            output::line(&format!("       publish: {}", output::printable(&record.line())))?;
         }
     }
     let count = |status| report.checks.iter().filter(|finding| finding.status == status).count();

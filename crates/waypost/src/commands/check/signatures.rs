@@ -46,6 +46,13 @@ struct Signature {
 }
 
 #[derive(Debug, Serialize)]
+struct Told<'a> {
+    signatures: &'a [Signature],
+    /// Signatures that the message has beyond those that are checked.
+    unchecked: usize,
+}
+
+#[derive(Debug, Serialize)]
 struct Chain {
     result: &'static str,
     oldest_pass: u32,
@@ -56,7 +63,7 @@ pub(super) fn dkim(path: &Path, dns: Vec<SocketAddr>, json: bool) -> Result<Exit
     let (signed, unchecked) = examine(path, dns)?;
     let signatures: Vec<Signature> = signed.dkim.iter().map(signature).collect();
     if json {
-        output::json(&serde_json::json!({ "signatures": signatures }))?;
+        output::json(&Told { signatures: &signatures, unchecked })?;
     } else {
         print_signatures(&signed.dkim, &signatures, unchecked)?;
     }
@@ -158,4 +165,21 @@ fn print_signatures(
         output::line(&format!("{unchecked} more are not checked: only the first {MAX_SIGNATURES} are"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signatures_that_are_not_looked_at_are_counted() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let message = "DKIM-Signature: v=1\r\n".repeat(MAX_SIGNATURES + 2) + "From: me@example.org\r\n\r\n";
+        std::fs::write(file.path(), message).unwrap();
+        let (signed, unchecked) = examine(file.path(), vec!["127.0.0.1:1".parse().unwrap()]).unwrap();
+        let signatures: Vec<Signature> = signed.dkim.iter().map(signature).collect();
+        let told = serde_json::to_value(Told { signatures: &signatures, unchecked }).unwrap();
+        assert_eq!(told["signatures"].as_array().unwrap().len(), MAX_SIGNATURES);
+        assert_eq!(told["unchecked"], 2);
+    }
 }

@@ -1,11 +1,14 @@
 //! CAA (RFC 8659): who may issue certificates for the hosts of mail.
 
 use super::Asked;
-use super::finding::{Finding, or_none};
+use super::finding::{Finding, Subject, or_none};
 use address::Domain;
 use dns::{Caa, DnsError};
 
-const CHECK: &str = "caa";
+const CHECK: Subject = Subject {
+    name: "caa",
+    why: "CAA says who may issue certificates for the host; others, asked by mistake or malice, then refuse",
+};
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let mut names: Vec<&Domain> = asked.exchanges.iter().map(|exchange| &exchange.host).collect();
@@ -61,7 +64,11 @@ fn judge(name: &Domain, at: &str, records: &[Caa]) -> Finding {
                 .all(|issuer| issuer.split(';').next().is_none_or(|name| name.trim().is_empty())) =>
         {
             let why = "nobody may issue a certificate for it, so the next renewal will fail";
-            Finding::warn(CHECK, format!("{name}: {at} forbids every authority"), why)
+            Finding::warn(CHECK, format!("{name}: {at} forbids every authority"), why).publish(
+                name,
+                "CAA",
+                "0 issue \"letsencrypt.org\"",
+            )
         }
         issuers => Finding::pass(CHECK, format!("{name}: {}", issuers.join(", "))),
     }

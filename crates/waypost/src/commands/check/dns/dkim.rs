@@ -1,14 +1,17 @@
 //! DKIM keys (RFC 6376 §3.6.1). They cannot be listed, so names are tried.
 
 use super::Asked;
-use super::finding::{Finding, kind_name};
+use super::finding::{Finding, Subject, kind_name};
 use super::mx::texts;
 use mailauth::dkim::{KeyRecord, MIN_RSA_BITS, Selector, key_name};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-const CHECK: &str = "dkim";
+const CHECK: Subject = Subject {
+    name: "dkim",
+    why: "with its key in the DNS receivers can tell that a message is the domain's and was not changed",
+};
 /// RSA keys shorter than this are no longer thought strong (RFC 8301 §3.2 asks signers for it).
 const GOOD_RSA_BITS: usize = 2048;
 /// Octets of an Ed25519 key (RFC 8463 §4.2).

@@ -1,13 +1,17 @@
 //! DMARC (RFC 9989) and the addresses for its reports (RFC 9990 §4).
 
+mod mended;
+
 use super::Asked;
-use super::finding::Finding;
+use super::finding::{Finding, Status, Subject};
 use super::mx::texts;
 use dns::Names;
 use mailauth::dmarc::{Policy, Record, ReportUri, destinations, walk};
 
-const CHECK: &str = "dmarc";
-const WHY: &str = "it says what to do with mail that is forged in the domain's name; large receivers want it of whoever sends much";
+const CHECK: Subject = Subject {
+    name: "dmarc",
+    why: "DMARC says what to do with mail that is forged in the domain's name; large receivers want it of whoever sends much",
+};
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let name = format!("_dmarc.{}", asked.domain);
@@ -16,8 +20,9 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
         Ok(found) => {
             let records = found.iter().filter(|text| Record::parse(text).is_some()).count();
             if records > 1 {
-                let why = "RFC 9989 §4.10: with several none counts";
-                return vec![Finding::fail(CHECK, format!("{records} DMARC records at {name}"), why)];
+                let why = "RFC 9989 §4.10: with several none counts; one may stay";
+                let finding = Finding::fail(CHECK, format!("{records} DMARC records at {name}"), why);
+                return vec![finding.publish(&name, "TXT", mended::record(&found, asked.domain))];
             }
         }
     }
@@ -30,14 +35,21 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
         }],
         Ok(None) => {
             let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:postmaster@{}\"", asked.domain);
-            vec![Finding::fail(CHECK, "no DMARC record", WHY).publish_own(asked, &name, "TXT", value)]
+            vec![Finding::fail(CHECK, "no DMARC record", CHECK.why).publish_own(asked, &name, "TXT", value)]
         }
         Ok(Some((domain, record))) => {
-            let mut findings = vec![policy(asked, domain.as_str(), record)];
+            // A record may be one of the domain above.
+            let at = format!("_dmarc.{domain}");
+            let better = mended::record(&texts(asked, &at).await.unwrap_or_default(), domain);
+            let publish = |finding: Finding| match finding.status {
+                Status::Pass => finding,
+                Status::Warn | Status::Fail => finding.publish(&at, "TXT", better.clone()),
+            };
+            let mut findings = vec![publish(policy(asked, domain.as_str(), record))];
             for problem in &record.problems {
                 let why =
                     "receivers pass over what they cannot read, and the record may mean less than it says";
-                findings.push(Finding::warn(CHECK, problem.clone(), why));
+                findings.push(publish(Finding::warn(CHECK, problem.clone(), why)));
             }
             let uris: Vec<ReportUri> = record.rua.iter().chain(&record.ruf).cloned().collect();
             for destination in destinations(&names, domain, &uris).await {

@@ -4,6 +4,9 @@ use super::Asked;
 use dns::DnsError;
 use serde::Serialize;
 
+/// What is to be said in a file on the web rather than in the DNS: the type of such a [`Publish`].
+pub(super) const FILE: &str = "file";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Status {
@@ -13,6 +16,14 @@ pub(super) enum Status {
     Fail,
 }
 
+/// What is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject {
+    pub(super) name: &'static str,
+    /// Why it matters, also where all is well.
+    pub(super) why: &'static str,
+}
+
 #[derive(Debug, Serialize)]
 pub(super) struct Finding {
     /// The subject.
@@ -20,9 +31,9 @@ pub(super) struct Finding {
     pub(super) status: Status,
     /// What there is, or what is wrong with it.
     pub(super) found: String,
-    /// Why it matters.
-    pub(super) why: Option<&'static str>,
-    /// What to publish instead.
+    /// Why it matters: of what was found where that is not good, else of the subject.
+    pub(super) why: &'static str,
+    /// What to publish instead, or to put in a file.
     pub(super) publish: Vec<Publish>,
     /// Nothing is known, as the DNS did not answer.
     #[serde(skip)]
@@ -32,7 +43,7 @@ pub(super) struct Finding {
 /// A record to publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Publish {
-    /// The whole name, without a dot at its end.
+    /// The whole name, without a dot at its end; of a [`FILE`] its URL.
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -40,32 +51,42 @@ pub(super) struct Publish {
     pub(super) value: String,
 }
 
+impl Publish {
+    /// As a line of a zone file.
+    pub(super) fn line(&self) -> String {
+        match self.kind.as_str() {
+            FILE => format!("{} {}", self.name, self.value),
+            kind => format!("{}. {kind} {}", self.name, self.value),
+        }
+    }
+}
+
 impl Finding {
-    pub(super) fn pass(check: &'static str, found: impl Into<String>) -> Self {
+    pub(super) fn pass(subject: Subject, found: impl Into<String>) -> Self {
         Self {
-            check,
+            check: subject.name,
             status: Status::Pass,
             found: found.into(),
-            why: None,
+            why: subject.why,
             publish: Vec::new(),
             is_temporary: false,
         }
     }
 
-    pub(super) fn warn(check: &'static str, found: impl Into<String>, why: &'static str) -> Self {
-        Self { status: Status::Warn, why: Some(why), ..Self::pass(check, found) }
+    pub(super) fn warn(subject: Subject, found: impl Into<String>, why: &'static str) -> Self {
+        Self { status: Status::Warn, why, ..Self::pass(subject, found) }
     }
 
-    pub(super) fn fail(check: &'static str, found: impl Into<String>, why: &'static str) -> Self {
-        Self { status: Status::Fail, why: Some(why), ..Self::pass(check, found) }
+    pub(super) fn fail(subject: Subject, found: impl Into<String>, why: &'static str) -> Self {
+        Self { status: Status::Fail, why, ..Self::pass(subject, found) }
     }
 
     /// The DNS did not answer, or not as it was signed.
-    pub(super) fn unknown(check: &'static str, error: &DnsError) -> Self {
+    pub(super) fn unknown(subject: Subject, error: &DnsError) -> Self {
         let why = "nothing is known of it; others who ask have the same trouble, and put mail off";
         Self {
             is_temporary: !matches!(error, DnsError::Bogus { .. }),
-            ..Self::fail(check, error.to_string(), why)
+            ..Self::fail(subject, error.to_string(), why)
         }
     }
 

@@ -1,12 +1,15 @@
 //! MX records and the addresses of their hosts (RFC 5321 §5.1, RFC 7505).
 
 use super::Asked;
-use super::finding::{Finding, or_none};
+use super::finding::{Finding, Subject, or_none};
 use address::Domain;
 use dns::{DnsError, Family};
 use std::net::IpAddr;
 
-const CHECK: &str = "mx";
+const CHECK: Subject = Subject {
+    name: "mx",
+    why: "MX records say which hosts take the domain's mail; without one that can be reached nothing arrives",
+};
 /// Most hosts that are looked at; nobody tries more.
 const MAX_HOSTS: usize = 16;
 
@@ -55,7 +58,8 @@ pub(super) async fn check(asked: &Asked<'_>) -> Mx {
                 CHECK,
                 "a null MX beside others",
                 "RFC 7505 §3: it must stand alone; what follows from both is not defined",
-            ),
+            )
+            .publish(asked.domain, "MX", "0 ."),
         });
     }
     let mut records: Vec<_> = records.into_iter().filter(|record| !null(&record.exchange)).collect();
@@ -97,7 +101,8 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
             CHECK,
             format!("{preference} {name}: an MX must name a host"),
             "this record is useless to everybody",
-        );
+        )
+        .publish(asked.domain, "MX", format!("{preference} mail.{}.", asked.domain));
     };
     let found = asked.dns.validated_addresses(&host, Family::Both).await;
     let (addresses, alias) = match found {
@@ -120,13 +125,20 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
     match alias {
         Some(alias) => {
             let why = "RFC 5321 §5.1: the name in an MX must have the addresses itself; some servers do not follow aliases";
-            Finding::warn(CHECK, format!("{text}: an alias (CNAME) of {}", alias.target), why)
+            let target = format!("{preference} {}.", alias.target.as_str().trim_end_matches('.'));
+            Finding::warn(CHECK, format!("{text}: an alias (CNAME) of {}", alias.target), why).publish(
+                asked.domain,
+                "MX",
+                target,
+            )
         }
         None if private => {
             Finding::fail(CHECK, format!("{text}: no public address"), "nobody outside can reach this host")
+                .publish(&name, "A", "the public IPv4 address of the host")
         }
         None if !v4 => {
             Finding::warn(CHECK, format!("{text}: only IPv6"), "many servers can send over IPv4 only")
+                .publish(&name, "A", "the IPv4 address of the host")
         }
         None => Finding::pass(CHECK, text),
     }

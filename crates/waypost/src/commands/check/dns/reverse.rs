@@ -1,12 +1,15 @@
 //! Reverse DNS of the hosts: a name for each address, which leads back to it (RFC 1912 §2.1, "forward-confirmed").
 
 use super::Asked;
-use super::finding::{Finding, or_none};
+use super::finding::{Finding, Subject, or_none};
 use address::Domain;
 use dns::Family;
 use std::net::IpAddr;
 
-const CHECK: &str = "reverse";
+const CHECK: Subject = Subject {
+    name: "reverse",
+    why: "many servers refuse mail from an address without a name that leads back to it",
+};
 /// Most addresses that are looked at.
 const MAX_ADDRESSES: usize = 16;
 /// Most names of one address that are followed back, as in receiving servers (RFC 7208 §4.6.4).

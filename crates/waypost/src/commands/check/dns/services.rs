@@ -2,14 +2,20 @@
 //! ask for settings.
 
 use super::Asked;
-use super::finding::{Finding, or_none};
+use super::finding::{Finding, Subject, or_none};
 use address::Domain;
 use dns::Family;
 
-const CHECK: &str = "services";
+const CHECK: Subject = Subject {
+    name: "services",
+    why: "mail programs that know only the address find server names and ports by SRV records",
+};
 /// With TLS from the first octet first: RFC 8314 §3 prefers that.
 const SERVICES: [&str; 6] = ["submissions", "submission", "imaps", "imap", "pop3s", "pop3"];
-const WHY: &str = "mail programs that know only the address find server names and ports by them";
+const AUTOCONFIG: Subject = Subject {
+    name: "autoconfig",
+    why: "Thunderbird and some others ask this host for settings, and guess where it is not there",
+};
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -32,10 +38,20 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     if there.is_empty() && findings.is_empty() {
         findings.push(none(asked));
     }
-    for (plain, sealed) in [("submission", "submissions"), ("imap", "imaps"), ("pop3", "pop3s")] {
+    for (plain, sealed, port) in
+        [("submission", "submissions", 465), ("imap", "imaps", 993), ("pop3", "pop3s", 995)]
+    {
         if there.contains(&plain) && !there.contains(&sealed) {
             let why = "RFC 8314 §3: TLS from the first octet cannot be prevented by whoever interferes; STARTTLS can";
-            findings.push(Finding::warn(CHECK, format!("_{plain} without _{sealed}"), why));
+            let finding = Finding::warn(CHECK, format!("_{plain} without _{sealed}"), why);
+            findings.push(match asked.exchanges.first() {
+                Some(exchange) => finding.publish(
+                    format!("_{sealed}._tcp.{}", asked.domain),
+                    "SRV",
+                    format!("0 1 {port} {}.", exchange.host),
+                ),
+                None => finding,
+            });
         }
     }
     findings.push(autoconfig(asked).await);
@@ -43,7 +59,7 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
 }
 
 fn none(asked: &Asked<'_>) -> Finding {
-    let mut finding = Finding::warn(CHECK, "no SRV records for mail programs", WHY);
+    let mut finding = Finding::warn(CHECK, "no SRV records for mail programs", CHECK.why);
     let own = asked.own.iter().filter(|record| super::finding::kind_name(record.kind) == "SRV");
     for record in own {
         finding = finding.publish(&record.name, "SRV", record.value.clone());
@@ -71,9 +87,9 @@ async fn target(asked: &Asked<'_>, name: &str, target: &str, record: &str) -> Fi
     match found {
         Ok(_) => Finding::pass(CHECK, format!("{name} {record}")),
         Err((true, error)) => {
-            Finding { is_temporary: true, ..Finding::fail(CHECK, format!("{name}: {error}"), WHY) }
+            Finding { is_temporary: true, ..Finding::fail(CHECK, format!("{name}: {error}"), CHECK.why) }
         }
-        Err((false, error)) => Finding::fail(CHECK, format!("{name} {record}: {error}"), WHY),
+        Err((false, error)) => Finding::fail(CHECK, format!("{name} {record}: {error}"), CHECK.why),
     }
 }
 
@@ -81,14 +97,19 @@ async fn target(asked: &Asked<'_>, name: &str, target: &str, record: &str) -> Fi
 async fn autoconfig(asked: &Asked<'_>) -> Finding {
     let name = format!("autoconfig.{}", asked.domain);
     let found = match Domain::parse(&name) {
-        Ok(host) => asked.dns.addresses(&host, Family::Both).await.is_ok(),
-        Err(_) => false,
+        Ok(host) => asked.dns.addresses(&host, Family::Both).await,
+        // A domain so long that it can have no such host.
+        Err(error) => return Finding::warn(AUTOCONFIG, error.to_string(), AUTOCONFIG.why),
     };
     match found {
-        true => Finding::pass("autoconfig", format!("{name} has an address")),
-        false => {
-            let why = "Thunderbird and some others ask it for settings, and guess where it is not there";
-            Finding::warn("autoconfig", format!("no host {name}"), why)
+        Ok(_) => Finding::pass(AUTOCONFIG, format!("{name} has an address")),
+        Err(error) if error.is_temporary() => Finding::unknown(AUTOCONFIG, &error),
+        Err(_) => {
+            let finding = Finding::warn(AUTOCONFIG, format!("no host {name}"), AUTOCONFIG.why);
+            match asked.exchanges.first() {
+                Some(exchange) => finding.publish(name, "CNAME", format!("{}.", exchange.host)),
+                None => finding,
+            }
         }
     }
 }

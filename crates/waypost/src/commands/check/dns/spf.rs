@@ -1,22 +1,27 @@
 //! SPF (RFC 7208): one record, whose evaluation stays within its bounds.
 
+mod mended;
+
 use super::Asked;
-use super::finding::Finding;
+use super::finding::{Finding, Status, Subject};
 use super::mx::texts;
 use dns::Names;
 use mailauth::spf::{
     Identity, MAX_ELAPSED, MAX_TERMS, MAX_VOID_LOOKUPS, Mechanism, Qualifier, Query, Record, ResultWord,
     SpfResult, Step, is_record, trace,
 };
+use mailauth::zone_text;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-const CHECK: &str = "spf";
+const CHECK: Subject = Subject {
+    name: "spf",
+    why: "SPF says which addresses send for the domain; without it anybody may, and large receivers refuse its mail",
+};
 /// An address that nobody has (RFC 5737): a record is evaluated to its end for it.
 const STRANGER: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 113));
 /// From so many look-ups on little room is left for what an included domain may add.
 const MANY_TERMS: u8 = MAX_TERMS - 2;
-const WHY: &str = "without it anybody may send in the domain's name, and large receivers refuse its mail";
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let name = asked.domain.as_str();
@@ -28,28 +33,35 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let records: Vec<&Vec<u8>> = found.iter().filter(|text| is_record(text)).collect();
     let text = match records[..] {
         [] => {
-            return vec![Finding::fail(CHECK, "no SPF record", WHY).publish_own(asked, name, "TXT", wanted)];
+            return vec![
+                Finding::fail(CHECK, "no SPF record", CHECK.why).publish_own(asked, name, "TXT", wanted),
+            ];
         }
         [text] => text,
         _ => {
             let why = "RFC 7208 §4.5: with several none counts, and the result is an error";
-            return vec![Finding::fail(
-                CHECK,
-                format!("{} SPF records: join them into one", records.len()),
-                why,
-            )];
+            let found = format!("{} SPF records: join them into one", records.len());
+            let mended = mended::joined(&records);
+            return vec![Finding::fail(CHECK, found, why).publish(name, "TXT", zone_text(&mended))];
         }
     };
     let shown = String::from_utf8_lossy(text).into_owned();
     match Record::parse(text) {
         Err(error) => {
             let why = "RFC 7208 §4.6: a record with an error anywhere is not used at all";
-            vec![Finding::fail(CHECK, format!("{shown}: {error}"), why)]
+            let mended = zone_text(&mended::joined(&records));
+            vec![Finding::fail(CHECK, format!("{shown}: {error}"), why).publish(name, "TXT", mended)]
         }
         Ok(record) => {
             let mut findings = vec![evaluation(asked, &shown).await];
             findings.extend(end(&shown, &record));
-            findings
+            let mended = mended::joined(&records);
+            let publish = |finding: Finding| match finding.status {
+                Status::Pass => finding,
+                _ if mended == shown => finding,
+                _ => finding.publish(name, "TXT", zone_text(&mended)),
+            };
+            findings.into_iter().map(publish).collect()
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Domains as they are published, and what is told of them.
 
+use super::finding::Publish;
 use super::*;
 use dns::{Fixed, Tlsa};
 use net::tls::TlsClient;
@@ -27,6 +28,11 @@ fn good() -> Fixed {
 }
 
 async fn findings(fixed: Fixed) -> Vec<Finding> {
+    findings_at(fixed, 1).await
+}
+
+/// Hosts take mail at this port.
+async fn findings_at(fixed: Fixed, port: u16) -> Vec<Finding> {
     let domain = Domain::parse("example.org").unwrap();
     let selectors = ["w1".parse().unwrap()];
     let here = Here::new(None);
@@ -40,7 +46,7 @@ async fn findings(fixed: Fixed) -> Vec<Finding> {
         takes_no_mail: false,
         selectors: &selectors,
         own: &[],
-        port: 1,
+        port,
         here: &here,
         transport: &transport,
         servers: vec!["127.0.0.1:1".parse().unwrap()],
@@ -62,11 +68,21 @@ async fn check(fixed: Fixed, expected: &[(&str, Status, &str)]) {
 
 use Status::{Fail, Pass, Warn};
 
+/// The records to publish of what is told, as lines of a zone file.
+async fn published(fixed: Fixed, port: u16) -> Vec<String> {
+    let found = findings_at(fixed, port).await;
+    found.iter().flat_map(|finding| &finding.publish).map(Publish::line).collect()
+}
+
 #[tokio::test]
 async fn a_good_domain_fails_nowhere() {
     let found = findings(good()).await;
     assert!(found.iter().all(|finding| finding.status != Fail), "{found:#?}");
-    assert!(found.iter().all(|finding| (finding.status == Pass) == finding.why.is_none()), "{found:#?}");
+    assert!(found.iter().all(|finding| !finding.why.is_empty()), "{found:#?}");
+    // Of each subject one reason, wherever all is well.
+    for one in found.iter().filter(|finding| finding.status == Pass) {
+        assert!(found.iter().all(|other| other.check != one.check || other.why == one.why), "{found:#?}");
+    }
     let warned: Vec<&str> =
         found.iter().filter(|finding| finding.status == Warn).map(|finding| finding.check).collect();
     assert_eq!(warned, ["mta-sts", "dane"], "{found:#?}");
@@ -107,17 +123,15 @@ async fn a_bare_domain_is_told_what_to_publish() {
         ],
     )
     .await;
-    let publishes: Vec<String> = found
-        .iter()
-        .flat_map(|finding| &finding.publish)
-        .map(|record| format!("{} {} {}", record.name, record.kind, record.value))
-        .collect();
+    let publishes: Vec<String> =
+        found.iter().flat_map(|finding| &finding.publish).map(Publish::line).collect();
     for record in [
-        "example.org MX 10 mail.example.org.",
-        "1.2.0.192.in-addr.arpa PTR example.org.",
-        "example.org TXT \"v=spf1 mx ~all\"",
-        "_dmarc.example.org TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@example.org\"",
-        "_imaps._tcp.example.org SRV 0 1 993 example.org.",
+        "example.org. MX 10 mail.example.org.",
+        "1.2.0.192.in-addr.arpa. PTR example.org.",
+        "example.org. TXT \"v=spf1 mx ~all\"",
+        "_dmarc.example.org. TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@example.org\"",
+        "_imaps._tcp.example.org. SRV 0 1 993 example.org.",
+        "autoconfig.example.org. CNAME example.org.",
     ] {
         assert!(publishes.iter().any(|published| published == record), "{record}: {publishes:#?}");
     }
@@ -265,4 +279,118 @@ async fn services_and_authorities_are_weighed() {
     check(base().with_caa("example.org", "issue", ";"), &[("caa", Warn, "forbids every authority")]).await;
     check(base().with_caa("mx.example.org", "issue", "ca.example; x=1"), &[("caa", Pass, "ca.example")])
         .await;
+}
+
+/// What is wrong with a record of SPF or DMARC comes with the record to publish in its place.
+#[tokio::test]
+async fn records_are_mended() {
+    let spf = [
+        // What cannot be read goes, and the rest stays.
+        (&["v=spf1 mx ip5:1 ip4:192.0.2.7 -all"][..], "v=spf1 mx ip4:192.0.2.7 -all"),
+        (&["v=spf1 -all", "v=spf1 a -all"], "v=spf1 a -all"),
+        (&["v=spf1 mx a -all", "v=spf1 mx ~all exp=why.example.org"], "v=spf1 mx a ~all exp=why.example.org"),
+        (&["v=spf1 a -all", "v=spf1 redirect=other.example"], "v=spf1 a include:other.example -all"),
+        (&["v=spf1 a ?all"], "v=spf1 a ~all"),
+        (&["v=spf1 +all"], "v=spf1 ~all"),
+        (&["v=spf1 a"], "v=spf1 a ~all"),
+        (&["v=spf1 ptr a -all"], "v=spf1 a -all"),
+    ];
+    for (records, expected) in spf {
+        let bare = Fixed::new().with_a("example.org", "192.0.2.1");
+        let fixed = records.iter().fold(bare, |fixed, record| fixed.with_txt("example.org", record));
+        let expected = format!("example.org. TXT \"{expected}\"");
+        let published = published(fixed, 1).await;
+        assert!(published.contains(&expected), "{records:?}: {published:#?}");
+    }
+    let dmarc = [
+        (
+            &["v=DMARC1; p=none; rua=mailto:a@example.org"][..],
+            "v=DMARC1; p=quarantine; rua=mailto:a@example.org",
+        ),
+        (
+            &["v=DMARC1; p=reject; t=y; adkim=s; rua=mailto:a@example.org"],
+            "v=DMARC1; p=reject; adkim=s; rua=mailto:a@example.org",
+        ),
+        (&["v=DMARC1; p=reject"], "v=DMARC1; p=reject; rua=mailto:postmaster@example.org"),
+        (
+            &["v=DMARC1; p=none", "v=DMARC1; p=reject; rua=mailto:a@example.org"],
+            "v=DMARC1; p=reject; rua=mailto:a@example.org",
+        ),
+    ];
+    for (records, expected) in dmarc {
+        let bare = Fixed::new().with_a("example.org", "192.0.2.1");
+        let fixed = records.iter().fold(bare, |fixed, record| fixed.with_txt("_dmarc.example.org", record));
+        let expected = format!("_dmarc.example.org. TXT \"{expected}\"");
+        let published = published(fixed, 1).await;
+        assert!(published.contains(&expected), "{records:?}: {published:#?}");
+    }
+}
+
+#[test]
+fn a_changed_sts_policy_comes_with_another_id() {
+    let next = |id: &str| sts::next(id);
+    assert_eq!([next("20260101"), next("abc"), next("1")], ["20260102", "1", "2"]);
+}
+
+/// A host that speaks STARTTLS for as many as call, and shows this certificate; its port.
+fn host_with(key: &rcgen::CertifiedKey<rcgen::KeyPair>) -> u16 {
+    use net::tls::{KeyPair, TlsServer, TlsServerSettings};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let pair = KeyPair::Pem {
+        certificate: key.cert.pem().into_bytes(),
+        key: address::Secret::new(key.signing_key.serialize_pem().into_bytes()),
+    };
+    let settings = TlsServerSettings { certificates: vec![pair], ..Default::default() };
+    let tls = TlsServer::new(settings).unwrap();
+    let listener = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
+    let port = listener.local().port().unwrap();
+    tokio::spawn(async move {
+        while let Ok(mut stream) = listener.accept().await {
+            let tls = tls.clone();
+            tokio::spawn(async move {
+                let mut input = [0; 512];
+                for words in ["220 mx\r\n", "250-mx\r\n250 STARTTLS\r\n", "220 go on\r\n"] {
+                    stream.write_all(words.as_bytes()).await.unwrap();
+                    stream.flush().await.unwrap();
+                    if !words.ends_with("go on\r\n") {
+                        let _ = stream.read(&mut input).await;
+                    }
+                }
+                let _ = stream.start_tls(&tls).await;
+            });
+        }
+    });
+    port
+}
+
+/// Whatever stands in the DNS, the record to publish is that of the certificate that the host shows.
+#[tokio::test]
+async fn the_tlsa_record_to_publish_is_of_the_certificate_shown() {
+    let key = rcgen::generate_simple_self_signed(["mx.example.org".to_owned()]).unwrap();
+    let port = host_with(&key);
+    let digest = aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA256,
+        &rcgen::PublicKeyData::subject_public_key_info(&key.signing_key),
+    );
+    let name = format!("_{port}._tcp.mx.example.org");
+    let record = |data: &[u8]| Tlsa { usage: 3, selector: 1, matching: 1, data: data.to_vec() };
+    let wanted = format!("{name}. TLSA {}", record(digest.as_ref()));
+    let base = || {
+        Fixed::new()
+            .with_mx("example.org", 10, "mx.example.org.")
+            .with_a("mx.example.org", "127.0.0.1")
+            .with_signed("example.org")
+    };
+    let old = || base().with_tlsa(&name, record(&[7; 32]));
+    let unusable = || base().with_tlsa(&name, Tlsa { usage: 1, ..record(digest.as_ref()) });
+    for (fixed, status) in [(base(), Warn), (old(), Fail), (unusable(), Fail)] {
+        let found = findings_at(fixed.clone(), port).await;
+        let dane = found.iter().find(|finding| finding.check == "dane").unwrap();
+        assert_eq!(dane.status, status, "{dane:#?}");
+        let published: Vec<String> = dane.publish.iter().map(Publish::line).collect();
+        assert_eq!(published, [wanted.clone()], "{dane:#?}");
+    }
+    let found = findings_at(base().with_tlsa(&name, record(digest.as_ref())), port).await;
+    let dane = found.iter().find(|finding| finding.check == "dane").unwrap();
+    assert!(dane.status == Pass && dane.publish.is_empty(), "{dane:#?}");
 }

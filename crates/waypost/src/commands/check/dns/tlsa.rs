@@ -2,87 +2,120 @@
 
 use super::super::tls::{Before, Reaching};
 use super::Asked;
-use super::finding::Finding;
+use super::finding::{Finding, Status, Subject};
+use super::mx::Exchange;
 use crate::config::Peer;
-use address::{Domain, Host};
+use address::{Domain, Host, Literal};
+use data_encoding::HEXLOWER;
 use dns::Tlsa;
-use net::tls::{Association, DaneVerifier, TlsClient, TlsPolicy};
+use net::tls::{Association, DaneVerifier, Shown, TlsClient, TlsPolicy, public_key_sha256};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-const CHECK: &str = "dane";
+const CHECK: Subject = Subject {
+    name: "dane",
+    why: "TLSA records under DNSSEC tell other servers which certificate the host has; nothing else protects so well",
+};
 /// How long calling one host may take: a network that lets nothing out to port 25 is silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for exchange in asked.exchanges {
-        findings.push(host(asked, &exchange.host).await);
+        findings.push(host(asked, exchange).await);
     }
     findings
 }
 
-async fn host(asked: &Asked<'_>, host: &Domain) -> Finding {
-    let name = format!("_{}._tcp.{host}", asked.port);
+/// The record is judged first; the certificate is needed both to compare it and to say what to publish.
+async fn host(asked: &Asked<'_>, exchange: &Exchange) -> Finding {
+    let name = format!("_{}._tcp.{}", asked.port, exchange.host);
     let found = match asked.dns.tlsa(&name).await {
-        Ok(found) => found,
+        Ok(found) => Some(found),
         Err(error) if error.is_temporary() => return Finding::unknown(CHECK, &error),
-        Err(_) => {
-            let why = "with DNSSEC, TLSA records let other servers know the certificate; nothing else protects so well";
-            return Finding::warn(CHECK, format!("{name}: no TLSA record"), why);
-        }
+        Err(_) => None,
     };
-    if !found.secure {
-        let why = "RFC 7672 §2.2: TLSA records without DNSSEC count for nothing (or the name server that was asked does not hand signatures on)";
-        return Finding::warn(CHECK, format!("{name}: not signed (DNSSEC)"), why);
+    let shown = shown(asked, exchange).await;
+    let finding = match found {
+        None => Finding::warn(CHECK, format!("{name}: no TLSA record"), CHECK.why),
+        Some(found) if !found.secure => {
+            let why = "RFC 7672 §2.2: TLSA records without DNSSEC count for nothing (or the name server that was asked does not hand signatures on)";
+            Finding::warn(CHECK, format!("{name}: not signed (DNSSEC)"), why)
+        }
+        Some(found) => compare(asked, &exchange.host, &name, &found.records, &shown),
+    };
+    match shown.ok().as_ref().and_then(wanted) {
+        Some(value) if finding.status != Status::Pass => finding.publish(name, "TLSA", value),
+        _ => finding,
     }
+}
+
+/// Records that DNSSEC vouches for, and what the host shows.
+fn compare(
+    asked: &Asked<'_>,
+    host: &Domain,
+    name: &str,
+    records: &[Tlsa],
+    shown: &Result<Shown, String>,
+) -> Finding {
     let usable =
         |record: &Tlsa| Association::new(record.usage, record.selector, record.matching, record.data.clone());
-    let associations: Vec<Association> = found.records.iter().filter_map(usable).collect();
-    let listed: Vec<String> = found.records.iter().map(ToString::to_string).collect();
+    let associations: Vec<Association> = records.iter().filter_map(usable).collect();
+    let listed: Vec<String> = records.iter().map(ToString::to_string).collect();
     let text = format!("{name}: {}", listed.join(", "));
     if associations.is_empty() {
         let why =
             "RFC 7672 §3.1: only the usages 2 (DANE-TA) and 3 (DANE-EE) can be used for mail; take 3 1 1";
         return Finding::fail(CHECK, text, why);
     }
-    let verifier =
-        Arc::new(DaneVerifier::new(&associations, vec![host.to_string(), asked.domain.to_string()]));
-    let peer = Peer { host: Host::Domain(host.clone()), port: asked.port };
-    match tokio::time::timeout(PATIENCE, shows(asked, &peer, verifier)).await {
-        Ok(Shown::Fits) => Finding::pass(CHECK, format!("{text}: the host shows it")),
-        Ok(Shown::Other(error)) => {
+    let shown = match shown {
+        Ok(shown) => shown,
+        Err(error) => {
+            let why = "only the record was seen, not the certificate";
+            return Finding::warn(CHECK, format!("{text}: could not be compared: {error}"), why);
+        }
+    };
+    let verifier = DaneVerifier::new(&associations, vec![host.to_string(), asked.domain.to_string()]);
+    match verifier.judge(&shown.chain) {
+        Ok(()) => Finding::pass(CHECK, format!("{text}: the host shows it")),
+        Err(error) => {
             let why = "servers that know DANE bring no mail to this host until certificate and record agree";
             Finding::fail(CHECK, format!("{text}: {error}"), why)
         }
-        Ok(Shown::Unreachable(error)) => Finding::warn(
-            CHECK,
-            format!("{text}: could not be compared: {error}"),
-            "only the record was seen, not the certificate",
-        ),
-        Err(_) => Finding::warn(
-            CHECK,
-            format!("{text}: the host did not answer"),
-            "only the record was seen, not the certificate",
-        ),
     }
 }
 
-/// What came of a handshake.
-enum Shown {
-    Fits,
-    Other(String),
-    Unreachable(String),
+/// The record for a certificate: of the kind that stays when it is renewed with the same key (RFC 7672 §3.1.1).
+fn wanted(shown: &Shown) -> Option<String> {
+    let digest = public_key_sha256(shown.chain.first()?)?;
+    Some(format!("3 1 1 {}", HEXLOWER.encode(&digest)))
 }
 
-async fn shows(asked: &Asked<'_>, peer: &Peer, verifier: Arc<DaneVerifier>) -> Shown {
-    let reaching = Reaching { server: peer, here: asked.here, dns: asked.servers.clone() };
-    let stream = match reaching.stream(Before::Smtp).await {
-        Ok(stream) => stream,
-        Err(error) => return Shown::Unreachable(error.message),
+/// What the host shows on the first of its addresses that takes a call, or why it shows nothing.
+async fn shown(asked: &Asked<'_>, exchange: &Exchange) -> Result<Shown, String> {
+    let call = async {
+        let mut trouble = "the host has no address".to_owned();
+        for ip in &exchange.addresses {
+            match handshake(asked, &exchange.host, *ip).await {
+                Ok(shown) => return Ok(shown),
+                Err(error) => trouble = error,
+            }
+        }
+        Err(trouble)
     };
-    match stream.connect_tls(&TlsClient::new(), &peer.host, &TlsPolicy::Custom(verifier)).await {
-        Ok(_) => Shown::Fits,
-        Err(error) => Shown::Other(error.to_string()),
-    }
+    let silent = |_| Err("the host did not answer".to_owned());
+    tokio::time::timeout(PATIENCE, call).await.unwrap_or_else(silent)
+}
+
+async fn handshake(asked: &Asked<'_>, host: &Domain, ip: IpAddr) -> Result<Shown, String> {
+    let peer = Peer { host: Host::Literal(Literal::from(ip)), port: asked.port };
+    let reaching = Reaching { server: &peer, here: asked.here, dns: asked.servers.clone() };
+    let stream = reaching.stream(Before::Smtp).await.map_err(|error| error.message)?;
+    let tls = TlsClient::new();
+    let observer = tls.observer();
+    let policy = TlsPolicy::Custom(Arc::clone(&observer) as _);
+    let name = Host::Domain(host.clone());
+    stream.connect_tls(&tls, &name, &policy).await.map_err(|error| error.to_string())?;
+    observer.shown().ok_or_else(|| "the host showed no certificate".to_owned())
 }

@@ -1,12 +1,13 @@
 //! The record by which a domain asks for TLS reports (RFC 8460 §3).
 
 use super::Asked;
-use super::finding::Finding;
+use super::finding::{Finding, Subject};
 use super::mx::texts;
 use dns::Names;
 use mailauth::report::tls;
 
-const CHECK: &str = "tls-rpt";
+const CHECK: Subject =
+    Subject { name: "tls-rpt", why: "other servers tell of trouble with TLS, MTA-STS and DANE once a day" };
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let name = tls::query_name(asked.domain);
@@ -41,7 +42,8 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
             CHECK,
             format!("{} records at {name}", records.len()),
             "RFC 8460 §3: with several none counts",
-        ),
+        )
+        .publish_own(asked, &name, "TXT", value),
     };
     vec![finding]
 }

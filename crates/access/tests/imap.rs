@@ -67,7 +67,11 @@ async fn follow(script: &str) {
             _ => ("", line),
         };
         let (who, step) = if STEPS.contains(&who) { ("", line) } else { (who, step) };
-        assert!(!says_nothing(step), "line {} holds whatever the server answers: say OK, NO or BAD", number + 1);
+        assert!(
+            !says_nothing(step),
+            "line {} holds whatever the server answers: say OK, NO or BAD",
+            number + 1
+        );
         if !clients.contains_key(who) {
             clients.insert(who.to_owned(), Client::call(&place).await);
         }
@@ -159,6 +163,7 @@ dialogues!(
     moved_by_another,
     multiappend,
     notify,
+    notify_kinds,
     notify_overflow,
     objects,
     qresync,
@@ -172,6 +177,7 @@ dialogues!(
     shared_folders,
     sort_and_thread,
     thunderbird,
+    thunderbird_daily,
     two_clients,
     uidplus,
     uids_and_modseqs,

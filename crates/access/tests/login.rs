@@ -24,16 +24,27 @@ fn base64(bytes: &[u8]) -> String {
     data_encoding::BASE64.encode(bytes)
 }
 
-/// Authenticates with a mechanism, the first message after a challenge; the last line of the server.
+/// Authenticates with a mechanism over POP3, the first message after a challenge; the last line of the server.
 async fn authenticate<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut Client<S>,
     mechanism: Mechanism,
     credentials: Credentials,
     channel: &Channel,
 ) -> String {
+    exchange(client, "AUTH", mechanism, credentials, channel).await
+}
+
+/// The same with the command of any protocol.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut Client<S>,
+    command: &str,
+    mechanism: Mechanism,
+    credentials: Credentials,
+    channel: &Channel,
+) -> String {
     let mut exchange = Exchange::new(mechanism, credentials, channel, Nonce::new([7; 18])).unwrap();
     let mut initial = exchange.initial();
-    client.send(&format!("AUTH {mechanism}\r\n")).await;
+    client.send(&format!("{command} {mechanism}\r\n")).await;
     loop {
         let line = client.line().await;
         let Some(challenge) = line.strip_prefix("+ ") else { return line };
@@ -99,6 +110,55 @@ async fn after_stls_exchanges_are_bound_to_the_connection() {
     }
 }
 
+/// What IMAP offers now.
+async fn offered_over_imap<S: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<S>) -> Vec<Mechanism> {
+    client.send("c CAPABILITY\r\n").await;
+    let capabilities = client.line().await;
+    client.talk("S: c OK…").await;
+    let mechanisms = capabilities.split(' ').filter_map(|word| word.strip_prefix("AUTH="));
+    mechanisms.map(|name| name.parse().unwrap()).collect()
+}
+
+fn named(mechanisms: &[Mechanism]) -> String {
+    mechanisms.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn every_mechanism_works_over_imap_too() {
+    let world = World::new().await;
+    let place = world.listen_imap(access::imap::Port::Imap);
+    let mut client = Client::call(&place).await;
+    client.talk("S: * OK…").await;
+    let offered = offered_over_imap(&mut client).await;
+    assert_eq!(named(&offered), "SCRAM-SHA-256 SCRAM-SHA-1 PLAIN LOGIN CRAM-MD5");
+    for mechanism in offered {
+        let mut client = Client::call(&place).await;
+        client.talk("S: * OK…").await;
+        let wrong = exchange(&mut client, "a AUTHENTICATE", mechanism, me("wrong"), &Channel::Local).await;
+        assert!(wrong.starts_with("a NO [AUTHENTICATIONFAILED]"), "{mechanism}: {wrong}");
+        let right = exchange(&mut client, "b AUTHENTICATE", mechanism, me("secret"), &Channel::Local).await;
+        assert!(right.starts_with("b OK"), "{mechanism}: {right}");
+        client.talk("C: c SELECT Drafts").await;
+        while !client.line().await.starts_with("c OK") {}
+    }
+}
+
+#[tokio::test]
+async fn after_starttls_exchanges_are_bound_to_the_connection() {
+    let world = World::new().await;
+    let place = world.listen_imap(access::imap::Port::Imap);
+    for name in ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "PLAIN"] {
+        let mut client = Client::call(&place).await;
+        client.talk("S: * OK…\nC: a STARTTLS\nS: a OK…").await;
+        let mut client = world.secure(client.stream).await;
+        let offered = named(&offered_over_imap(&mut client).await);
+        assert!(offered.starts_with("SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256"), "{offered}");
+        let (channel, mechanism) = (channel(&client.stream), name.parse().unwrap());
+        let right = exchange(&mut client, "b AUTHENTICATE", mechanism, me("secret"), &channel).await;
+        assert!(right.starts_with("b OK"), "{name}: {right}");
+    }
+}
+
 #[tokio::test]
 async fn without_tls_nobody_logs_in_where_it_is_required() {
     let mut world = World::new().await;
@@ -149,6 +209,12 @@ async fn a_certificate_logs_in_by_its_fingerprint_only() {
     client.talk("S: …\nC: AUTH EXTERNAL =\nS: +OK 0 messages (0 octets)").await;
     let mut client = with_certificate(&world, &place, &forged).await;
     client.talk(&format!("S: …\nC: AUTH EXTERNAL =\nS: {WRONG}")).await;
+    // The same over IMAP.
+    let imaps = world.listen_imap(access::imap::Port::Imaps);
+    let mut client = with_certificate(&world, &imaps, &known).await;
+    client.talk("S: * OK…\nC: a AUTHENTICATE EXTERNAL =\nS: a OK…").await;
+    let mut client = with_certificate(&world, &imaps, &forged).await;
+    client.talk("S: * OK…\nC: a AUTHENTICATE EXTERNAL =\nS: a NO [AUTHENTICATIONFAILED]…").await;
     // Without a certificate there is nothing to log in with.
     let mut client = world.secure(Client::call(&place).await.stream).await;
     client.talk("S: …").await;

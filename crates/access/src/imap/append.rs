@@ -112,7 +112,10 @@ impl Driver {
         }
         let view = self.writable_view()?;
         let old = view.resolve(&SequenceSet::Numbers(vec![(number, number)]), uid);
-        let old = old.and_then(|old| old.first()).ok_or_else(|| Stop::bad("there is no such message"))?;
+        // RFC 8508 §3: NO when it cannot be removed. A number that is not there is the client's mistake, a UID is not.
+        let missing = "there is no such message";
+        let missing = || if uid { Stop::no(Code::Nonexistent, missing) } else { Stop::bad(missing) };
+        let old = old.and_then(|old| old.first()).ok_or_else(missing)?;
         let from = view.mailbox.id;
         let (to, mut copies) = incoming.all()?;
         let copy = copies.pop().ok_or_else(|| Stop::bad("there was no message"))?;

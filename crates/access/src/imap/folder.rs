@@ -24,6 +24,7 @@ impl Driver {
         };
         let (owner, folder) = self.place_to_make(&name).await?;
         let made = self.data_store().create_mailbox(owner, &folder, role).await?;
+        self.knows(&folder).await?;
         let id = Code::MailboxId(mailbox_id(made.id));
         Ok(Status::ok("the mailbox is there").with(id))
     }
@@ -60,6 +61,7 @@ impl Driver {
             self.unselect()?;
         }
         self.data_store().delete_mailbox(found.mailbox.id).await?;
+        self.knows(&found.mailbox.name).await?;
         Ok(Status::ok("the mailbox is gone"))
     }
 
@@ -71,12 +73,14 @@ impl Driver {
             return Err(Stop::no(Code::Cannot, "a mailbox stays with its owner"));
         }
         self.data_store().rename_mailbox(found.mailbox.id, &folder).await?;
+        self.knows(&folder).await?;
         Ok(Status::ok("the mailbox has its new name"))
     }
 
     pub(super) async fn subscribe(&mut self, name: &MailboxName, subscribed: bool) -> Outcome<Status> {
         let user = self.user()?.id;
         self.data_store().subscribe(user, name.as_str(), subscribed).await?;
+        self.knows(name.as_str()).await?;
         Ok(Status::ok("done"))
     }
 }

@@ -34,7 +34,14 @@ impl Driver {
             }
         }
         self.tell_new(&news.new).await?;
-        self.tell_flags(news.flags, false).await
+        match &self.watch {
+            Some(watch) if !watch.wants_flags() => Ok(()),
+            // RFC 5465 §5.1: with the UID.
+            watch => {
+                let with_uid = watch.is_some();
+                self.tell_flags(news.flags, with_uid).await
+            }
+        }
     }
 
     fn tell_expunged(&mut self, news: &News) {

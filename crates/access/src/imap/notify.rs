@@ -9,7 +9,7 @@ use imap::command::{EventGroup, MailboxFilter, Notify, NotifyEvent, StatusItem};
 use imap::fetch::{FetchItem, FetchModifiers};
 use imap::response::{Code, Data, ListEntry, Status};
 use imap::{MailboxName, Runs, SeqNumber, SequenceSet};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::mailbox::{INBOX, Mailbox};
 use store::{Change, Id, MailboxChange};
@@ -45,9 +45,37 @@ struct Known {
 /// What has gathered.
 #[derive(Debug, Default)]
 struct Gathered {
-    mailboxes: BTreeSet<Id>,
+    mailboxes: BTreeMap<Id, Happenings>,
     folders: bool,
     overflow: bool,
+}
+
+/// Which kinds of events there were in a folder.
+#[derive(Debug, Clone, Copy, Default)]
+struct Happenings {
+    new: bool,
+    expunged: bool,
+    flags: bool,
+}
+
+impl Happenings {
+    fn note(&mut self, kind: &MailboxChange) {
+        match kind {
+            MailboxChange::Delivered { .. } => self.new = true,
+            MailboxChange::Expunged { .. } => self.expunged = true,
+            MailboxChange::Flags { .. } => self.flags = true,
+            MailboxChange::Gone => {}
+        }
+    }
+
+    fn include(self, event: &NotifyEvent) -> bool {
+        match event {
+            NotifyEvent::MessageNew(_) => self.new,
+            NotifyEvent::MessageExpunge => self.expunged,
+            NotifyEvent::FlagChange => self.flags,
+            _ => false,
+        }
+    }
 }
 
 impl Watch {
@@ -65,12 +93,21 @@ impl Watch {
 
     /// What is to be fetched of new messages in the selected folder.
     fn fetched(&self) -> Option<&[FetchItem]> {
-        let selected = [MailboxFilter::Selected, MailboxFilter::SelectedDelayed];
-        let group = self.groups.iter().find(|group| selected.contains(&group.mailboxes))?;
-        group.events.iter().find_map(|event| match event {
+        self.of_selected().iter().find_map(|event| match event {
             NotifyEvent::MessageNew(items) if !items.is_empty() => Some(&items[..]),
             _ => None,
         })
+    }
+
+    /// Whether flags of the selected folder are told. Without a group for it none of its events are wanted (RFC 5465 §3.1).
+    pub(super) fn wants_flags(&self) -> bool {
+        self.of_selected().contains(&NotifyEvent::FlagChange)
+    }
+
+    fn of_selected(&self) -> &[NotifyEvent] {
+        let selected = [MailboxFilter::Selected, MailboxFilter::SelectedDelayed];
+        let group = self.groups.iter().find(|group| selected.contains(&group.mailboxes));
+        group.map_or(&[], |group| &group.events)
     }
 
     fn wants_names(&self) -> bool {
@@ -94,7 +131,7 @@ impl Watch {
             match &*happened {
                 Change::Mailbox { mailbox, kind, .. } => {
                     gathered.folders |= matches!(kind, MailboxChange::Gone);
-                    gathered.mailboxes.insert(*mailbox);
+                    gathered.mailboxes.entry(*mailbox).or_default().note(kind);
                 }
                 Change::Folders { .. } => gathered.folders = true,
                 _ => {}
@@ -102,13 +139,14 @@ impl Watch {
         }
     }
 
-    /// The first group that a folder belongs to, which alone counts (RFC 5465 §6.1).
-    fn group_of(&self, mailbox: &Mailbox) -> Option<&EventGroup> {
-        self.groups.iter().find(|group| matches(&group.mailboxes, mailbox))
+    /// Whether an event of a folder is wanted: each group that it belongs to counts (RFC 5465 §6).
+    fn wants(&self, mailbox: &Known, is: impl Fn(&NotifyEvent) -> bool) -> bool {
+        let groups = self.groups.iter().filter(|group| matches(&group.mailboxes, mailbox));
+        groups.flat_map(|group| &group.events).any(is)
     }
 }
 
-fn matches(filter: &MailboxFilter, mailbox: &Mailbox) -> bool {
+fn matches(filter: &MailboxFilter, mailbox: &Known) -> bool {
     let name = mailbox.name.as_str();
     match filter {
         MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
@@ -149,7 +187,13 @@ impl Driver {
             watch.names = mailboxes.iter().map(known).collect();
         }
         if status {
-            for mailbox in mailboxes.iter().filter(|mailbox| watch.group_of(mailbox).is_some()) {
+            // RFC 5465 §3.1: of folders with events of messages, the selected one not among them.
+            let selected = self.view.as_ref().map(|view| view.mailbox.id);
+            let any = Happenings { new: true, expunged: true, flags: true };
+            let wanted = |mailbox: &&Mailbox| {
+                Some(mailbox.id) != selected && watch.wants(&known(mailbox).1, |event| any.include(event))
+            };
+            for mailbox in mailboxes.iter().filter(wanted) {
                 self.tell_status(mailbox);
             }
         }
@@ -171,10 +215,10 @@ impl Driver {
             self.tell_names(&mut watch).await?;
         }
         let selected = self.view.as_ref().map(|view| view.mailbox.id);
-        for id in gathered.mailboxes.into_iter().filter(|id| Some(*id) != selected) {
+        for (id, happened) in gathered.mailboxes.into_iter().filter(|(id, _)| Some(*id) != selected) {
             let store = self.data_store();
             let Some(mailbox) = read(move || store.mailbox(id)).await? else { continue };
-            if watch.group_of(&mailbox).is_some_and(|group| !group.events.is_empty()) {
+            if watch.wants(&known(&mailbox).1, |event| happened.include(event)) {
                 self.tell_status(&mailbox);
             }
         }
@@ -191,23 +235,50 @@ impl Driver {
         self.data(&Data::MailboxStatus { mailbox: MailboxName::new(&mailbox.name), items });
     }
 
+    /// What this client has done itself with a folder is nothing to tell it (RFC 5465 §5): from now on it knows the
+    /// folder of this name and those below as they are.
+    pub(super) async fn knows(&mut self, name: &str) -> Outcome<()> {
+        if !self.watch.as_ref().is_some_and(|watch| watch.wants_names()) {
+            return Ok(());
+        }
+        let now: BTreeMap<Id, Known> = self.own_mailboxes().await?.iter().map(known).collect();
+        let Some(watch) = &mut self.watch else { return Ok(()) };
+        let concerned = |known: &Known| {
+            known.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        watch.names.retain(|id, known| now.contains_key(id) || !concerned(known));
+        watch.names.extend(now.into_iter().filter(|(_, known)| concerned(known)));
+        Ok(())
+    }
+
     /// Folders that were made, renamed, removed, subscribed (RFC 5465 §5.4, §5.5).
     async fn tell_names(&mut self, watch: &mut Watch) -> Outcome<()> {
         let mailboxes = self.own_mailboxes().await?;
         let now: BTreeMap<Id, Known> = mailboxes.iter().map(known).collect();
+        let is_name = |event: &NotifyEvent| *event == NotifyEvent::MailboxName;
+        let is_subscription = |event: &NotifyEvent| *event == NotifyEvent::SubscriptionChange;
         for (id, known) in &watch.names {
-            if !now.contains_key(id) {
+            if !now.contains_key(id) && watch.wants(known, is_name) {
                 let attributes = vec!["\\NonExistent".to_owned()];
                 let mailbox = known.name.clone();
                 self.data(&Data::List(ListEntry { attributes, mailbox, ..ListEntry::default() }));
             }
         }
-        for mailbox in mailboxes.iter().filter(|mailbox| watch.names.get(&mailbox.id) != now.get(&mailbox.id))
-        {
-            let attributes = if mailbox.subscribed { vec!["\\Subscribed".to_owned()] } else { Vec::new() };
-            let before = watch.names.get(&mailbox.id).map(|known| known.name.clone());
-            let old_name = before.filter(|before| *before != mailbox.name);
-            let mailbox = mailbox.name.clone();
+        for (id, known) in &now {
+            let before = watch.names.get(id);
+            let named = before.is_none_or(|before| before.name != known.name)
+                && (watch.wants(known, is_name) || before.is_some_and(|before| watch.wants(before, is_name)));
+            // Who unsubscribes takes the folder out of SUBSCRIBED groups, and is to hear that as well.
+            let subscription = before.filter(|before| before.subscribed != known.subscribed);
+            let subscribed = subscription.is_some_and(|before| {
+                watch.wants(known, is_subscription) || watch.wants(before, is_subscription)
+            });
+            if !named && !subscribed {
+                continue;
+            }
+            let attributes = if known.subscribed { vec!["\\Subscribed".to_owned()] } else { Vec::new() };
+            let old_name = before.map(|before| before.name.clone()).filter(|before| *before != known.name);
+            let mailbox = known.name.clone();
             self.data(&Data::List(ListEntry { attributes, mailbox, old_name, ..ListEntry::default() }));
         }
         watch.names = now;

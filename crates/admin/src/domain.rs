@@ -305,7 +305,7 @@ async fn add_key(
         return Err(AdminError::Refused(format!("{domain} has {MAX_KEYS} keys already")));
     }
     let selector = format!("w{}", last + 1);
-    let (domain, pem, since) = (domain.clone(), key.to_pem()?, dkim::now());
+    let (domain, pem, since) = (domain.clone(), key.to_pem()?, store::clock::millis());
     store.add_signing_key(SigningKeyRecord { domain, selector: selector.clone(), pem, stage, since }).await?;
     Ok(selector)
 }

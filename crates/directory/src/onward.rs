@@ -3,7 +3,7 @@
 use crate::{Directory, DirectoryError};
 use address::{Address, Domain, ReversePath};
 use mailauth::srs::{self, SrsError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use store::clock;
 use store::directory::DomainKind;
 
 /// Mail that goes on: its sender, and whether it leaves the house.
@@ -40,7 +40,7 @@ impl Directory {
             return Ok(same);
         }
         let Some(by) = self.forwarding_domain(recipient)? else { return Ok(same) };
-        Ok(match self.srs.forward(stranger, &by, now()) {
+        Ok(match self.srs.forward(stranger, &by, clock::seconds()) {
             Ok(rewritten) => Onward { reverse_path: ReversePath::Address(rewritten), ..same },
             Err(error) => Onward { unchanged: Some(error), ..same },
         })
@@ -51,7 +51,7 @@ impl Directory {
         if !srs::is_rewritten(address.local()) {
             return None;
         }
-        self.srs.reverse(address, now()).ok()
+        self.srs.reverse(address, clock::seconds()).ok()
     }
 
     fn is_ours(&self, address: &Address) -> Result<bool, DirectoryError> {
@@ -66,9 +66,4 @@ impl Directory {
             None => self.home_domain(),
         }
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

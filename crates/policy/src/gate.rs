@@ -12,7 +12,7 @@ use sasl::{Bindings, Channel, Mechanism, Nonce};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use store::Id;
 use tokio::time::timeout;
 
@@ -196,7 +196,7 @@ impl Gate {
             nonce: Nonce::new(random),
             decoy: self.place.directory.decoy().clone(),
             host: self.place.visitor.hostname.clone(),
-            unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            unix_time: store::clock::seconds(),
             certificate: self.account_of_certificate()?,
         })
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::Id;
 
 /// Gives milliseconds since 1970, and the ids of messages that are written now.
@@ -26,7 +25,7 @@ impl Clock {
 
     /// The system's.
     pub fn system() -> Self {
-        Self::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64))
+        Self::new(|| store::clock::millis().unsigned_abs())
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -9,7 +9,6 @@ use mailauth::report::failure::FailureReport;
 use mailauth::report::{Incoming, gzip, tls};
 use mailauth::{Dns as _, LookupError, Txt, dkim, dmarc};
 use message::Header;
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::Id;
 use store::report::{ReportKind, StoredReport};
 
@@ -137,7 +136,7 @@ async fn is_signed(reports: &Reports, prefix: &[u8], body: &[u8]) -> bool {
     let Some(reporter) = reporter(body) else { return false };
     let whole = [prefix, body].concat();
     let (header, rest) = whole.split_at(Header::parse(&whole).body_offset().min(whole.len()));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let now = store::clock::seconds();
     let mut verifier = dkim::Verifier::new(header, now).for_service(dkim::Service::TlsReport);
     verifier.update(rest);
     let mut answers: Vec<(String, Txt)> = Vec::new();

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Ids count milliseconds from here (2020-01-01T00:00:00Z), so that 41 bits last until 2089.
 const EPOCH_MS: i64 = 1_577_836_800_000;
@@ -22,8 +21,7 @@ impl Id {
     /// A new id, larger than all this process made before.
     pub fn generate() -> Self {
         static LAST: AtomicI64 = AtomicI64::new(0);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
-        let floor = (now - EPOCH_MS).max(1) << SEQUENCE_BITS;
+        let floor = (crate::clock::millis() - EPOCH_MS).max(1) << SEQUENCE_BITS;
         let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(floor.max(last + 1)));
         Self(floor.max(last.unwrap_or(0) + 1))
     }

@@ -21,6 +21,7 @@
 pub mod backup;
 pub mod body;
 mod change;
+pub mod clock;
 mod committer;
 mod database;
 pub mod directory;

@@ -11,7 +11,8 @@ use dns::{DnsError, Resolver, ServerSays};
 use mailauth::dkim::{KeyRecord, SigningKey};
 use serde::{Deserialize, Serialize};
 use std::pin::Pin;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+use store::clock;
 use store::directory::{DomainKind, KeyStage, KeyStep, SigningKeyRecord};
 
 /// Who asks the authoritative servers of a zone.
@@ -140,7 +141,8 @@ impl Operations {
     /// The store could not be read. What goes wrong with one domain is logged, and the others go on.
     pub async fn tend_keys(&self, rotate_every: Option<Duration>, all: bool) -> Result<(), AdminError> {
         let store = self.store.clone();
-        let oldest = rotate_every.map(|age| now() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
+        let oldest =
+            rotate_every.map(|age| clock::millis() - i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         let (due, old) = blocking(move || {
             let old = oldest.map(|time| store.domains_signing_since(time)).transpose()?;
             Ok((store.rotating_domains(all)?, old.unwrap_or_default()))
@@ -166,16 +168,17 @@ impl Operations {
             looked.push(self.look(record).await?);
         }
         let facts: Vec<Facts> = looked.iter().map(Looked::facts).collect();
-        let taken = steps(&facts, now());
+        let now = clock::millis();
+        let taken = steps(&facts, now);
         if !taken.is_empty() {
-            self.store.step_signing_keys(domain.clone(), taken.clone(), now()).await?;
+            self.store.step_signing_keys(domain.clone(), taken.clone(), now).await?;
         }
         for step in &taken {
             log(domain, step);
             looked.retain(|looked| step.to.is_some() || looked.record.selector != step.selector);
             for looked in looked.iter_mut().filter(|looked| looked.record.selector == step.selector) {
                 looked.record.stage = step.to.unwrap_or(looked.record.stage);
-                looked.record.since = now();
+                looked.record.since = now;
             }
         }
         Ok(Keys { domain: domain.clone(), keys: looked.into_iter().map(Looked::view).collect() })
@@ -188,7 +191,8 @@ impl Operations {
 
     async fn look(&self, record: SigningKeyRecord) -> Result<Looked, AdminError> {
         let key = SigningKey::from_pem(record.pem.reveal()).ok();
-        let name = format!("{}._domainkey.{}", record.selector, record.domain);
+        let own = key.as_ref().and_then(|key| KeyRecord::parse(key.dns_record().as_bytes()).ok());
+        let name = records::key_name(&record)?;
         let servers = match &self.zones {
             Some(zones) => zones.txt_everywhere(&name).await,
             None => Ok(Vec::new()),
@@ -201,8 +205,8 @@ impl Operations {
                 (self.store.clone(), record.domain.clone(), record.selector.clone());
             blocking(move || Ok(store.queue_needs_key(&domain, &selector)?)).await?
         };
-        let seen = seen(&servers, key.as_ref());
-        let servers = servers.iter().map(|server| At::new(server, key.as_ref())).collect();
+        let seen = seen(&servers, own.as_ref());
+        let servers = servers.iter().map(|server| At::new(server, own.as_ref())).collect();
         Ok(Looked { record, key, name, seen, servers, needed })
     }
 }
@@ -285,11 +289,12 @@ impl Looked {
 }
 
 impl At {
-    fn new(server: &ServerSays, key: Option<&SigningKey>) -> Self {
-        let published = has(server, key);
+    /// `own` is the record of the key, if that can be read.
+    fn new(server: &ServerSays, own: Option<&KeyRecord>) -> Self {
+        let published = has(server, own);
         let says = match &server.answer {
             Ok(_) if published => "has the record".to_owned(),
-            Ok(_) if key.is_none() => "has a record of that name".to_owned(),
+            Ok(_) if own.is_none() => "has a record of that name".to_owned(),
             Ok(_) => "has another record of that name".to_owned(),
             Err(error) if error.is_temporary() => error.to_string(),
             Err(_) => "has no such record".to_owned(),
@@ -299,10 +304,8 @@ impl At {
 }
 
 /// Whether a server has the very key.
-fn has(server: &ServerSays, key: Option<&SigningKey>) -> bool {
-    let Some(own) = key.and_then(|key| KeyRecord::parse(key.dns_record().as_bytes()).ok()) else {
-        return false;
-    };
+fn has(server: &ServerSays, own: Option<&KeyRecord>) -> bool {
+    let Some(own) = own else { return false };
     let same = |text: &Vec<u8>| {
         let record = KeyRecord::parse(text);
         record
@@ -311,12 +314,12 @@ fn has(server: &ServerSays, key: Option<&SigningKey>) -> bool {
     server.answer.as_ref().is_ok_and(|texts| texts.iter().any(same))
 }
 
-fn seen(servers: &[ServerSays], key: Option<&SigningKey>) -> Seen {
+fn seen(servers: &[ServerSays], own: Option<&KeyRecord>) -> Seen {
     let absent = |server: &ServerSays| matches!(&server.answer, Err(error) if !error.is_temporary());
     let silent = |server: &ServerSays| matches!(&server.answer, Err(error) if error.is_temporary());
     if servers.iter().all(silent) {
         Seen::Unknown
-    } else if servers.iter().all(|server| has(server, key)) {
+    } else if servers.iter().all(|server| has(server, own)) {
         Seen::Everywhere
     } else if servers.iter().all(absent) {
         Seen::Nowhere
@@ -342,10 +345,4 @@ fn log(domain: &Domain, step: &KeyStep) {
         }
         Some(KeyStage::Waiting) => {}
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,7 @@ use super::find;
 use crate::operation::blocking;
 use crate::{Actor, AdminError, Operation, Operations};
 use address::Domain;
-use mailauth::dkim::{Selector, SigningKey, key_name};
+use mailauth::dkim::{self, Selector, SigningKey};
 use mailauth::zone_text;
 use serde::{Deserialize, Serialize};
 use store::Store;
@@ -86,7 +86,7 @@ impl Records {
         }
         let needed = |key: &SigningKeyRecord| key.stage != KeyStage::Removable;
         for key in store.signing_keys(domain)?.into_iter().filter(needed) {
-            let (name, value) = dkim(&key)?;
+            let (name, value) = published(&key)?;
             add(name, RecordKind::Txt, value, key_purpose(key.stage));
         }
         let dmarc = text(&format!("v=DMARC1; p=quarantine; rua=mailto:postmaster@{domain}"));
@@ -129,14 +129,19 @@ pub(super) fn key_purpose(stage: KeyStage) -> &'static str {
     }
 }
 
-fn dkim(record: &SigningKeyRecord) -> Result<(String, String), AdminError> {
-    let damaged = |error: String| {
-        AdminError::Failed(format!(
-            "the key {} of {} cannot be read: {error}",
-            record.selector, record.domain
-        ))
-    };
-    let selector: Selector = record.selector.parse().map_err(|e: mailauth::Error| damaged(e.to_string()))?;
-    let key = SigningKey::from_pem(record.pem.reveal()).map_err(|e| damaged(e.to_string()))?;
-    Ok((key_name(&selector, &record.domain), zone_text(&key.dns_record())))
+/// Name and value of the record of a key.
+fn published(record: &SigningKeyRecord) -> Result<(String, String), AdminError> {
+    let key = SigningKey::from_pem(record.pem.reveal()).map_err(|error| damaged(record, error))?;
+    Ok((key_name(record)?, zone_text(&key.dns_record())))
+}
+
+/// Where the record of a key is.
+pub(super) fn key_name(record: &SigningKeyRecord) -> Result<String, AdminError> {
+    let selector: Selector = record.selector.parse().map_err(|error| damaged(record, error))?;
+    Ok(dkim::key_name(&selector, &record.domain))
+}
+
+fn damaged(record: &SigningKeyRecord, error: mailauth::Error) -> AdminError {
+    let SigningKeyRecord { selector, domain, .. } = record;
+    AdminError::Failed(format!("the key {selector} of {domain} cannot be read: {error}"))
 }

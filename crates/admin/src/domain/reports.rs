@@ -6,7 +6,7 @@ use crate::{Actor, AdminError, Operation, Operations};
 use address::Domain;
 use reports::view::Overview;
 use serde::{Deserialize, Serialize};
-use store::Id;
+use store::clock;
 
 /// Most reports that are looked at: every day of a year from some of the largest senders.
 const MAX_REPORTS: usize = 2000;
@@ -30,7 +30,7 @@ impl Operation for Reports {
         let store = operations.store.clone();
         blocking(move || {
             find(&store, &self.domain)?;
-            let since = Id::generate().unix_ms().saturating_sub(i64::from(self.days) * DAY);
+            let since = clock::millis().saturating_sub(i64::from(self.days) * DAY);
             Ok(Overview::of(&store.reports(&self.domain, since, MAX_REPORTS)?))
         })
         .await

@@ -4,8 +4,8 @@ use super::find;
 use crate::{Actor, AdminError, Operation, Operations};
 use address::Domain;
 use serde::{Deserialize, Serialize};
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::OwnSts;
+use store::clock;
 use store::directory::DomainKind;
 
 /// Sets what the policy of a domain says; `serve` shows it at `https://mta-sts.DOMAIN/`.
@@ -68,11 +68,8 @@ impl Operation for SetSts {
             );
             return Err(AdminError::Refused(text));
         }
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let own = self.mode.map(|mode| OwnSts {
-            mode: mode.as_str().to_owned(),
-            since: i64::try_from(since).unwrap_or(i64::MAX),
-        });
+        let since = clock::millis() / 1000;
+        let own = self.mode.map(|mode| OwnSts { mode: mode.as_str().to_owned(), since });
         store.set_own_sts(domain.clone(), own.clone()).await?;
         Ok(StsView { domain, mode: self.mode, record: own.as_ref().map(record) })
     }

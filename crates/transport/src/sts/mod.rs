@@ -15,8 +15,8 @@ use net::tls::TlsClient;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use store::{Store, StsPolicyRecord};
+use std::time::Duration;
+use store::{Store, StsPolicyRecord, clock};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -106,7 +106,8 @@ impl Policies {
         let known = self.known(domain);
         let mut known = known.lock().await;
         self.load(domain, &mut known);
-        let now = now();
+        // A policy holds across restarts, so that only the time of day will do.
+        let now = clock::seconds();
         known.policy.take_if(|kept| !kept.holds(now));
         let wanted = match (&known.policy, &id) {
             (Some(kept), Some(id)) if *id == kept.id && !kept.is_old(now) => None,
@@ -121,7 +122,7 @@ impl Policies {
     /// Fetches policies that are kept and a day old, so that none ends for want of mail.
     pub(crate) async fn refresh_old(&self, dns: &dyn Lookup, tls: &TlsClient) {
         let Some(store) = &self.store else { return };
-        let old = store.sts_policies_before(to_seconds(now().saturating_sub(REFRESH)));
+        let old = store.sts_policies_before(to_seconds(clock::seconds().saturating_sub(REFRESH)));
         match old {
             Ok(domains) => {
                 for domain in domains {
@@ -130,7 +131,7 @@ impl Policies {
             }
             Err(error) => tracing::warn!(%error, "MTA-STS policies are not refreshed"),
         }
-        let forgotten = store.forget_sts_policies(to_seconds(now())).await;
+        let forgotten = store.forget_sts_policies(to_seconds(clock::seconds())).await;
         let _ = forgotten.map_err(|error| tracing::warn!(%error, "old MTA-STS policies are not removed"));
     }
 
@@ -172,7 +173,7 @@ impl Policies {
         match fetch::fetch(dns, tls, domain, self.port).await {
             Ok(policy) => {
                 known.failed = None;
-                let kept = Kept { id, policy: Arc::new(policy), fetched: now() };
+                let kept = Kept { id, policy: Arc::new(policy), fetched: clock::seconds() };
                 self.save(domain, &kept).await;
                 known.policy = Some(kept);
             }
@@ -217,11 +218,6 @@ impl Kept {
         let (fetched, until) = (to_seconds(self.fetched), to_seconds(until));
         StsPolicyRecord { id: self.id.clone(), text: self.policy.text.clone(), fetched, until }
     }
-}
-
-/// Seconds since 1970. A policy holds across restarts, so that no other clock will do.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn to_seconds(seconds: u64) -> i64 {

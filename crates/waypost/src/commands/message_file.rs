@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What `--help` says of line ends.
 pub const LINE_ENDS: &str = "\
@@ -74,11 +73,6 @@ pub fn split(wire: &[u8]) -> (&[u8], &[u8]) {
     }
     let end = wire.windows(4).position(|octets| octets == b"\r\n\r\n");
     end.map_or((wire, &[]), |end| (&wire[..end + 2], &wire[end + 4..]))
-}
-
-/// Seconds since 1970.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// The TXT records of the names, all asked for at once; `servers` empty: the system's.

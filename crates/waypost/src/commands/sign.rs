@@ -12,6 +12,7 @@ use mailauth::{Signatures, arc};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use store::clock;
 
 fn help() -> String {
     format!(
@@ -84,7 +85,7 @@ pub fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let file = MessageFile::read(Path::new("-"))?;
     let wire = file.wire();
     let (header, body) = message_file::split(&wire);
-    let now = message_file::now();
+    let now = clock::seconds();
     let failed = |error: mailauth::Error| Failure::no(error.to_string());
 
     let mut hasher = BodyHasher::new(signer.canonicalization.body);
@@ -138,7 +139,7 @@ fn found(
         Some(server) => vec![server],
         None => configured()?.unwrap_or_default(),
     };
-    let mut signatures = Signatures::new(header, message_file::now());
+    let mut signatures = Signatures::new(header, clock::seconds());
     signatures.update(body);
     let answers = client::block_on(message_file::look_up(servers, signatures.key_names()))?;
     let signed = signatures.finish(|name| message_file::answer(&answers, name));

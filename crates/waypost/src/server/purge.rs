@@ -2,8 +2,8 @@
 //! nobody brought back in time, and those greylisting knew who have been silent for long.
 
 use net::Shutdown;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use store::Store;
+use std::time::Duration;
+use store::{Store, clock};
 
 /// How often the store looks for messages that were removed long enough ago, and a failed disk is tried again.
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -11,11 +11,11 @@ const INTERVAL: Duration = Duration::from_secs(3600);
 /// Until the server stops.
 pub(super) async fn run(store: Store, shutdown: Shutdown) {
     loop {
-        if let Err(error) = store.forget_greylist_passes(now()).await {
+        if let Err(error) = store.forget_greylist_passes(clock::millis()).await {
             tracing::warn!(%error, "greylisting remembers too much until the next hour");
         }
         while !shutdown.is_triggered() {
-            match store.purge(now()).await {
+            match store.purge(clock::millis()).await {
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
@@ -30,9 +30,4 @@ pub(super) async fn run(store: Store, shutdown: Shutdown) {
             () = tokio::time::sleep(INTERVAL) => {}
         }
     }
-}
-
-/// Milliseconds since 1970.
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

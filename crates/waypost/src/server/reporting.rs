@@ -4,7 +4,7 @@ use intake::Checked;
 use mailauth::report::is_report;
 use mailauth::report::tls::Session;
 use reports::{Arrived, Reports};
-use std::time::{SystemTime, UNIX_EPOCH};
+use store::clock;
 
 pub(super) struct Reporter(pub(super) Reports);
 
@@ -20,7 +20,7 @@ impl intake::Reporter for Reporter {
             mail_from: checked.reverse_path.address().and_then(address::Address::domain),
             done: checked.done,
             is_report: is_report(checked.header),
-            now: now(),
+            now: clock::seconds(),
         };
         self.0.count_message(&arrived);
         self.0.report_failure(&arrived, checked.header, checked.results);
@@ -29,11 +29,6 @@ impl intake::Reporter for Reporter {
 
 impl transport::TlsLog for Reporter {
     fn record(&self, session: Session) {
-        self.0.count_session(session, now());
+        self.0.count_session(session, clock::seconds());
     }
-}
-
-/// Seconds since 1970.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -8,7 +8,6 @@ use message::Header;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 use store::directory::RelayTarget;
 use transport::{NextHop, Route, Terms, Transport, VerifyResult};
 
@@ -58,7 +57,7 @@ impl RecipientCheck for NextHost {
 pub(super) fn resigner(directory: Directory) -> transport::Signer {
     Arc::new(move |domain: &Domain, message: &[u8]| {
         let signers = directory.signers(domain).ok().filter(|signers| !signers.is_empty())?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let now = store::clock::seconds();
         let (header, body) = message.split_at(Header::parse(message).body_offset().min(message.len()));
         let mut hasher = BodyHasher::new(Signers::BODY_FORM);
         hasher.update(body);

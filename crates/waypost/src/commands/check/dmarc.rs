@@ -14,6 +14,7 @@ use serde::Serialize;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use store::clock;
 
 pub(super) fn help() -> String {
     format!(
@@ -135,7 +136,7 @@ async fn of_message(
 
 async fn verify(names: &Names<'_>, header: &[u8], body: &[u8]) -> Vec<SignatureResult> {
     use mailauth::Dns as _;
-    let mut verifier = dkim::Verifier::new(header, message_file::now());
+    let mut verifier = dkim::Verifier::new(header, clock::seconds());
     verifier.update(body);
     let ask = |name: String| async move {
         let answer = names.txt(&name).await;
@@ -157,7 +158,7 @@ async fn check_spf(args: &Args, here: &Here, names: &Names<'_>, header: &[u8], i
         helo: &helo,
         identity: spf::Identity::MailFrom(from),
         receiver: here.host.as_str(),
-        now: message_file::now(),
+        now: clock::seconds(),
     };
     let checked = tokio::time::timeout(MAX_ELAPSED, spf::check(names, &query)).await;
     checked.unwrap_or_else(|_| SpfResult::timed_out(&query))

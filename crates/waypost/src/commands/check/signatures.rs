@@ -9,6 +9,7 @@ use mailauth::{Signatures, Signed, arc, dkim};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::Path;
+use store::clock;
 
 pub(super) fn help_dkim() -> String {
     format!(
@@ -111,7 +112,7 @@ fn examine(path: &Path, dns: Vec<SocketAddr>) -> Result<(Signed, usize), Failure
     let file = MessageFile::read(path)?;
     let wire = file.wire();
     let (header, body) = message_file::split(&wire);
-    let mut signatures = Signatures::new(header, message_file::now());
+    let mut signatures = Signatures::new(header, clock::seconds());
     let unchecked = signatures.unchecked();
     signatures.update(body);
     let answers = client::block_on(message_file::look_up(dns, signatures.key_names()))?;

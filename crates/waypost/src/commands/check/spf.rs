@@ -9,7 +9,6 @@ use mailauth::spf::{Query, StepOutcome};
 use serde::Serialize;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) const HELP: &str = "\
 Exit status: 0 when the domain vouches for the host (pass), 75 when the DNS failed (temperror), 1 otherwise.
@@ -61,13 +60,12 @@ struct StepReport<'a> {
 
 pub(super) fn run(args: &Args, here: &Here, dns: Vec<SocketAddr>, json: bool) -> Result<Exit, Failure> {
     let (from, helo) = (args.from.to_string_lossy(), args.helo.to_string_lossy());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let query = Query {
         ip: args.ip,
         helo: &helo,
         identity: Identity::MailFrom(without_brackets(&from)),
         receiver: here.host.as_str(),
-        now,
+        now: store::clock::seconds(),
     };
     let result = client::block_on(check(&query, dns))?;
     if json {

@@ -12,7 +12,6 @@ use mailauth::spf::{
 };
 use mailauth::zone_text;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const CHECK: Subject = Subject {
     name: "spf",
@@ -68,7 +67,6 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
 
 /// What the evaluation for a stranger costs.
 async fn evaluation(asked: &Asked<'_>, shown: &str) -> Finding {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let sender = format!("postmaster@{}", asked.domain);
     let receiver = asked.here.host.as_str();
     let query = Query {
@@ -76,7 +74,7 @@ async fn evaluation(asked: &Asked<'_>, shown: &str) -> Finding {
         helo: asked.domain.as_str(),
         identity: Identity::MailFrom(&sender),
         receiver,
-        now,
+        now: store::clock::seconds(),
     };
     let checked = tokio::time::timeout(MAX_ELAPSED, trace(&Names(asked.dns), &query)).await;
     let result = checked.unwrap_or_else(|_| SpfResult::timed_out(&query));

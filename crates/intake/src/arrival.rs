@@ -13,7 +13,8 @@ use policy::Verdict;
 use policy::arrival::{Conclusion, MessageChecks};
 use smtp::command::Mail;
 use smtp::reply::Reply;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
+use store::clock;
 use store::trail::{self, Entry, Event};
 
 impl Session {
@@ -30,7 +31,7 @@ impl Session {
             self.visit = None;
         }
         let visit = self.visit.as_mut()?;
-        refusal(visit.mail(&mail.from, Instant::now(), unix_ms() / 1000))
+        refusal(visit.mail(&mail.from, Instant::now(), clock::seconds()))
     }
 
     /// Log and trail of a sender who was refused.
@@ -47,7 +48,7 @@ impl Session {
         // Out of the session while it is asked.
         let mut visit = self.visit.take()?;
         let name = self.reverse_name().await;
-        let verdict = Box::pin(visit.recipient(to, &name, unix_ms() as i64)).await;
+        let verdict = Box::pin(visit.recipient(to, &name, clock::millis())).await;
         self.visit = Some(visit);
         refusal(verdict)
     }
@@ -55,13 +56,13 @@ impl Session {
     /// The header of a message is there: what goes on while its body comes.
     pub(crate) fn check_message(&self, header: &[u8]) -> Option<Box<MessageChecks>> {
         let visit = self.visit.as_ref()?;
-        Some(Box::new(visit.message(header, unix_ms() / 1000)))
+        Some(Box::new(visit.message(header, clock::seconds())))
     }
 
     /// The message without results that claim to be ours, or that nobody here can read.
     pub(crate) fn without_our_results(&self, message: &Bytes) -> Vec<Bytes> {
         let mut edit = Edit::new(message);
-        edit.remove_authentication_results(self.settings.hostname.as_str());
+        AuthResults::remove_claims(&mut edit, self.settings.hostname.as_str());
         AuthResults::remove_other_versions(&mut edit);
         edit.finish().pieces(message)
     }
@@ -119,8 +120,4 @@ fn refusal(verdict: Verdict) -> Option<Refusal> {
         Verdict::Accept | Verdict::Quarantine { .. } => None,
         Verdict::Defer { reply, reason } | Verdict::Reject { reply, reason } => Some((reply, reason)),
     }
-}
-
-fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

@@ -5,6 +5,7 @@ use crate::session::Session;
 use bytes::{Bytes, BytesMut};
 use directory::Signers;
 use mailauth::dkim::BodyHasher;
+use mailauth::results::AuthResults;
 use message::{Edit, Header, MAX_HEADER, MessageId, NewField, rfc5322_date};
 use policy::arrival::MessageChecks;
 use smtp::reply::Reply;
@@ -136,7 +137,7 @@ impl Session {
         let mut edit = Edit::new(message);
         edit.remove("Bcc");
         edit.remove("Return-Path");
-        edit.remove_authentication_results(self.settings.hostname.as_str());
+        AuthResults::remove_claims(&mut edit, self.settings.hostname.as_str());
         edit.add_missing("Message-ID", || {
             let mut random = [0; 16];
             // Without randomness the id is still unique by its session.

@@ -93,6 +93,15 @@ impl AuthResults {
         });
     }
 
+    /// Removes the fields of a message that claim to be of this server (RFC 8601 §5): nobody before us may speak in our name.
+    /// One whose server cannot be read goes too, as others may read it otherwise.
+    pub fn remove_claims(edit: &mut message::Edit<'_>, authserv_id: &str) {
+        edit.remove_if(|field| {
+            let claims = |id: String| id.eq_ignore_ascii_case(authserv_id);
+            field.is("Authentication-Results") && parse::authserv_id(&field.value()).is_none_or(claims)
+        });
+    }
+
     /// What these results say of the ARC chain, if they say it.
     pub fn chain_status(&self) -> Option<ChainStatus> {
         self.of("arc").find_map(|result| ChainStatus::parse(&result.result))

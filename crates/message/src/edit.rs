@@ -45,13 +45,6 @@ impl<'a> Edit<'a> {
         self.removed.extend(self.header.fields().filter(test).map(|field| field.range()));
     }
 
-    /// Removes `Authentication-Results` that claim to be ours (RFC 8601 §5): nobody before us may speak in our name.
-    pub fn remove_authentication_results(&mut self, authserv_id: &str) {
-        self.remove_if(|field| {
-            field.is("Authentication-Results") && authserv(field).eq_ignore_ascii_case(authserv_id)
-        });
-    }
-
     /// Puts a field above all others, also those prepended before.
     pub fn prepend(&mut self, field: &NewField) {
         self.prefix.insert_str(0, field.as_str());
@@ -138,29 +131,6 @@ impl Edited {
     }
 }
 
-/// The authserv-id of an `Authentication-Results` field (RFC 8601 §2.2), without comments and quotes.
-fn authserv(field: &Field<'_>) -> String {
-    let (mut id, mut comments, mut quoted) = (String::new(), 0usize, false);
-    let value = field.value();
-    let mut rest = value.chars();
-    while let Some(c) = rest.next() {
-        match c {
-            // A quoted-pair stands for its second character (RFC 5322 §3.2.1).
-            '\\' if quoted || comments > 0 => id.extend(rest.next().filter(|_| comments == 0)),
-            '"' if comments == 0 => quoted = !quoted,
-            '(' if !quoted => comments += 1,
-            ')' if comments > 0 => comments -= 1,
-            _ if comments > 0 => {}
-            _ if quoted => id.push(c),
-            ';' => break,
-            c if c.is_whitespace() && id.is_empty() => {}
-            c if c.is_whitespace() => break,
-            c => id.push(c),
-        }
-    }
-    id
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,16 +158,6 @@ mod tests {
                 e.remove("bcc")
             },
             "\r\n",
-        );
-    }
-
-    #[test]
-    fn only_our_own_results_are_removed() {
-        let input = "Authentication-Results: (x;y) MX.example.org 1;\r\n spf=pass\r\nAuthentication-Results: other.example; spf=pass\r\nAuthentication-Results: \"mx.example.org\"; none\r\nAuthentication-Results: (\\)) \"mx\\.example.org\";\r\n spf=pass\r\n\r\n";
-        check(
-            input,
-            |e| e.remove_authentication_results("mx.example.org"),
-            "Authentication-Results: other.example; spf=pass\r\n\r\n",
         );
     }
 

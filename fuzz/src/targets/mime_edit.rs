@@ -67,7 +67,7 @@ fn remove(message: &[u8]) {
     let before = Header::parse(message);
     let mut edit = Edit::new(message);
     edit.remove("Bcc");
-    edit.remove_authentication_results(HOST);
+    mailauth::results::AuthResults::remove_claims(&mut edit, HOST);
     edit.remove_if(|field| ours(field.name()));
     let added = edit.add_missing("Date", || NewField::new("Date", "now"));
     assert_eq!(added, !before.contains("Date"));

@@ -37,10 +37,7 @@ impl AuthResults {
     /// Reads the value of an Authentication-Results field, its folds in it or not.
     pub fn parse(value: &str) -> Result<Self, ParseError> {
         let mut input = Input { rest: value };
-        let authserv_id = input.value()?;
-        if authserv_id.is_empty() {
-            return Err(ParseError::NoServer);
-        }
+        let authserv_id = input.authserv_id()?;
         let version = input.value()?;
         if !version.is_empty() && version != "1" {
             return Err(ParseError::Version(shortened(&version)));
@@ -83,12 +80,22 @@ pub(super) fn is_of_other_version(value: &str) -> bool {
     !version.is_empty() && version != "1" && version.bytes().all(|octet| octet.is_ascii_digit())
 }
 
+/// Who a field claims to be of; `None` when that cannot be read.
+pub(super) fn authserv_id(value: &str) -> Option<String> {
+    Input { rest: value }.authserv_id().ok()
+}
+
 /// What is left of the field.
 struct Input<'a> {
     rest: &'a str,
 }
 
 impl<'a> Input<'a> {
+    fn authserv_id(&mut self) -> Result<String, ParseError> {
+        let id = self.value()?;
+        if id.is_empty() { Err(ParseError::NoServer) } else { Ok(id) }
+    }
+
     /// Goes to the next `;`, past what was not understood; false at the end.
     fn next_result(&mut self) -> Result<bool, ParseError> {
         loop {

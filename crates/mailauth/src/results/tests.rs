@@ -286,3 +286,28 @@ proptest! {
         prop_assert_eq!(read, results);
     }
 }
+
+/// RFC 8601 §5.
+#[test]
+fn what_claims_to_be_ours_is_removed() {
+    let gone = [
+        "mx.example.org; spf=pass",
+        "(x;y) MX.example.org 1;\r\n spf=pass",
+        "\"mx.example.org\"; none",
+        "(\\)) \"mx\\.example.org\";\r\n spf=pass",
+        "mx.example.org(c) ; spf=pass",
+        // Others may read these otherwise than we would.
+        "\"mx.example.org; spf=pass",
+        "(((((((((((((((((((((x))))))))))))))))))))) mx.example.org; spf=pass",
+        "; spf=pass",
+    ];
+    let kept = ["other.example; spf=pass", "mx.example.org.other.example; spf=pass", "x; y=mx.example.org"];
+    let field = |value: &&str| format!("Authentication-Results: {value}\r\n");
+    let others: String = kept.iter().map(field).collect();
+    let all: String =
+        gone.iter().map(field).chain([others.clone(), "Subject: x\r\n\r\n".to_owned()]).collect();
+    let mut edit = message::Edit::new(all.as_bytes());
+    AuthResults::remove_claims(&mut edit, "mx.example.org");
+    let left = String::from_utf8(edit.finish().to_vec(all.as_bytes())).unwrap();
+    assert_eq!(left, format!("{others}Subject: x\r\n\r\n"));
+}

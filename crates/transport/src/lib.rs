@@ -6,6 +6,7 @@
 //!
 //! - [`Transport`]: the carrier, and [`Transport::verify`].
 //! - [`client`]: one connection to one server, for whoever wants to talk to it alone.
+//! - [`https`]: one request to a web server.
 //!
 //! ```
 //! use transport::client::{Call, Client};
@@ -26,6 +27,7 @@ mod attempt;
 pub mod client;
 mod decide;
 mod errand;
+pub mod https;
 mod locate;
 mod open;
 mod places;

@@ -42,10 +42,9 @@ impl PolicyHost {
                 while !request.ends_with(b"\r\n\r\n") && stream.read_buf(&mut request).await.unwrap_or(0) > 0
                 {
                 }
-                assert!(
-                    request
-                        .starts_with(b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.d.example\r\n")
-                );
+                let asked =
+                    format!("GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: mta-sts.d.example:{port}\r\n");
+                assert!(request.starts_with(asked.as_bytes()));
                 let _ = stream.write_all(answer.as_bytes()).await;
                 let _ = stream.shutdown().await;
             }

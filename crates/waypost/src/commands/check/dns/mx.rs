@@ -119,7 +119,7 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
     };
     let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let text = format!("{preference} {host}, {}", listed.join(" "));
-    let private = addresses.iter().all(|ip| !is_public(*ip));
+    let private = addresses.iter().all(|ip| !net::is_public(*ip));
     let v4 = addresses.iter().any(IpAddr::is_ipv4);
     exchanges.push(Exchange { host, addresses });
     match alias {
@@ -141,17 +141,6 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
                 .publish(&name, "A", "the IPv4 address of the host")
         }
         None => Finding::pass(CHECK, text),
-    }
-}
-
-/// Whether others can reach it: not for documentation, this machine or a network of its own. (Of the addresses for
-/// documentation only those that are never in a test are told apart.)
-fn is_public(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
-        IpAddr::V6(ip) => {
-            !(ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified())
-        }
     }
 }
 

@@ -10,7 +10,7 @@ use mailauth::dmarc::{Destination, destinations, walk};
 use mailauth::report::Naming;
 use mailauth::report::aggregate::{Aggregate, PolicyPublished, Record};
 use std::collections::BTreeMap;
-use store::report::{Due, Tally};
+use store::report::{Due, Sent, Tally};
 
 /// Most reports to one domain about one day: one for each policy that it had (RFC 9990 §3.1).
 const MAX_CONFIGURATIONS: usize = 4;
@@ -19,11 +19,11 @@ const MAX_CONFIGURATIONS: usize = 4;
 pub(crate) async fn send(reports: &Reports, due: &Due, now: Timestamp) -> Result<(), ReportError> {
     let from = reports.sender()?;
     let to = wanted(reports, &due.domain).await?;
-    let mut sent = Vec::new();
+    let mut sent = Sent::default();
     if !to.is_empty() {
         let tallies = reports.store().tallies(due)?;
         for (number, report) in written(tallies, due, &from).into_iter().enumerate() {
-            sent.extend(send_one(reports, &report, number, &from, &to, now).await?);
+            sent.mailed.extend(send_one(reports, &report, number, &from, &to, now).await?);
         }
     }
     Ok(reports.store().close_report(due.clone(), reports.today(now), sent).await?)

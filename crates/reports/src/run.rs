@@ -3,7 +3,7 @@
 use crate::arrived::Arrived;
 use crate::pending::Pending;
 use crate::post::Sign;
-use crate::{ReportError, Settings, day, dmarc, failure, inbox, tls};
+use crate::{ReportError, Settings, day, dmarc, failure, https, inbox, tls};
 use address::Address;
 use directory::Directory;
 use dns::{Lookup, Names};
@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use jiff::{Timestamp, Zoned, tz::TimeZone};
 use mailauth::report::tls::Session;
 use net::Shutdown;
+use net::tls::TlsClient;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use store::Store;
@@ -36,6 +37,7 @@ pub struct Reports(Arc<Shared>);
 struct Shared {
     directory: Directory,
     dns: Arc<dyn Lookup>,
+    tls: TlsClient,
     sign: Sign,
     settings: RwLock<Arc<Settings>>,
     pending: Mutex<Pending>,
@@ -49,11 +51,18 @@ impl std::fmt::Debug for Reports {
 }
 
 impl Reports {
-    pub fn new(directory: Directory, dns: Arc<dyn Lookup>, sign: Sign, settings: Settings) -> Self {
+    pub fn new(
+        directory: Directory,
+        dns: Arc<dyn Lookup>,
+        tls: TlsClient,
+        sign: Sign,
+        settings: Settings,
+    ) -> Self {
         let settings = RwLock::new(Arc::new(settings));
         Self(Arc::new(Shared {
             directory,
             dns,
+            tls,
             sign,
             settings,
             pending: Mutex::default(),
@@ -86,15 +95,14 @@ impl Reports {
         }
     }
 
-    /// Counts, sends and reads until the server stops.
+    /// Counts, sends and reads until the server stops. When nobody counts any more, [`flush`](Self::flush) is to be called.
     pub async fn run(&self, shutdown: Shutdown) {
         tokio::join!(
             self.keep_counting(&shutdown),
             self.keep_sending(&shutdown),
+            self.keep_posting(&shutdown),
             inbox::keep_reading(self, &shutdown)
         );
-        // What is still in memory is written down, as far as the store lets us.
-        self.flush().await;
     }
 
     async fn keep_counting(&self, shutdown: &Shutdown) {
@@ -114,6 +122,21 @@ impl Reports {
                 () = shutdown.wait() => return,
                 _ = send.tick() => self.send_due(Timestamp::now(), shutdown).await,
             }
+        }
+    }
+
+    /// What a stop interrupts is posted again: the Report-ID tells that it is the same.
+    async fn keep_posting(&self, shutdown: &Shutdown) {
+        let posting = async {
+            let mut post = tokio::time::interval(https::EVERY);
+            loop {
+                post.tick().await;
+                self.post_due(Timestamp::now()).await;
+            }
+        };
+        tokio::select! {
+            () = shutdown.wait() => {}
+            () = posting => {}
         }
     }
 
@@ -170,6 +193,14 @@ impl Reports {
 
     pub(crate) fn store(&self) -> &Store {
         self.0.directory.store()
+    }
+
+    pub(crate) fn dns(&self) -> &dyn Lookup {
+        &*self.0.dns
+    }
+
+    pub(crate) fn tls_client(&self) -> &TlsClient {
+        &self.0.tls
     }
 
     pub(crate) fn names(&self) -> Names<'_> {

@@ -16,12 +16,21 @@ pub struct Settings {
     pub from: Option<Address>,
     /// Where reports about our domains come: whole addresses, or local parts, which then count in every domain.
     pub read: Vec<String>,
+    /// Posts reports to web servers in private networks and on this machine too: in tests.
+    pub post_anywhere: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let read = ["dmarc", "dmarc-reports", "tls-reports", "postmaster"];
-        Self { dmarc: true, tls: true, failure: false, from: None, read: read.map(str::to_owned).to_vec() }
+        Self {
+            dmarc: true,
+            tls: true,
+            failure: false,
+            from: None,
+            read: read.map(str::to_owned).to_vec(),
+            post_anywhere: false,
+        }
     }
 }
 

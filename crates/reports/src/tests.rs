@@ -1,5 +1,7 @@
 //! From a message to a report in the queue, and from a report in a mailbox to a table.
 
+mod https;
+
 use crate::run::Reports;
 use crate::{Arrived, Settings, Sign, day, inbox};
 use address::{Address, Domain, ReversePath};
@@ -13,11 +15,12 @@ use mailauth::report::aggregate::Disposition;
 use mailauth::report::tls::{Applied, Failure, PolicyType, ResultType, Session};
 use mailauth::report::{self, Incoming};
 use net::Shutdown;
+use net::tls::TlsClient;
 use std::sync::Arc;
 use store::directory::{AccountRecord, DomainKind, DomainRecord};
 use store::mailbox::INBOX;
 use store::queue::{LocalCopy, NewMessage};
-use store::report::ReportKind;
+use store::report::{ReportKind, Sent};
 use store::trail::Origin;
 use store::{Body, Id, Options, Store};
 
@@ -60,7 +63,7 @@ impl World {
         let directory = Directory::open(store.clone(), domain("mx.here.example")).await.unwrap();
         let sign: Sign = Arc::new(|domain, _| Some(format!("DKIM-Signature: d={domain}\r\n").into_bytes()));
         let dns = Arc::new(dns);
-        let reports = Reports::new(directory, dns.clone(), sign, Settings::default());
+        let reports = Reports::new(directory, dns.clone(), TlsClient::new(), sign, Settings::default());
         Self { reports, store, account, dns, _folder: folder }
     }
 
@@ -208,6 +211,7 @@ async fn what_the_dns_does_not_tell_now_waits() {
     let failing = Reports::new(
         world.reports.directory().clone(),
         Arc::new(Fixed::new().with_failure("_dmarc.sender.example", "silence")),
+        TlsClient::new(),
         world.reports.sign().clone(),
         Settings::default(),
     );
@@ -237,7 +241,8 @@ async fn sessions_are_a_tls_report() {
 async fn a_day_of_nothing_but_our_reports_is_no_tls_report() {
     let world = World::new(zone()).await;
     let before = store::report::Due { kind: ReportKind::Tls, day: 0, domain: domain("sender.example") };
-    world.store.close_report(before, day::of(NOW), vec![domain("sender.example")]).await.unwrap();
+    let sent = Sent { mailed: vec![domain("sender.example")], ..Sent::default() };
+    world.store.close_report(before, day::of(NOW), sent).await.unwrap();
     world.reports.count_session(session(None), NOW);
     assert_eq!(world.sent().await, []);
 }

@@ -3,13 +3,15 @@
 use crate::post::{self, MAX_MESSAGE};
 use crate::run::Reports;
 use crate::{ReportError, day};
-use address::Address;
+use address::{Address, Domain};
 use jiff::Timestamp;
 use mailauth::report::Naming;
-use mailauth::report::tls::{Applied, Detail, MAX_DETAILS, PolicyReport, Report, Session, destinations};
+use mailauth::report::tls::{
+    Applied, Destination, Detail, MAX_DETAILS, PolicyReport, Report, Session, destinations,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use store::report::{Due, Tally};
+use store::report::{Due, NewPost, Sent, Tally};
 
 /// What sessions have in common that are counted together. Of good ones the policy alone is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -34,7 +36,8 @@ impl From<Session> for Row {
     }
 }
 
-/// Sends the report to each address that the domain names, and forgets what it was made of.
+/// Sends the report to each place that the domain names, and forgets what it was made of. RFC 8460 §3 would be content with one
+/// of them.
 pub(crate) async fn send(reports: &Reports, due: &Due, now: Timestamp) -> Result<(), ReportError> {
     let from = reports.sender()?;
     let later = |_| ReportError::Dns(due.domain.clone());
@@ -43,21 +46,40 @@ pub(crate) async fn send(reports: &Reports, due: &Due, now: Timestamp) -> Result
     // Our reports are sessions too (RFC 8460 §3: they should not be in the next report): a day that had no others is none.
     let only_reports = sessions(&report) <= reports.store().reports_sent(due)?;
     let to = if only_reports { Vec::new() } else { to };
-    let mut sent = Vec::new();
-    for address in &to {
-        let submitter = from.domain().ok_or(ReportError::NoSender)?;
-        let (begin, end) = (report.begin, report.end);
-        let naming = Naming { submitter, domain: &due.domain, begin, end, unique: "t0" };
-        let message = report.build(&naming, &from, address, &crate::run::zoned(now), post::random()?);
-        if message.len() as u64 > MAX_MESSAGE {
-            tracing::warn!(domain = %due.domain, to = %address, "the TLS report is too large to be sent");
-            continue;
+    let mut sent = Sent::default();
+    for place in &to {
+        match place {
+            Destination::Mail(address) => {
+                sent.mailed.extend(mail(reports, &report, due, &from, address, now).await?);
+            }
+            Destination::Https(uri) => {
+                sent.posts.push(NewPost { uri: uri.to_string(), content: report.content() });
+            }
         }
-        post::send(reports.store(), reports.sign(), &from, address, message).await?;
-        tracing::info!(domain = %due.domain, to = %address, "a TLS report is sent");
-        sent.extend(address.domain().cloned());
     }
     Ok(reports.store().close_report(due.clone(), reports.today(now), sent).await?)
+}
+
+/// Mails the report; the domain that it went to.
+async fn mail(
+    reports: &Reports,
+    report: &Report,
+    due: &Due,
+    from: &Address,
+    to: &Address,
+    now: Timestamp,
+) -> Result<Option<Domain>, ReportError> {
+    let submitter = from.domain().ok_or(ReportError::NoSender)?;
+    let (begin, end) = (report.begin, report.end);
+    let naming = Naming { submitter, domain: &due.domain, begin, end, unique: "t0" };
+    let message = report.build(&naming, from, to, &crate::run::zoned(now), post::random()?);
+    if message.len() as u64 > MAX_MESSAGE {
+        tracing::warn!(domain = %due.domain, %to, "the TLS report is too large to be sent");
+        return Ok(None);
+    }
+    post::send(reports.store(), reports.sign(), from, to, message).await?;
+    tracing::info!(domain = %due.domain, %to, "a TLS report is sent");
+    Ok(to.domain().cloned())
 }
 
 fn sessions(report: &Report) -> u64 {

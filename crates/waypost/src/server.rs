@@ -135,15 +135,17 @@ async fn start(
     let limits = settings::limits(config);
     let resolver = Arc::new(settings::resolver(config)?);
     let signer = verify::resigner(directory.clone());
+    let tls_client = net::tls::TlsClient::new();
     let reports = Reports::new(
         directory.clone(),
         resolver.clone(),
+        tls_client.clone(),
         signer.clone(),
         settings::reports(config, setup.dev),
     );
     let reporter = Arc::new(reporting::Reporter(reports.clone()));
     let transport = Arc::new(
-        Transport::new(resolver.clone(), net::tls::TlsClient::new(), settings::transport(config, &bound))
+        Transport::new(resolver.clone(), tls_client, settings::transport(config, &bound))
             .with_signer(signer)
             .with_store(store.clone())
             .with_tls_log(reporter.clone()),
@@ -241,6 +243,8 @@ impl Running {
         self.shutdown.trigger();
         self.shutdown.wait_idle((Instant::now() + STOP_SESSIONS).into()).await;
         self.queue.stop(STOP_QUEUE).await;
+        // Nothing is left that counts.
+        self.reports.flush().await;
         self.transport.close_idle();
         tasks.shutdown().await;
         tracing::info!("stopped");

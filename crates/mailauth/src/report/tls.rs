@@ -1,7 +1,8 @@
 //! SMTP TLS Reporting (RFC 8460): what whoever delivers to a domain met on the way to its hosts.
 //!
 //! [`Session`] is the fact of one connection, which whoever makes connections records. [`Report`] is a day of them,
-//! counted; [`destinations`] says where a domain wants it.
+//! counted; [`destinations`] says where a domain wants it: by mail ([`Report::build`]) or posted to a web server
+//! ([`Report::content`]).
 
 mod json;
 mod request;
@@ -11,7 +12,7 @@ mod session;
 mod tests;
 
 pub use json::{MAX_DETAILS, MAX_POLICIES, ParseError};
-pub use request::{destinations, query_name};
+pub use request::{Destination, HttpsUri, destinations, query_name};
 pub use session::{Applied, Failure, MAX_REASON, PolicyType, ResultType, Session};
 
 use super::{Naming, gzip};
@@ -19,6 +20,9 @@ use address::{Address, Domain};
 use message::{Attach, NewField, Notice, NoticePart};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+
+/// Of a report that is compressed (RFC 8460 §6.5).
+pub const MEDIA_TYPE: &str = "application/tlsrpt+gzip";
 
 /// A report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +63,11 @@ pub struct Detail {
 }
 
 impl Report {
+    /// What the report is as a file of [`MEDIA_TYPE`], by mail or HTTPS (RFC 8460 §5.2).
+    pub fn content(&self) -> Vec<u8> {
+        gzip(self.to_json().as_bytes())
+    }
+
     /// The mail that carries the report to `to` (RFC 8460 §5.3). It must be signed with DKIM, and be sent whatever TLS its
     /// way has (§3).
     pub fn build(
@@ -96,8 +105,8 @@ impl Report {
             text,
             parts: vec![NoticePart::File(Attach {
                 name: naming.file_name("json.gz"),
-                media_type: "application/tlsrpt+gzip".to_owned(),
-                content: gzip(self.to_json().as_bytes()),
+                media_type: MEDIA_TYPE.to_owned(),
+                content: self.content(),
             })],
         };
         notice.build(now, random, naming.submitter)

@@ -64,6 +64,43 @@ pub struct StoredReport {
     pub content: Vec<u8>,
 }
 
+/// Where a report went that is sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// The domains of the addresses that it was mailed to.
+    pub mailed: Vec<Domain>,
+    /// What is to be posted, and where.
+    pub posts: Vec<NewPost>,
+}
+
+/// A report for a web server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPost {
+    pub uri: String,
+    pub content: Vec<u8>,
+}
+
+/// A report that waits until a web server takes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    pub id: Id,
+    /// That it is about.
+    pub domain: Domain,
+    pub uri: String,
+    pub retry: Retry,
+}
+
+/// How it stands with the attempts at something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// When the next is, in seconds since 1970.
+    pub due: i64,
+    /// How many failed.
+    pub attempts: u32,
+    /// When the last is, in seconds since 1970; 0 before the first.
+    pub until: i64,
+}
+
 /// Up to which message a folder was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FolderMark {
@@ -89,10 +126,24 @@ impl Store {
         self.inner.main.with(|db| sqlite::tallies(db, due))
     }
 
-    /// Forgets what was counted: the report was sent, or nobody wants it. `sent` are the domains of the addresses that it
-    /// went to on the day `today`.
-    pub async fn close_report(&self, due: Due, today: u32, sent: Vec<Domain>) -> Result<(), StoreError> {
+    /// Forgets what was counted: the report is sent as `sent` says, on the day `today`, or nobody wants it.
+    pub async fn close_report(&self, due: Due, today: u32, sent: Sent) -> Result<(), StoreError> {
         self.inner.committer.write(move |w| sqlite::close(w.db, &due, today, &sent)).await
+    }
+
+    /// The reports whose next attempt is due by `now` (seconds since 1970), the most overdue first: at most `limit`.
+    pub fn due_posts(&self, now: i64, limit: usize) -> Result<Vec<Post>, StoreError> {
+        self.inner.main.with(|db| sqlite::due_posts(db, now, limit))
+    }
+
+    /// What is to be posted; none when that is done.
+    pub fn post_content(&self, id: Id) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.main.with(|db| sqlite::post_content(db, id))
+    }
+
+    /// After an attempt: there is another, or with `None` it is done, or given up.
+    pub async fn settle_post(&self, id: Id, retry: Option<Retry>) -> Result<(), StoreError> {
+        self.inner.committer.write(move |w| sqlite::settle_post(w.db, id, retry)).await
     }
 
     /// How many reports of a kind were sent to addresses of a domain on a day.

@@ -1,6 +1,6 @@
 //! Reports: the SQL.
 
-use super::{Due, FolderMark, MAX_KEYS, MAX_REPORTS, ReportKind, StoredReport, Tally};
+use super::{Due, FolderMark, MAX_KEYS, MAX_REPORTS, Post, ReportKind, Retry, Sent, StoredReport, Tally};
 use crate::queue::parsed;
 use crate::{Id, StoreError};
 use address::Domain;
@@ -83,14 +83,47 @@ pub(super) fn tallies(db: &Connection, due: &Due) -> Result<Vec<Tally>, StoreErr
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn close(db: &Connection, due: &Due, today: u32, sent: &[Domain]) -> Result<(), StoreError> {
+pub(super) fn close(db: &Connection, due: &Due, today: u32, sent: &Sent) -> Result<(), StoreError> {
     let sql = "DELETE FROM report_tally WHERE kind = ? AND day = ? AND domain = ?";
     db.prepare_cached(sql)?.execute((word(due.kind), due.day, due.domain.as_str()))?;
-    for domain in sent {
+    for domain in &sent.mailed {
         let sql = "INSERT INTO report_sent(kind, day, domain, count) VALUES(?, ?, ?, 1)
                    ON CONFLICT DO UPDATE SET count = count + 1";
         db.prepare_cached(sql)?.execute((word(due.kind), today, domain.as_str()))?;
     }
+    for post in &sent.posts {
+        let sql = "INSERT INTO report_post(id, domain, uri, due, attempts, until, content) VALUES(?, ?, ?, 0, 0, 0, ?)";
+        db.prepare_cached(sql)?.execute((Id::generate(), due.domain.as_str(), &post.uri, &post.content))?;
+    }
+    Ok(())
+}
+
+pub(super) fn due_posts(db: &Connection, now: i64, limit: usize) -> Result<Vec<Post>, StoreError> {
+    let sql = "SELECT id, domain, uri, due, attempts, until FROM report_post WHERE due <= ? ORDER BY due, id LIMIT ?";
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query((now, limit as i64))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let domain = parsed(row.get_ref(1)?.as_str().unwrap_or_default())?;
+        let retry = Retry { due: row.get(3)?, attempts: row.get(4)?, until: row.get(5)? };
+        found.push(Post { id: row.get(0)?, domain, uri: row.get(2)?, retry });
+    }
+    Ok(found)
+}
+
+pub(super) fn post_content(db: &Connection, id: Id) -> Result<Option<Vec<u8>>, StoreError> {
+    let sql = "SELECT content FROM report_post WHERE id = ?";
+    Ok(db.prepare_cached(sql)?.query_row([id], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn settle_post(db: &Connection, id: Id, retry: Option<Retry>) -> Result<(), StoreError> {
+    match retry {
+        None => db.prepare_cached("DELETE FROM report_post WHERE id = ?")?.execute([id])?,
+        Some(Retry { due, attempts, until }) => {
+            let sql = "UPDATE report_post SET due = ?, attempts = ?, until = ? WHERE id = ?";
+            db.prepare_cached(sql)?.execute((due, attempts, until, id))?
+        }
+    };
     Ok(())
 }
 

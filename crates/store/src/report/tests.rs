@@ -40,7 +40,7 @@ async fn what_is_counted_adds_up_until_it_is_sent() {
     assert_eq!(store.due_reports(9, 10).unwrap(), [due("example.org", 7), due("example.net", 8)]);
     let counted = store.tallies(&due("example.org", 7)).unwrap();
     assert_eq!(counted, [tally("example.org", 7, "a", 5), tally("example.org", 7, "b", 1)]);
-    let sent = vec!["rua.example".parse().unwrap(); 2];
+    let sent = Sent { mailed: vec!["rua.example".parse().unwrap(); 2], ..Sent::default() };
     store.close_report(due("example.org", 7), 8, sent).await.unwrap();
     assert_eq!(store.tallies(&due("example.org", 7)).unwrap(), []);
     assert_eq!(store.reports_sent(&due("rua.example", 8)).unwrap(), 2);
@@ -85,4 +85,34 @@ async fn reading_a_folder_goes_on_where_it_was() {
     store.set_report_mark(mark).await.unwrap();
     store.set_report_mark(FolderMark { uid: 18, ..mark }).await.unwrap();
     assert_eq!(store.report_mark(mark.mailbox).unwrap().map(|mark| mark.uid), Some(18));
+}
+
+#[tokio::test]
+async fn what_is_posted_waits_until_it_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let retry = Retry { due: 100, attempts: 1, until: 1000 };
+    {
+        let store = Store::open(folder.path(), &Options::default()).unwrap();
+        let post = |uri: &str| NewPost { uri: uri.into(), content: uri.as_bytes().to_vec() };
+        let sent =
+            Sent { posts: vec![post("https://a.example/"), post("https://b.example/")], ..Sent::default() };
+        store.close_report(due("example.org", 7), 8, sent).await.unwrap();
+        let posts = store.due_posts(1, 10).unwrap();
+        let told: Vec<_> =
+            posts.iter().map(|post| (post.uri.as_str(), post.domain.as_str(), post.retry)).collect();
+        let first = Retry { due: 0, attempts: 0, until: 0 };
+        assert_eq!(
+            told,
+            [("https://a.example/", "example.org", first), ("https://b.example/", "example.org", first)]
+        );
+        assert_eq!(store.due_posts(1, 1).unwrap(), posts[..1]);
+        store.settle_post(posts[0].id, None).await.unwrap();
+        assert_eq!(store.post_content(posts[0].id).unwrap(), None);
+        store.settle_post(posts[1].id, Some(retry)).await.unwrap();
+    }
+    let store = Store::open(folder.path(), &Options::default()).unwrap();
+    assert_eq!(store.due_posts(99, 10).unwrap(), []);
+    let again = store.due_posts(100, 10).unwrap();
+    assert_eq!((again.len(), again[0].retry), (1, retry));
+    assert_eq!(store.post_content(again[0].id).unwrap().unwrap(), b"https://b.example/");
 }

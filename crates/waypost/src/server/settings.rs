@@ -27,7 +27,8 @@ fn whole(number: Option<u32>) -> usize {
 /// What is captured goes nowhere, and nobody is told of it.
 pub(super) fn reports(config: &Config, dev: bool) -> reports::Settings {
     let config::Reports { dmarc, tls, failure, from, read } = config.reports.clone();
-    reports::Settings { dmarc: dmarc && !dev, tls: tls && !dev, failure: failure && !dev, from, read }
+    let (dmarc, tls, failure) = (dmarc && !dev, tls && !dev, failure && !dev);
+    reports::Settings { dmarc, tls, failure, from, read, post_anywhere: false }
 }
 
 pub(super) fn limit_settings(config: &Config) -> LimitSettings {

@@ -28,8 +28,8 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
                 .publish_own(asked, &name, "TXT", value)
         }
         [record] => {
-            let addresses = tls::destinations(&Names(asked.dns), asked.domain).await.unwrap_or_default();
-            match addresses.is_empty() && !record.contains("https:") {
+            let places = tls::destinations(&Names(asked.dns), asked.domain).await.unwrap_or_default();
+            match places.is_empty() {
                 true => {
                     let why = "RFC 8460 §3: rua= must have mailto: or https: addresses";
                     Finding::fail(CHECK, format!("{record}: no address that can be read"), why)

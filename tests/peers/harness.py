@@ -5,6 +5,7 @@ all logs are printed.
 """
 import email
 import email.policy
+import json
 import os
 import poplib
 import shutil
@@ -19,6 +20,8 @@ import time
 import unittest
 from email.message import EmailMessage
 from pathlib import Path
+
+from names import Names
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("WAYPOST_SHARED", ROOT / "../shared")).resolve()
@@ -123,6 +126,20 @@ class Daemon:
             return self.child.wait()
         finally:
             self.log.close()
+
+
+class SignedNames:
+    """A DNS server with signatures (`signed.py`), its files in a folder; `within` is what starts it elsewhere."""
+
+    def __init__(self, folder, within=()):
+        self.table, self.anchor = folder.write("table.json", "{}"), folder.path / "anchor"
+        words = [*within, "/usr/bin/python3", Path(__file__).with_name("signed.py"), self.table, self.anchor]
+        self.daemon = Daemon(words, folder.path / "dns.log", stdout=subprocess.PIPE)
+        self.address = self.daemon.child.stdout.readline().decode().strip()
+        self.stop = self.daemon.stop
+
+    def publish(self, table):
+        self.table.write_text(json.dumps(table))
 
 
 class Waypost:
@@ -288,6 +305,67 @@ class Case(unittest.TestCase):
     def assertTold(self, text, *patterns):
         for pattern in patterns:
             self.assertRegex(text, pattern)
+
+
+class Strangers(Case):
+    """Tests whose server asks a DNS server of theirs, which has RECORDS, and takes mail from strangers at a port of its own."""
+
+    RECORDS = {}
+    CLIENT = "192.0.2.9"    # whom `proxy` lets call
+    names = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.names = Names(cls.RECORDS)
+        cls.addClassCleanup(cls.names.stop)
+        super().setUpClass()
+
+    @classmethod
+    def prepare(cls, server):
+        (server.proxied,) = free_ports(1)
+        text = server.config.read_text().replace("127.0.0.1:1\"", f"{cls.names.address}\"")
+        place = f'{{ address = "127.0.0.1:{server.proxied}", proxy-from = ["127.0.0.0/8"] }}'
+        server.config.write_text(text.replace("smtp = [", f"smtp = [{place}, "))
+
+    def proxy(self, client=CLIENT):
+        """The port at which one is `client` to the server."""
+        made = Proxy(self.server.proxied, client)
+        self.addCleanup(made.stop)
+        return made.port
+
+
+class Proxy:
+    """Passes connections on with a PROXY header that says they come from another address."""
+
+    def __init__(self, to, client):
+        self.to, self.client = to, client
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        family, own = ("TCP6", "::1") if ":" in self.client else ("TCP4", "127.0.0.1")
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            onward = socket.create_connection(("127.0.0.1", self.to))
+            onward.sendall(f"PROXY {family} {self.client} {own} 40000 25\r\n".encode())
+            for one, other in ((connection, onward), (onward, connection)):
+                threading.Thread(target=pump, args=(one, other), daemon=True).start()
+
+    def stop(self):
+        self.listener.close()
+
+
+def pump(source, target):
+    try:
+        while octets := source.recv(65536):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
 
 
 class deadline:

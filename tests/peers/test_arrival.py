@@ -2,13 +2,11 @@
 import re
 import smtplib
 import socket
-import threading
 
-from harness import ANNA, HOST, Case, Daemon, free_ports, message, run, wait_for
-from names import Names
+from harness import ANNA, HOST, Daemon, Strangers, free_ports, message, run, wait_for
 from test_servers import Postfix
 
-CLIENT = "192.0.2.9"
+CLIENT = Strangers.CLIENT
 SENDER = "joe@sender.test"
 
 RECORDS = {
@@ -36,67 +34,12 @@ points = 10
 """
 
 
-class Proxy:
-    """Passes connections on with a PROXY header that says they come from another address."""
-
-    def __init__(self, to, client=CLIENT):
-        self.to, self.client = to, client
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            onward = socket.create_connection(("127.0.0.1", self.to))
-            onward.sendall(f"PROXY TCP4 {self.client} 127.0.0.1 40000 25\r\n".encode())
-            for one, other in ((connection, onward), (onward, connection)):
-                threading.Thread(target=pump, args=(one, other), daemon=True).start()
-
-    def stop(self):
-        self.listener.close()
-
-
-def pump(source, target):
-    try:
-        while octets := source.recv(65536):
-            target.sendall(octets)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-class Arrival(Case):
-    names = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.names = Names(RECORDS)
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.names.stop()
+class Arrival(Strangers):
+    RECORDS = RECORDS
 
     @classmethod
     def routes(cls):
         return SETTINGS
-
-    @classmethod
-    def prepare(cls, server):
-        (server.proxied,) = free_ports(1)
-        text = server.config.read_text().replace("127.0.0.1:1\"", f"{cls.names.address}\"")
-        place = f'{{ address = "127.0.0.1:{server.proxied}", proxy-from = ["127.0.0.0/8"] }}'
-        server.config.write_text(text.replace("smtp = [", f"smtp = [{place}, "))
-
-    def proxy(self, client=CLIENT):
-        made = Proxy(self.server.proxied, client)
-        self.addCleanup(made.stop)
-        return made.port
 
     def signer(self):
         """opendkim, which signs for sender.test; its port."""

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 import harness
-from harness import ANNA, Case, Folder, message, program, run, wait_for
+from harness import ANNA, Folder, Strangers, message, program, run, wait_for
 from names import Names
 
 PYTHON = "/usr/bin/python3"    # Debian's, whose modules are Debian's packages
@@ -162,19 +162,8 @@ class Signatures(unittest.TestCase):
         self.assertIn("set 1", found["reason"])
 
 
-class Rotation(Case):
+class Rotation(Strangers):
     """Keys under a server whose DNS is this test's."""
-
-    @classmethod
-    def prepare(cls, server):
-        cls.names = Names({})
-        text = server.config.read_text()
-        server.config.write_text(re.sub(r'servers = .*', f'servers = ["{cls.names.address}"]', text))
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.names.stop()
 
     def status(self, verb="status"):
         return json.loads(self.server.command("domain", "dkim", verb, harness.DOMAIN, "--json"))["keys"]

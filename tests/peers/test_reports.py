@@ -1,14 +1,22 @@
-"""DMARC of domains and messages, held against opendmarc, and reports about our domain, as other programs pack them."""
+"""DMARC of domains and messages, held against opendmarc; reports about our domain, as other programs pack them; and our own
+reports, held against the schema of RFC 9990."""
 import ctypes
 import gzip
 import io
 import json
 import smtplib
+import sqlite3
+import subprocess
+import xml.etree.ElementTree
 import zipfile
+from pathlib import Path
 
-from harness import DOMAIN, Case, message, program, run, wait_for
+from harness import ANNA, DOMAIN, Strangers, message, program, run, wait_for
 from names import Names
-from test_arrival import CLIENT
+
+CLIENT = Strangers.CLIENT
+SCHEMA = Path(__file__).resolve().parent / "dmarc-2.0.xsd"
+SPACE = "{urn:ietf:params:xml:ns:dmarc-2.0}"
 
 RECORDS = {
     "good.test": {"A": ["192.0.2.1"], "TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
@@ -45,18 +53,8 @@ def opendmarc(record, author, spf_domain, passes):
     return word
 
 
-class Reports(Case):
-    names = None
-
-    @classmethod
-    def setUpClass(cls):
-        cls.names = Names(RECORDS)
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        cls.names.stop()
+class Reports(Strangers):
+    RECORDS = RECORDS
 
     def check(self, *words, status):
         said = run([program(), "check", "dmarc", *words, "--dns", self.names.address, "--json"], status=status)
@@ -141,3 +139,79 @@ class Reports(Case):
         sources = {one["ip"]: (one["messages"], one["dkim"], one["failed"], one["rejected"]) for one in found["sources"]}
         self.assertEqual(sources, {"198.51.100.7": (8, 8, 0, 0), "2001:db8::7": (4, 0, 4, 4)})
         self.assertTold(self.server.command("domain", "reports", DOMAIN), r"198\.51\.100\.7 +8 +8")
+
+
+class Written(Strangers):
+    """Reports of mail that came, a day later."""
+
+    RECORDS = {
+        "mx.sender.test": {"A": [CLIENT]},
+        "sender.test": {"TXT": [f"v=spf1 ip4:{CLIENT} -all"]},
+        "news.sender.test": {"A": [CLIENT]},
+        "_dmarc.sender.test": {"TXT": [f"v=DMARC1; p=reject; sp=none; fo=1:d; rua=mailto:{ANNA}"]},
+        "trial.test": {"TXT": ["v=spf1 ?all"]},
+        "_dmarc.trial.test": {"TXT": [f"v=DMARC1; p=quarantine; t=y; adkim=s; rua=mailto:{ANNA}"]},
+        # The address is another domain's, which says that it wants them.
+        f"sender.test._report._dmarc.{DOMAIN}": {"TXT": ["v=DMARC1"]},
+        f"trial.test._report._dmarc.{DOMAIN}": {"TXT": ["v=DMARC1"]},
+    }
+
+    def send(self, author, sender, client=CLIENT, refused=False, **fields):
+        made = message(self.subject, author)
+        for name, value in fields.items():
+            made[name.replace("_", "-")] = value
+        with smtplib.SMTP("127.0.0.1", self.proxy(client), local_hostname="mx.sender.test", timeout=60) as smtp:
+            if refused:
+                self.assertRaises(smtplib.SMTPDataError, smtp.send_message, made, sender, [ANNA])
+            else:
+                smtp.send_message(made, sender, [ANNA])
+
+    def a_day_passes(self):
+        """What was counted today was counted the day before yesterday."""
+        self.server.halt()
+        with sqlite3.connect(self.server.folder.path / "data/waypost.db") as db:
+            changed = db.execute("UPDATE report_tally SET day = day - 2").rowcount
+        db.close()
+        self.server.run()
+        return changed
+
+    def report(self, domain):
+        """The XML of the report about a domain that came to Anna."""
+        def found():
+            return [one for one in self.server.mailbox() if str(one["Subject"]).startswith(f"Report Domain: {domain} ")]
+        (came,) = wait_for(f"the report about {domain}", found)
+        (attached,) = came.iter_attachments()
+        self.assertEqual(attached.get_content_type(), "application/gzip")
+        return gzip.decompress(attached.get_content())
+
+    def valid(self, report):
+        done = subprocess.run(["xmllint", "--noout", "--schema", SCHEMA, "-"], input=report, capture_output=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr.decode() + report.decode())
+        return xml.etree.ElementTree.fromstring(report)
+
+    def rows(self, report):
+        """Source, number, what was done, aligned by DKIM and SPF, and the results of signatures."""
+        def text(record, path):
+            return record.findtext("/".join(SPACE + name for name in path.split("/")))
+        paths = ["row/source_ip", "row/count", "row/policy_evaluated/disposition", "row/policy_evaluated/dkim",
+                 "row/policy_evaluated/spf", "row/policy_evaluated/reason/type", "auth_results/dkim/result"]
+        return {tuple(text(record, path) for path in paths) for record in report.iter(f"{SPACE}record")}
+
+    def test_they_keep_to_the_schema(self):
+        """RFC 9990, Appendix A."""
+        signed = "v=1; a=rsa-sha256; d=sender.test; s=gone; h=from; bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA"
+        self.send("joe@sender.test", "joe@sender.test")
+        self.send("joe@sender.test", "joe@sender.test", DKIM_Signature=signed)
+        self.send("boss@sender.test", "x@other.test", client="2001:db8::9", refused=True)
+        self.send("joe@news.sender.test", "x@other.test", client="198.51.100.9")
+        self.send("joe@trial.test", "", client="198.51.100.9")
+        self.assertEqual(self.a_day_passes(), 5)
+        rows = self.rows(self.valid(self.report("sender.test")))
+        self.assertEqual(rows, {
+            (CLIENT, "1", "pass", "fail", "pass", None, None),
+            (CLIENT, "1", "pass", "fail", "pass", None, "permerror"),
+            ("2001:db8::9", "1", "reject", "fail", "fail", None, None),
+            ("198.51.100.9", "1", "none", "fail", "fail", None, None),
+        })
+        rows = self.rows(self.valid(self.report("trial.test")))
+        self.assertEqual(rows, {("198.51.100.9", "1", "none", "fail", "fail", "policy_test_mode", None)})

@@ -4,12 +4,10 @@ import ssl
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
-from harness import Case, Daemon, Folder, free_ports, message, program, run, wait_for
+from harness import Case, SignedNames, free_ports, message, program, run, wait_for
 from test_servers import Postfix
 
-HERE = Path(__file__).resolve().parent
 DOMAIN, MX = "signed.test", "mx.signed.test"
 THERE = f"someone@{DOMAIN}"
 POLICY_HOST = "127.0.0.77"    # where port 443 is nobody's
@@ -20,18 +18,11 @@ class Signed(Case):
 
     @classmethod
     def prepare(cls, server):
-        cls.dns = Folder("dns")
-        cls.folders.append(cls.dns)
-        cls.addClassCleanup(cls.dns.remove)
-        cls.table = cls.dns.write("table.json", "{}")
-        anchor = server.folder.path / "anchor"
-        names = Daemon(["/usr/bin/python3", HERE / "signed.py", cls.table, anchor], cls.dns.path / "dns.log",
-                       stdout=subprocess.PIPE)
-        cls.addClassCleanup(names.stop)
-        address = names.child.stdout.readline().decode().strip()
+        cls.names = SignedNames(server.folder)
+        cls.addClassCleanup(cls.names.stop)
         (cls.port,) = free_ports(1)
         text = server.config.read_text()
-        dns = f'[dns]\nservers = ["{address}"]\ntrust-anchor = "{anchor}"\n[delivery]\nport = {cls.port}\n'
+        dns = f'[dns]\nservers = ["{cls.names.address}"]\ntrust-anchor = "{cls.names.anchor}"\n[delivery]\nport = {cls.port}\n'
         server.config.write_text(text.replace('[dns]\nservers = ["127.0.0.1:1"]    # nobody: nothing here needs DNS\n', dns))
         cls.policy = None
         cls.make_certificates(server)
@@ -54,7 +45,7 @@ class Signed(Case):
         table = {DOMAIN: {"MX": [f"10 {MX}."]}, MX: {"A": ["127.0.0.1"]}}
         for name, records in more.items():
             table[name] = records
-        self.table.write_text(json.dumps(table))
+        self.names.publish(table)
 
     def tlsa(self):
         return f"_{self.port}._tcp.{MX}"

@@ -40,7 +40,7 @@ impl Web {
                 let mut request = Vec::new();
                 while !is_whole(&request) && stream.read_buf(&mut request).await.unwrap() > 0 {}
                 kept.lock().unwrap().push(request);
-                let status = statuses.get(number).or(statuses.last()).unwrap();
+                let status = statuses.get(number).or_else(|| statuses.last()).unwrap();
                 let answer =
                     format!("HTTP/1.1 {status}\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n");
                 // Who asks may leave when it knows the status.

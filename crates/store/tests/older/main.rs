@@ -36,6 +36,7 @@ const MAIN: Database = Database {
         include_str!("../../src/migrations/main-6.sql"),
         include_str!("../../src/migrations/main-7.sql"),
         include_str!("../../src/migrations/main-8.sql"),
+        include_str!("../../src/migrations/main-9.sql"),
     ],
     rows: &[
         (1..=NEWEST, include_str!("directory.sql")),
@@ -50,6 +51,7 @@ const MAIN: Database = Database {
         (6..=NEWEST, include_str!("sts-6.sql")),
         (1..=6, include_str!("keys-1.sql")),
         (7..=NEWEST, include_str!("keys-7.sql")),
+        (9..=NEWEST, include_str!("posts-9.sql")),
     ],
 };
 const BODIES: Database = Database {

@@ -8,7 +8,7 @@ use store::directory::{
 };
 use store::mailbox::{Annotation, ImportTotals, Mailbox, UidRuns};
 use store::queue::QueueCount;
-use store::report::{Due, FolderMark, ReportKind, StoredReport, Tally};
+use store::report::{Due, FolderMark, Post, ReportKind, Retry, StoredReport, Tally};
 use store::search::Query;
 use store::trail::{Event, Outcome};
 use store::{Id, Store};
@@ -46,6 +46,9 @@ pub(crate) async fn check(store: Store, version: usize, keeps_search: bool) {
     }
     if version >= 6 {
         sts(&store);
+    }
+    if version >= 9 {
+        posts(&store);
     }
     trail(&store);
     search(&store, keeps_search);
@@ -305,6 +308,13 @@ fn reports(store: &Store) {
     assert_eq!(store.reports(&domain("example.org"), 0, 10).unwrap(), [report]);
     let mark = FolderMark { mailbox: id(INBOX), uidvalidity: 4_000_000_000, uid: 3 };
     assert_eq!(store.report_mark(id(INBOX)).unwrap(), Some(mark));
+}
+
+fn posts(store: &Store) {
+    let retry = Retry { due: 500, attempts: 2, until: 900 };
+    let post = Post { id: id(41), domain: domain("example.net"), uri: "https://web.example/r".into(), retry };
+    assert_eq!(store.due_posts(500, 10).unwrap(), [post]);
+    assert_eq!(store.post_content(id(41)).unwrap(), Some(vec![0x1f, 0x8b]));
 }
 
 fn sts(store: &Store) {

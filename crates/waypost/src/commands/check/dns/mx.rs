@@ -134,11 +134,11 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
         }
         None if private => {
             Finding::fail(CHECK, format!("{text}: no public address"), "nobody outside can reach this host")
-                .publish(&name, "A", "the public IPv4 address of the host")
+                .publish(name, "A", "the public IPv4 address of the host")
         }
         None if !v4 => {
             Finding::warn(CHECK, format!("{text}: only IPv6"), "many servers can send over IPv4 only")
-                .publish(&name, "A", "the IPv4 address of the host")
+                .publish(name, "A", "the IPv4 address of the host")
         }
         None => Finding::pass(CHECK, text),
     }

@@ -388,7 +388,7 @@ async fn the_tlsa_record_to_publish_is_of_the_certificate_shown() {
         let dane = found.iter().find(|finding| finding.check == "dane").unwrap();
         assert_eq!(dane.status, status, "{dane:#?}");
         let published: Vec<String> = dane.publish.iter().map(Publish::line).collect();
-        assert_eq!(published, [wanted.clone()], "{dane:#?}");
+        assert_eq!(published, std::slice::from_ref(&wanted), "{dane:#?}");
     }
     let found = findings_at(base().with_tlsa(&name, record(digest.as_ref())), port).await;
     let dane = found.iter().find(|finding| finding.check == "dane").unwrap();

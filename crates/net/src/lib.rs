@@ -52,7 +52,7 @@ pub use files::{FileLimit, raise_file_limit};
 pub use limits::{Guard, LimitSettings, Limits, OverLimit};
 pub use listener::{Listener, MAX_SOCKET_PATH};
 pub use pressure::Pressure;
-pub use public::is_public;
+pub use public::{is_for_documentation, is_public};
 pub use serve::{Connection, ServeOptions, serve};
 pub use shutdown::{Shutdown, Tracked};
 pub use stream::{Credentials, Peer, Stream};

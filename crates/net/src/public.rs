@@ -20,9 +20,32 @@ pub fn is_public(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether the address is one for examples only: nobody is there to be called.
+pub fn is_for_documentation(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_documentation(),
+        IpAddr::V6(ip) => ip.segments().starts_with(&[0x2001, 0xdb8]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_at_addresses_of_examples() {
+        for (ip, example) in [
+            ("192.0.2.1", true),
+            ("198.51.100.7", true),
+            ("203.0.113.255", true),
+            ("2001:db8::1", true),
+            ("192.0.3.1", false),
+            ("2001:db9::1", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(is_for_documentation(ip.parse().unwrap()), example, "{ip}");
+        }
+    }
 
     #[test]
     fn networks_of_their_own_are_not_public() {

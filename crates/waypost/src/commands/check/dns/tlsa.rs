@@ -95,8 +95,8 @@ fn wanted(shown: &Shown) -> Option<String> {
 /// What the host shows on the first of its addresses that takes a call, or why it shows nothing.
 async fn shown(asked: &Asked<'_>, exchange: &Exchange) -> Result<Shown, String> {
     let call = async {
-        let mut trouble = "the host has no address".to_owned();
-        for ip in &exchange.addresses {
+        let mut trouble = "the host has no address that can be called".to_owned();
+        for ip in exchange.addresses.iter().filter(|ip| !net::is_for_documentation(**ip)) {
             match handshake(asked, &exchange.host, *ip).await {
                 Ok(shown) => return Ok(shown),
                 Err(error) => trouble = error,

@@ -13,7 +13,7 @@ mod site;
 
 pub use journal::{Journal, Mark};
 pub use load::{Message, Session};
-pub use oracle::{Kept, broken, named_files};
+pub use oracle::{Kept, broken};
 pub use shim::{ALL, Control, EIO, ENOSPC, EROFS, Fault, NAME, OPEN, SYNC, WRITE};
 pub use sink::Sink;
 pub use site::{Server, Site};

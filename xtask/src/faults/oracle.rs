@@ -3,7 +3,6 @@
 use super::load::{Message, whole};
 use super::{Mark, Site};
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use store::{Options, Store, StoreError};
 
 /// All that the store has: a name and a place, and how often.
@@ -59,32 +58,6 @@ pub fn broken(site: &Site, marks: &[(Mark, String)]) -> Result<Kept, String> {
     let files = count_files(&found);
     let unanswered = names.difference(&promised).count() as u64;
     Ok(Kept { promised: promised.len() as u64, unanswered, files })
-}
-
-/// Bodies that are files and that something names, of a site whose server runs: what it has is copied and looked at. `None`
-/// where it wrote meanwhile, or has something to deliver yet: also what was refused may have been heard, and its body goes after that.
-pub fn named_files(site: &Site) -> Option<usize> {
-    let copy = tempfile::tempdir().ok()?;
-    copy_files(&site.data(), copy.path()).ok()?;
-    let found = found(&Store::open(copy.path(), &Options::default()).ok()?).ok()?;
-    let leaves = |(name, place): &(String, String)| {
-        place == QUEUE && !Message::named(name).is_some_and(|message| message.stays())
-    };
-    (!found.keys().any(leaves)).then(|| count_files(&found))
-}
-
-fn copy_files(from: &Path, to: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            std::fs::create_dir_all(&to)?;
-            copy_files(&entry.path(), &to)?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 /// Messages whose body is a file; one is one in however many places it is.

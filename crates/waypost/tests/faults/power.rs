@@ -42,15 +42,20 @@ fn what_was_answered_250_survives_hundreds_of_power_cuts() {
     survives(MANY_POINTS);
 }
 
+/// Runs of which one must see it: what a cut loses is luck, and nothing that was promised may be among it.
+const TRIES: u32 = 6;
+
 /// The harness sees what it is there for.
+fn is_seen(forgotten: fn(&Path) -> bool) -> bool {
+    (0..TRIES).any(|_| cut(PER_RECORD, Some(forgotten)).failed > 0)
+}
+
 #[test]
 fn a_250_before_the_sync_does_not_go_unseen() {
-    let report = cut(PER_RECORD, Some(|path| path.to_string_lossy().ends_with("waypost.db-wal")));
-    assert!(report.failed > 0, "{report:#?}");
+    assert!(is_seen(|path| path.to_string_lossy().ends_with("waypost.db-wal")));
 }
 
 #[test]
 fn a_folder_that_is_not_synced_does_not_go_unseen() {
-    let report = cut(PER_RECORD, Some(|path| path.starts_with("data/bodies") && path.iter().count() == 3));
-    assert!(report.failed > 0, "{report:#?}");
+    assert!(is_seen(|path| path.starts_with("data/bodies") && path.iter().count() == 3));
 }

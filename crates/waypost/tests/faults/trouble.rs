@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use xtask::faults::{
     ALL, Control, EIO, ENOSPC, EROFS, Fault, Journal, Mark, Message, NAME, OPEN, SYNC, Server, Session, Sink,
-    Site, WRITE, broken, files, named_files,
+    Site, WRITE, broken, files,
 };
 use xtask::wire::Reply;
 
@@ -17,6 +17,10 @@ const SESSIONS: usize = 6;
 const BACK_OFF: Duration = Duration::from_millis(20);
 /// Nothing takes so long, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Bodies that nothing names any more are removed half a second after the last work. Who sees no change for so
+/// long sees what stays.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// 451 4.3.0: something is wrong here, and will pass.
 pub(crate) fn is_told_to_wait(reply: &Reply) -> bool {
@@ -127,12 +131,16 @@ impl Scene {
         files(&self.site.data().join("bodies")).unwrap().len()
     }
 
-    /// Returns when those are left that something names. Which these are the journal alone does not say: whoever was told 451
-    /// when the disk failed may have been heard all the same.
+    /// Returns when none of them has gone for a while.
     fn wait_for_bodies(&self) {
-        wait("removal of the bodies that nothing names", &self.site, || {
-            named_files(&self.site) == Some(self.bodies())
-        });
+        let (mut count, mut since) = (self.bodies(), Instant::now());
+        while since.elapsed() < SETTLED {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = self.bodies();
+            if now != count {
+                (count, since) = (now, Instant::now());
+            }
+        }
     }
 
     /// Returns when all that can be delivered is.

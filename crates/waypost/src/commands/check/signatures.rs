@@ -49,8 +49,14 @@ struct Signature {
 #[derive(Debug, Serialize)]
 struct Told<'a> {
     signatures: &'a [Signature],
-    /// Signatures that the message has beyond those that are checked.
+    /// Signatures that the message has beyond those that are checked; not told where there are none.
+    #[serde(skip_serializing_if = "is_none")]
     unchecked: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]

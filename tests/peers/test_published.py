@@ -8,7 +8,7 @@ import subprocess
 
 from harness import DOMAIN, HOST, Case, SignedNames, program, run
 
-ADDRESS = "198.18.0.25"    # one for documentation, which is nobody's
+ADDRESS = "198.18.0.25"    # one for measurements (RFC 2544), which nobody has: those for documentation are not called
 REVERSE = ".".join(reversed(ADDRESS.split("."))) + ".in-addr.arpa"
 
 

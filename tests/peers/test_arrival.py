@@ -87,7 +87,7 @@ PidFile {folder.path / "pid"}
         results = " ".join(self.server.received(self.subject)["Authentication-Results"].split())
         self.assertTold(results, f"^{HOST}; iprev=pass policy.iprev={CLIENT}; spf=pass smtp.mailfrom={SENDER}; dkim=pass ",
                         r"header.d=sender.test header.i=@sender.test header.s=s1 header.a=rsa-sha256 ",
-                        r"dmarc=pass header.from=sender.test policy.dmarc=reject$")
+                        r"dmarc=pass header.from=sender.test policy.dmarc=reject policy.aligned=dkim policy.aligned=spf$")
         told = self.server.command("trail", SENDER)
         self.assertTold(told, "found: iprev=pass: 192.0.2.9 is mx.sender.test", "found: spf=pass", "found: dkim=pass: signed by sender.test",
                         "found: dmarc=pass")

@@ -5,7 +5,6 @@
 //! log grows; when that is too much the committer waits for them, and when even that does not help intake is closed.
 
 use crate::StoreError;
-use crate::database::PAGE_SIZE;
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +14,7 @@ use std::time::Duration;
 /// must not hold up every batch.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Pages that a log may have.
+/// Octets of pages that a log may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogLimits {
     /// After so many more, what can be copied is.
@@ -29,8 +28,7 @@ pub(crate) struct LogLimits {
 impl LogLimits {
     /// Full with so many octets, from an eighth on readers are waited for, each 32nd part is copied: 512, 64 and 16 MiB.
     pub(crate) fn new(octets: u64) -> Self {
-        let full = (octets / u64::from(PAGE_SIZE)).max(1);
-        Self { copy: full / 32, restart: full / 8, full }
+        Self { copy: octets / 32, restart: octets / 8, full: octets.max(1) }
     }
 }
 
@@ -38,56 +36,58 @@ impl LogLimits {
 #[derive(Debug)]
 pub(crate) struct Log {
     limits: LogLimits,
-    /// As SQLite tells at each commit. The file itself stays as long as it once was.
-    pages: Arc<AtomicU64>,
+    /// By the pages of which SQLite tells at each commit. The file itself stays as long as it once was.
+    octets: Arc<AtomicU64>,
     /// How many there were when they were last copied, or when that was last tried.
     tried: AtomicU64,
 }
 
 impl Log {
     pub(crate) fn new(limits: LogLimits) -> Self {
-        Self { limits, pages: Arc::default(), tried: AtomicU64::new(0) }
+        Self { limits, octets: Arc::default(), tried: AtomicU64::new(0) }
     }
 
-    fn pages(&self) -> u64 {
-        self.pages.load(Ordering::Relaxed)
+    fn octets(&self) -> u64 {
+        self.octets.load(Ordering::Relaxed)
     }
 
     /// From now on this is the connection that writes it. Nothing is in the log that was not copied or will be counted at the
     /// next commit.
     pub(crate) fn follow(&self, writer: &mut Connection) -> Result<(), StoreError> {
         self.emptied();
-        let pages = Arc::clone(&self.pages);
-        writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: std::ffi::c_int| {
-            pages.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+        let octets = Arc::clone(&self.octets);
+        // Not what a new database gets: an older one keeps the size it has.
+        let page: u64 = writer.query_row("PRAGMA page_size", [], |row| row.get::<_, u32>(0))?.into();
+        writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages: std::ffi::c_int| {
+            octets.store(u64::try_from(pages).unwrap_or(0) * page, Ordering::Relaxed);
             Ok(())
         }))?;
         Ok(())
     }
 
     fn emptied(&self) {
-        self.pages.store(0, Ordering::Relaxed);
+        self.octets.store(0, Ordering::Relaxed);
         self.tried.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.pages() >= self.limits.full
+        self.octets() >= self.limits.full
     }
 
     /// Copies what has come since the last time, if that is enough to be worth it.
     pub(crate) fn shorten(&self, writer: &Connection) -> Result<(), StoreError> {
-        let pages = self.pages();
+        let octets = self.octets();
         let tried = match self.tried.load(Ordering::Relaxed) {
             // It was begun again.
-            tried if tried > pages => 0,
+            tried if tried > octets => 0,
             tried => tried,
         };
         self.tried.store(tried, Ordering::Relaxed);
-        if pages - tried < self.limits.copy && !self.is_full() {
+        if octets - tried < self.limits.copy && !self.is_full() {
             return Ok(());
         }
-        self.tried.store(pages, Ordering::Relaxed);
-        if pages < self.limits.restart {
+        self.tried.store(octets, Ordering::Relaxed);
+        if octets < self.limits.restart {
             checkpoint(writer, "PASSIVE")?;
             return Ok(());
         }

@@ -7,6 +7,9 @@ use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Most messages are smaller: they take no more room than they need.
+const SMALL: usize = 16 << 10;
+
 /// What all bodies in memory may take together. Shared by the whole process.
 #[derive(Debug)]
 pub struct Budget {
@@ -95,6 +98,7 @@ impl Spool {
         self.size += piece.len() as u64;
         if let State::Memory(held, share) = &mut self.state {
             if held.len() + piece.len() <= INLINE_LIMIT && share.grow(piece.len()) {
+                make_room(held, piece.len());
                 held.extend_from_slice(&piece);
                 return Ok(());
             }
@@ -129,5 +133,14 @@ impl Spool {
             }
         };
         Ok(Body { id: self.id, content })
+    }
+}
+
+/// Beyond [`SMALL`] a body gets at once all the room that it may take: to double it again and again copies it each
+/// time, and each time to memory that the system has to clear. Memory that is not written to is not taken.
+fn make_room(held: &mut BytesMut, more: usize) {
+    let wanted = held.len() + more;
+    if wanted > held.capacity() && wanted > SMALL {
+        held.reserve(INLINE_LIMIT - held.len());
     }
 }

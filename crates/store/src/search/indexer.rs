@@ -28,10 +28,16 @@ const SWEEP_REST: Duration = Duration::from_secs(1);
 /// How soon it is tried again when something failed, doubling up to how often.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_INTERVAL: Duration = Duration::from_secs(60);
-/// How long it rests after a batch when mail is coming in, at most; else as long as the batch took.
+/// How long it rests after a batch when mail is coming in, at most. What is not in the index yet is read by who searches.
 const LONGEST_REST: Duration = Duration::from_secs(1);
 /// Mail goes first: what is added to the thread's nice value.
 const NICE: i32 = 10;
+
+/// As long as the batch took; longer where it was not full, as most of its cost is the same for a few documents: they have
+/// most of the sequences of letters that there are.
+fn rest_after(took: Duration, filled: f64) -> Duration {
+    took.div_f64(filled.max(0.001)).min(LONGEST_REST)
+}
 
 /// What the indexer reads, with everybody's connections.
 pub(super) struct Sources {
@@ -152,11 +158,11 @@ impl Indexer {
         }
         let batch = self.gather(db)?;
         if !batch.is_empty() {
+            let filled = batch.filled();
             self.write(db, batch)?;
             // Mail that came meanwhile says that there will be more.
             let busy = !self.changes.is_empty();
-            let rest = if busy { began.elapsed().min(LONGEST_REST) } else { Duration::ZERO };
-            return Ok(Pause::Rest(rest));
+            return Ok(Pause::Rest(if busy { rest_after(began.elapsed(), filled) } else { Duration::ZERO }));
         }
         let Some(from) = self.sweep.next else { return Ok(Pause::Wait(None)) };
         let removed = self.sweep(db, from)?;

@@ -31,6 +31,11 @@ impl Batch {
         self.count += 1;
     }
 
+    /// How much of what fits.
+    pub(super) fn filled(&self) -> f64 {
+        self.count as f64 / BATCH as f64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.bodies.is_empty() && self.parsed.is_empty() && self.followed.is_empty()
     }

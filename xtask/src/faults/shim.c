@@ -7,7 +7,10 @@
  * FAULTS_CONTROL  a file of one `struct control`, shared with the test, that says what fails (see shim.rs)
  *
  * One lock is held around each call and its record, so that the record's order is the order of the calls. A sync
- * has two records, at its begin and its end: it promises only what was recorded before its begin. */
+ * has two records, at its begin and its end: it promises only what was recorded before its begin.
+ *
+ * A kill between a call and its record would make the record lie. So who records halts the program first: the next call waits
+ * for ever, with the lock, and those before it are done and recorded. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,6 +39,8 @@ struct control {
     uint64_t seen;        /* calls of the failing kinds so far */
     uint64_t failed;      /* those that failed */
     char only[64];        /* calls on paths without these words do not count */
+    uint32_t halt;        /* no further call is made: the program stands still, for a kill */
+    uint32_t halted;      /* a call was stopped at its door */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -47,6 +52,14 @@ static size_t root_length;
 static char *paths[MAX_FILES]; /* by file descriptor, of what is open under the root */
 
 #define REAL(name) ({ static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name); real; })
+
+/* Takes the lock for a call, unless there are to be no more. */
+static void enter(void) {
+    pthread_mutex_lock(&lock);
+    if (!control || !__atomic_load_n(&control->halt, __ATOMIC_ACQUIRE)) return;
+    __atomic_store_n(&control->halted, 1, __ATOMIC_RELEASE);
+    for (;;) pause();
+}
 
 /* A record: this head, then the two paths and the data. */
 struct head {
@@ -136,7 +149,7 @@ static int is_folder(const char *path) {
 
 static int opened(int folder, const char *path, int flags, mode_t mode) {
     char room[PATH_MAX];
-    pthread_mutex_lock(&lock);
+    enter();
     const char *known = inside(folder, path, room);
     if (!known) {
         pthread_mutex_unlock(&lock);
@@ -174,7 +187,7 @@ int creat64(const char *path, mode_t mode) { return creat(path, mode); }
 /* A copy of a descriptor is one more name of the same file. */
 static int copied(int fd, int copy) {
     if (copy >= 0 && of(fd)) {
-        pthread_mutex_lock(&lock);
+        enter();
         if (copy >= MAX_FILES) abort();
         free(paths[copy]);
         paths[copy] = strdup(paths[fd]);
@@ -197,7 +210,7 @@ int dup(int fd) { return copied(fd, REAL(dup)(fd)); }
 
 int close(int fd) {
     if (!of(fd)) return REAL(close)(fd);
-    pthread_mutex_lock(&lock);
+    enter();
     free(paths[fd]);
     paths[fd] = NULL;
     note('C', fd, 0, 0, NULL, NULL, NULL, 0, 0);
@@ -213,7 +226,7 @@ static off_t place(int fd) {
 
 /* `at` < 0: where the descriptor stands. A write that fails leaves its first half behind, as a disk may. */
 static ssize_t written(int fd, const struct iovec *data, int pieces, off_t at) {
-    pthread_mutex_lock(&lock);
+    enter();
     const char *path = of(fd);
     off_t offset = at < 0 ? place(fd) : at;
     ssize_t result;
@@ -253,7 +266,7 @@ ssize_t pwritev64(int fd, const struct iovec *data, int pieces, off64_t at) { re
 
 int ftruncate(int fd, off_t size) {
     if (!of(fd)) return REAL(ftruncate)(fd, size);
-    pthread_mutex_lock(&lock);
+    enter();
     int result = fails(WRITE, of(fd)) ? -1 : REAL(ftruncate)(fd, size);
     if (result == 0) note('T', fd, size, 0, NULL, NULL, NULL, 0, 0);
     pthread_mutex_unlock(&lock);
@@ -274,14 +287,14 @@ int posix_fallocate64(int fd, off64_t offset, off64_t length) { return posix_fal
 
 static int synced(int fd, int (*real)(int)) {
     char path[PATH_MAX];
-    pthread_mutex_lock(&lock);
+    enter();
     strcpy(path, of(fd));
     note('S', fd, 0, 0, NULL, NULL, NULL, 0, 0);
     pthread_mutex_unlock(&lock);
     /* Outside the lock: others go on while a disk works. */
     int failed = fails(SYNC, path), error = errno;
     int result = failed ? -1 : trace >= 0 ? 0 : real(fd);
-    pthread_mutex_lock(&lock);
+    enter();
     note('E', fd, 0, result != 0, NULL, NULL, NULL, 0, 0);
     pthread_mutex_unlock(&lock);
     if (failed) errno = error;
@@ -293,7 +306,7 @@ int fdatasync(int fd) { return of(fd) ? synced(fd, REAL(fdatasync)) : REAL(fdata
 /* Calls on names. `call` is the real one; the record is made when it succeeded. */
 #define NAMED(kind, folder, path, other_folder, other, call) ({ \
     char room_[PATH_MAX], other_room_[PATH_MAX]; \
-    pthread_mutex_lock(&lock); \
+    enter(); \
     const char *known_ = inside(folder, path, room_), *to_ = (other_folder) != -1 ? inside(other_folder, other, other_room_) : NULL; \
     int result_ = known_ && fails(NAME, known_) ? -1 : (call); \
     if (result_ == 0 && known_) note(kind, -1, 0, 0, known_, to_, NULL, 0, 0); \

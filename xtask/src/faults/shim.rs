@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// The kinds of calls, as in `shim.c`.
 pub const WRITE: u32 = 1;
@@ -29,7 +30,12 @@ const SEEN: u64 = 32;
 const FAILED: u64 = 40;
 const ONLY: u64 = 48;
 const ONLY_LENGTH: usize = 64;
-const LENGTH: u64 = ONLY + ONLY_LENGTH as u64;
+const HALT: u64 = ONLY + ONLY_LENGTH as u64;
+const HALTED: u64 = HALT + 4;
+const LENGTH: u64 = HALTED + 4;
+
+/// A call that was under way when the program was halted is over by then; one that makes none is between two anyway.
+const HALT_WAIT: Duration = Duration::from_millis(100);
 
 /// What fails.
 #[derive(Debug, Clone, Copy)]
@@ -97,6 +103,24 @@ impl Control {
     pub fn slow(&self, kinds: u32, microseconds: u32) -> io::Result<()> {
         self.0.write_all_at(&microseconds.to_le_bytes(), DELAY)?;
         self.0.write_all_at(&kinds.to_le_bytes(), SLOW)
+    }
+
+    /// The program makes no further call: between two of them it can be killed, so that the record of what it did has all of
+    /// it. To be called while nothing is slow.
+    pub fn halt(&self) -> io::Result<()> {
+        self.0.write_all_at(&1u32.to_le_bytes(), HALT)?;
+        let until = Instant::now() + HALT_WAIT;
+        let mut halted = [0; 4];
+        while halted == [0; 4] && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+            self.0.read_exact_at(&mut halted, HALTED)?;
+        }
+        Ok(())
+    }
+
+    /// The next program that is started is not halted.
+    pub fn release(&self) -> io::Result<()> {
+        self.0.write_all_at(&[0; 8], HALT)
     }
 
     /// Calls that failed since the last [`Control::fail`].

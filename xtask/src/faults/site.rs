@@ -133,13 +133,13 @@ impl Site {
         if line == "ready\n" { Ok(server) } else { Err(Error::NotReady(self.complaints())) }
     }
 
-    /// Puts another disk in the place of this one, and forgets what was logged and recorded.
+    /// Puts another disk in the place of this one, and forgets what was logged and recorded, and what the shim was told.
     ///
     /// # Errors
     /// When the old one cannot be removed, or `build` fails.
     pub fn replace_disk(&self, build: impl FnOnce(&Path) -> Result<(), std::io::Error>) -> Result<(), Error> {
         std::fs::remove_dir_all(self.root())?;
-        for file in [self.path("log"), self.trace()] {
+        for file in [self.path("log"), self.trace(), self.control()] {
             let _ = std::fs::remove_file(file);
         }
         Ok(build(&self.root())?)

@@ -15,7 +15,7 @@ mod run;
 
 pub use luck::Damage;
 
-use crate::faults::{Kept, Mark, Site, broken};
+use crate::faults::{Control, Kept, Mark, Site, broken};
 use crate::random::Random;
 use crate::{Error, free_port};
 use disk::{Disk, Held};
@@ -194,7 +194,10 @@ impl Cut<'_> {
     fn cut_again(&self, site: &Site) -> Result<Damage, Error> {
         let held = Held::read(&site.root())?;
         std::fs::write(site.trace(), "")?;
-        site.start()?.kill()?;
+        let control = Control::new(&site.control())?;
+        let server = site.start()?;
+        control.halt()?;
+        server.kill()?;
         let record = Record::read(&site.trace(), &site.root().canonicalize()?)?;
         let mut random = Random::new(self.seed).branch(2);
         let luck = Luck::Seed(random.next_u64());

@@ -38,7 +38,11 @@ pub(super) fn record(
     journal.note(Mark::Ready, "");
     let [first, second] = settings.promises;
     let server = site.start()?;
-    load(&site, &journal, "first", first, || server.kill())?;
+    load(&site, &journal, "first", first, || {
+        control.halt()?;
+        server.kill()
+    })?;
+    control.release()?;
     let server = site.start()?;
     if fails {
         load(&site, &journal, "second", second / 2, || Ok(()))?;
@@ -48,7 +52,13 @@ pub(super) fn record(
     load(&site, &journal, "third", second, || server.stop())?;
     report.syncs_failed += if fails { control.failed()? } else { 0 };
     journal.failures().into_iter().for_each(|what| report.fail(what));
+    // One who takes mail may still be at it, so what is in the record may be more.
+    let noted = journal.marks().len();
     let record = Record::read(&site.trace(), &site.root().canonicalize()?)?;
+    let marks = record.marks(record.calls.len()).len();
+    if marks < noted {
+        return Err(Error::Record(format!("it has {marks} marks of {noted}")));
+    }
     if !fails {
         whole(&record, &site.root())?;
     }

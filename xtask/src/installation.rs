@@ -107,7 +107,7 @@ impl Installation {
         let Extra { delivery, limits, queue, tables } = more;
         let text = format!(
             "hostname = \"{HOSTNAME}\"\ndata = \"data\"\n\
-             [listen]\nsmtp = {}\nsubmission = {}\nsubmissions = {}\nlmtp = {}\npop3s = {}\n\
+             [listen]\nsmtp = {}\nsubmission = {}\nsubmissions = {}\nlmtp = {}\nimaps = {}\npop3s = {}\n\
              [tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
              [relay]\ntrusted = [\"127.0.0.0/8\"]\n\
              [limits]\nexempt = [\"127.0.0.0/8\"]\nmessages-per-session = 0\nmessages-per-hour = 0\n\
@@ -119,6 +119,7 @@ impl Installation {
             place(SUBMISSION),
             place(SUBMISSIONS),
             place(LMTP),
+            place(IMAPS),
             place(POP3S),
             self.place(NEXT),
         );

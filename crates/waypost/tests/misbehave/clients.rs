@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use xtask::installation::{
-    Extra, HOSTNAME, Installation, LMTP, PASSWORD, POP3S, SMTP, SUBMISSION, SUBMISSIONS,
+    Extra, HOSTNAME, IMAPS, Installation, LMTP, PASSWORD, POP3S, SMTP, SUBMISSION, SUBMISSIONS,
 };
 use xtask::maildrop;
 use xtask::wire::{Wire, stuffed};
@@ -42,6 +42,7 @@ enum Door {
     Lmtp,
     Submission,
     Submissions,
+    Imaps,
     Pop3s,
 }
 
@@ -52,13 +53,14 @@ impl Door {
             Self::Lmtp => LMTP,
             Self::Submission => SUBMISSION,
             Self::Submissions => SUBMISSIONS,
+            Self::Imaps => IMAPS,
             Self::Pop3s => POP3S,
         }
     }
 
     /// TLS comes before the first word.
     fn is_implicit(self) -> bool {
-        matches!(self, Self::Submissions | Self::Pop3s)
+        matches!(self, Self::Submissions | Self::Imaps | Self::Pop3s)
     }
 
     fn hello(self) -> &'static str {
@@ -88,7 +90,8 @@ struct Stage {
 impl Stage {
     /// With a login among what is said.
     fn is_logged_in(&self) -> bool {
-        self.says.iter().any(|said| said.starts_with(b"AUTH PLAIN ") || said.starts_with(b"PASS "))
+        let logins: [&[u8]; 3] = [b"AUTH PLAIN ", b"PASS ", b"a LOGIN "];
+        self.says.iter().any(|said| logins.iter().any(|login| said.starts_with(login)))
     }
 
     fn times(&self) -> usize {
@@ -103,6 +106,7 @@ fn stages(name: &str) -> Vec<Stage> {
         all.extend(transaction(door, name));
     }
     all.extend(maildrop_stages());
+    all.extend(mailbox_stages());
     all.extend(handshakes());
     all
 }
@@ -166,11 +170,33 @@ fn maildrop_stages() -> Vec<Stage> {
         ("RETR", logged_in("RETR 1\r\n")),
         ("DELE", logged_in("DELE 1\r\n")),
     ];
-    let stage = |(name, says): (&'static str, Vec<String>)| {
-        let says = says.into_iter().map(String::into_bytes).collect();
-        Stage { name, door: Door::Pop3s, secured: true, says, whole: false, patient: true }
+    says.into_iter().map(|(name, says)| patient(name, Door::Pop3s, says)).collect()
+}
+
+/// The same over IMAP, where a silent client has half an hour (RFC 9051 §5.4).
+fn mailbox_stages() -> Vec<Stage> {
+    let login = format!("a LOGIN {HERE} \"{PASSWORD}\"\r\n");
+    let logged_in = |more: &[&str]| {
+        let more = more.iter().map(|said| format!("{said}\r\n"));
+        [login.clone()].into_iter().chain(more).collect::<Vec<_>>()
     };
-    says.into_iter().map(stage).collect()
+    let says = [
+        ("greeting", vec![]),
+        ("half a command", vec!["a LOG".to_owned()]),
+        ("half a literal", vec!["a LOGIN {100}\r\n".to_owned(), "ann".to_owned()]),
+        ("LOGIN", logged_in(&[])),
+        ("SELECT", logged_in(&["a SELECT INBOX"])),
+        ("FETCH", logged_in(&["a SELECT INBOX", "a FETCH 1:* BODY[]"])),
+        ("IDLE", logged_in(&["a SELECT INBOX", "a IDLE"])),
+        ("half an APPEND", logged_in(&["a APPEND INBOX {1000}", "Subject: x"])),
+    ];
+    says.into_iter().map(|(name, says)| patient(name, Door::Imaps, says)).collect()
+}
+
+/// A stage in which the server waits for longer than a test.
+fn patient(name: &'static str, door: Door, says: Vec<String>) -> Stage {
+    let says = says.into_iter().map(String::into_bytes).collect();
+    Stage { name, door, secured: true, says, whole: false, patient: true }
 }
 
 /// TLS that is none, or stops half-way.
@@ -184,6 +210,7 @@ fn handshakes() -> Vec<Stage> {
     for (name, said) in &begun {
         stages.push(stage(name, Door::Submission, vec![hello(), b"STARTTLS\r\n".to_vec(), said.clone()]));
         stages.push(stage(name, Door::Submissions, vec![said.clone()]));
+        stages.push(stage(name, Door::Imaps, vec![said.clone()]));
         stages.push(stage(name, Door::Pop3s, vec![said.clone()]));
     }
     stages.push(stage("STARTTLS", Door::Submission, vec![hello(), b"STARTTLS\r\n".to_vec()]));
@@ -237,7 +264,11 @@ fn open(installation: &Installation, stage: &Stage) -> io::Result<Wire> {
     if door.is_implicit() {
         wire = wire.start_tls(installation.tls(), HOSTNAME)?;
     }
-    assert!(is_positive(stage, &mut wire), "{door:?} greets");
+    let greeted = match door {
+        Door::Imaps => wire.line()?.starts_with(b"* OK"),
+        _ => is_positive(stage, &mut wire),
+    };
+    assert!(greeted, "{door:?} greets");
     if door == Door::Submission && stage.secured {
         wire.ask(door.hello())?;
         wire.ask("STARTTLS\r\n")?;
@@ -249,6 +280,12 @@ fn open(installation: &Installation, stage: &Stage) -> io::Result<Wire> {
 fn is_positive(stage: &Stage, wire: &mut Wire) -> bool {
     match stage.door {
         Door::Pop3s => wire.line().unwrap().starts_with(b"+OK"),
+        Door::Imaps => loop {
+            let line = wire.line().unwrap();
+            if !line.starts_with(b"* ") {
+                return line.starts_with(b"a OK") || line.starts_with(b"+");
+            }
+        },
         _ => wire.reply().unwrap().is_positive(),
     }
 }

@@ -12,10 +12,8 @@ use message::Edit;
 use policy::Verdict;
 use policy::arrival::{Conclusion, MessageChecks};
 use smtp::command::Mail;
-use smtp::reply::Reply;
 use std::time::Instant;
 use store::clock;
-use store::trail::{self, Entry, Event};
 
 impl Session {
     /// Whether the client can have no part in what our name says (RFC 8601 §5): it did not log in, and is neither on this
@@ -32,15 +30,6 @@ impl Session {
         }
         let visit = self.visit.as_mut()?;
         refusal(visit.mail(&mail.from, Instant::now(), clock::seconds()))
-    }
-
-    /// Log and trail of a sender who was refused.
-    pub(crate) fn refuse_sender_of_stranger(&self, mail: &Mail, reply: &Reply, reason: &str) {
-        self.log_refusal("mail", &mail.from.to_string(), reply, reason);
-        let (origin, from, recipients) = (self.origin(), trail::sender(&mail.from), Vec::new());
-        let (reply, verdicts) = (reply.to_string(), vec![reason.to_owned()]);
-        let event = Event::Refused { origin, from, recipients, reply, verdicts };
-        self.intake.store.tell(Entry::now(store::Id::generate(), event));
     }
 
     /// RCPT.

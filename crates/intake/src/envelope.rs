@@ -14,6 +14,9 @@ use smtp::server::Decision;
 use std::time::Instant;
 use store::trail::{self, Entry, Event};
 
+/// RFC 5321 §4.2.2: a local error in processing.
+const LOCAL_ERROR: u16 = 451;
+
 /// From MAIL to the end of the message.
 pub(crate) struct Transaction {
     id: TransactionId,
@@ -61,10 +64,16 @@ impl Session {
             self.refuse_sender(&mail).unwrap_or_else(|error| Some(self.unavailable_directory(&error)));
         if let Some((reply, reason)) = refusal {
             self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
+            // Something is wrong here, and mail that does not come will be asked after. Of a disk without room (452) only the log
+            // tells, as words in the trail would take more of it.
+            if reply.code() == LOCAL_ERROR {
+                self.tell_refused_sender(&mail, format!("{reply} ({reason})"), Vec::new());
+            }
             return Decision::Refuse(reply);
         }
         if let Some((reply, reason)) = self.look_at_sender(&mail) {
-            self.refuse_sender_of_stranger(&mail, &reply, &reason);
+            self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
+            self.tell_refused_sender(&mail, reply.to_string(), vec![reason]);
             return Decision::Refuse(reply);
         }
         self.forwarded.begin();
@@ -297,6 +306,13 @@ impl Session {
             Event::Refused { origin, from, recipients, reply: format!("{reply} ({reason})"), verdicts };
         self.intake.store.tell(Entry::now(store::Id::generate(), event));
         reply
+    }
+
+    /// The trail of a message that was refused before it had a recipient.
+    fn tell_refused_sender(&self, mail: &Mail, reply: String, verdicts: Vec<String>) {
+        let (origin, from, recipients) = (self.origin(), trail::sender(&mail.from), Vec::new());
+        let event = Event::Refused { origin, from, recipients, reply, verdicts };
+        self.intake.store.tell(Entry::now(store::Id::generate(), event));
     }
 
     /// The trail of a message that was refused as a whole.

@@ -74,6 +74,7 @@ dialogues! {
     cram_md5
     delivered_before
     disconnect
+    disk_scarce
     dkim
     exempt
     foreign_sender
@@ -162,6 +163,70 @@ async fn exchanges_that_are_computed_log_in() {
 async fn a_connection_costs_a_few_kilobytes() {
     let size = World::new(Setup::new()).await.task_size();
     assert!(size < 4 * 1024, "{size}");
+}
+
+/// DESIGN.md, Trouble: the write-ahead log has a bound, at which mail is put off until the log can be copied. How many messages it
+/// holds is the store's affair, so no file can have this dialogue.
+#[tokio::test]
+async fn mail_is_put_off_while_the_log_is_full() {
+    let mut setup = Setup::new();
+    setup.set("log-limit 1048576");
+    let world = World::new(setup).await;
+    let mut client = world.call("relay").await;
+    client.reply().await;
+    client.send(b"EHLO client.example\r\n").await;
+    client.reply().await;
+    let hold = world.hold_logs();
+    let mut sent = Vec::new();
+    let reply = loop {
+        assert!(sent.len() < 100, "the log has no bound");
+        let message = format!("Subject: {}\r\n\r\n{}", sent.len(), "a line\r\n".repeat(10_000));
+        match send(&mut client, &message).await {
+            Ok(()) => sent.push(message),
+            Err(reply) => break reply,
+        }
+    };
+    assert!(matches("451 4.3.0 *", &reply), "{reply}");
+    assert!(sent.len() > 1, "{sent:?}");
+    // The trail has the reason.
+    let found = world.verdicts();
+    assert!(matches("refused: 451 4.3.0 * (store: the write-ahead log is full*", &found[0]), "{found:?}");
+    // Another session is told the same, and this one stays.
+    let mut other = world.call("relay").await;
+    other.reply().await;
+    other.send(b"EHLO other.example\r\n").await;
+    other.reply().await;
+    assert_eq!(send(&mut other, "Subject: x\r\n\r\nx\r\n").await, Err(reply));
+    drop(hold);
+    world.recover().await;
+    for client in [&mut client, &mut other] {
+        let message = format!("Subject: {}\r\n\r\nafter\r\n", sent.len());
+        assert_eq!(send(client, &message).await, Ok(()));
+        sent.push(message);
+    }
+    let kept = world.folder("me").await;
+    assert_eq!(kept.len(), sent.len());
+    for (kept, sent) in kept.iter().zip(&sent) {
+        assert!(kept.ends_with(sent.as_str()), "{sent:.20}");
+    }
+}
+
+/// A message for me@example.org; what it was refused with.
+async fn send(client: &mut Client, message: &str) -> Result<(), String> {
+    let end = format!("{message}.");
+    for (words, code) in [
+        ("MAIL FROM:<a@b.example>", "250"),
+        ("RCPT TO:<me@example.org>", "250"),
+        ("DATA", "354"),
+        (&end, "250"),
+    ] {
+        client.send(format!("{words}\r\n").as_bytes()).await;
+        let reply = client.line().await;
+        if !reply.starts_with(code) {
+            return Err(reply);
+        }
+    }
+    Ok(())
 }
 
 /// The server's last word.

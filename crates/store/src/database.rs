@@ -248,6 +248,15 @@ impl Readers {
         result
     }
 
+    /// A connection in a read transaction, which ends when it is dropped.
+    pub(crate) fn hold(&self) -> Result<Connection, StoreError> {
+        let connection = self.open()?;
+        connection.execute_batch("BEGIN")?;
+        // A transaction begins with what it reads.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    }
+
     fn open(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;

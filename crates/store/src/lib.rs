@@ -42,6 +42,7 @@ pub use body::{Body, BodyReader, Budget, Spool};
 pub use change::{Change, Changes, MailboxChange, QueueFeed};
 pub use error::StoreError;
 pub use id::{Id, IdError};
+pub use log::LogHold;
 pub use open::{Options, Store, make_folder};
 pub use sts::{OwnSts, StsPolicyRecord};
 

@@ -4,7 +4,7 @@
 //! then, between two batches: little at a time, so that nobody waits for long. What readers stand in the way of stays, and the
 //! log grows; when that is too much the committer waits for them, and when even that does not help intake is closed.
 
-use crate::StoreError;
+use crate::{Store, StoreError};
 use rusqlite::Connection;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -98,6 +98,22 @@ impl Log {
             self.emptied();
         }
         Ok(())
+    }
+}
+
+/// Reads in both databases until it is dropped.
+#[derive(Debug)]
+pub struct LogHold {
+    _readers: [Connection; 2],
+}
+
+impl Store {
+    /// Somebody who reads and never ends, so that the logs cannot be copied past this moment: for tests of what comes of it.
+    ///
+    /// # Errors
+    /// When a database cannot be opened or read.
+    pub fn hold_logs(&self) -> Result<LogHold, StoreError> {
+        Ok(LogHold { _readers: [self.inner.main.hold()?, self.inner.bodies.hold()?] })
     }
 }
 

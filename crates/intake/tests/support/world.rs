@@ -12,20 +12,23 @@ use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, LimitSettings, Limits, ServeOptions, Shutdown, Stream};
 use policy::arrival::{self, Action, Arrival, GreylistRules, Kind, List, Rules};
 use policy::{AuthGuard, AuthRules, Rate, RateLimiter};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::directory::{
     AccountRecord, CredentialKind, CredentialRecord, DomainKind, DomainRecord, KeyStage, RelayRecipients,
     RelayTarget, SigningKeyRecord,
 };
 use store::queue::Scheduled;
 use store::trail::Event;
-use store::{Id, Options, Store};
+use store::{Id, LogHold, Options, Store};
 use tokio::sync::oneshot;
 
 /// Far longer than a dialogue: what a rate takes up is not given back in one.
 const DAY: Duration = Duration::from_secs(86_400);
+/// For a log to be copied, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 const HOST: &str = "mail.example.org";
 
 /// What a dialogue sets with `@`.
@@ -36,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) proxy: bool,
     /// Octets of bodies kept in memory; past it they go to files.
     pub(crate) budget: usize,
+    /// Octets of a write-ahead log that close intake.
+    log_limit: u64,
     /// Messages and recipients of an account, connections of a network, a day.
     messages: Option<u32>,
     recipients: Option<u32>,
@@ -64,12 +69,14 @@ impl Setup {
         let (messages, recipients, connections) = (None, None, None);
         let (xclient, proxy, dkim, cram_md5, budget) = (false, false, false, false, 16 << 20);
         let arrival = arrival::Settings::new(HOST.parse().unwrap());
+        let log_limit = Options::default().log_limit;
         Self {
             settings,
             auth,
             xclient,
             proxy,
             budget,
+            log_limit,
             messages,
             recipients,
             connections,
@@ -121,6 +128,7 @@ impl Setup {
             "network-rate" => self.arrival.rates.network = Some(value.parse().unwrap()),
             "sender-rate" => self.arrival.rates.sender = Some(value.parse().unwrap()),
             "memory" => self.budget = value.parse().unwrap(),
+            "log-limit" => self.log_limit = value.parse().unwrap(),
             _ => panic!("no such setting: {text}"),
         }
     }
@@ -212,9 +220,9 @@ impl World {
     /// me@ and an address elsewhere; `relay.example` with the recipient known@; `verify.example`, whose next host is asked.
     pub(crate) async fn new(options: Setup) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let Setup { budget: body_budget, log_limit, .. } = options;
         let store =
-            Store::open(folder.path(), &Options { body_budget: options.budget, ..Options::default() })
-                .unwrap();
+            Store::open(folder.path(), &Options { body_budget, log_limit, ..Options::default() }).unwrap();
         let (free, total) = store.disk_space().unwrap();
         assert!(
             free > total / 50,
@@ -300,6 +308,18 @@ impl World {
         (place, ended)
     }
 
+    /// Serves connections there, in the clear, until the runtime ends.
+    pub(crate) fn listen_for_many(&self) -> SocketAddr {
+        let listener = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
+        let Endpoint::Tcp(place) = *listener.local() else { panic!("no port") };
+        let options = ServeOptions::new(Limits::default(), self.intake.shutdown.clone());
+        let (intake, rules) = (Arc::clone(&self.intake), Arc::new(Listener::new(Role::Relay)));
+        tokio::spawn(net::serve(listener, options, move |connection| {
+            Arc::clone(&intake).serve(Arc::clone(&rules), connection)
+        }));
+        place
+    }
+
     pub(crate) async fn secure(&self, stream: Stream) -> Stream {
         stream.connect_tls(&self.tls, &HOST.parse().unwrap(), &TlsPolicy::Verified).await.unwrap()
     }
@@ -309,10 +329,29 @@ impl World {
         match what.split_once(' ').unwrap_or((what, "")) {
             ("stop", "") => self.intake.shutdown.trigger(),
             ("remove", who) => self.store.remove_account(self.account(who)).await.unwrap(),
+            ("message-size", size) => {
+                let mut settings = (*self.intake.settings()).clone();
+                settings.limits.message_size = size.parse().unwrap();
+                self.intake.set_settings(settings);
+            }
             ("no-folder-for-bodies", "") => {
                 std::fs::remove_dir_all(self.folder.path().join("bodies")).unwrap()
             }
             _ => panic!("no such trouble: {what}"),
+        }
+    }
+
+    /// Somebody reads and never ends, until what this gives is dropped.
+    pub(crate) fn hold_logs(&self) -> LogHold {
+        self.store.hold_logs().unwrap()
+    }
+
+    /// Returns when the store takes mail.
+    pub(crate) async fn recover(&self) {
+        let begun = Instant::now();
+        while let Some(trouble) = self.store.trouble() {
+            assert!(begun.elapsed() < PATIENCE, "{trouble}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

@@ -5,7 +5,6 @@ use crate::queue::NewMessage;
 use crate::tests::{copy, message, with_account_in};
 use crate::{Body, Id, Options, Store};
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// Of a log; so it is to be copied after a few messages.
@@ -46,19 +45,7 @@ async fn what_is_written_is_copied_back_before_the_log_is_long() {
 async fn a_reader_that_never_ends_closes_intake_until_it_does() {
     let folder = tempfile::tempdir().unwrap();
     let (store, account) = store(folder.path()).await;
-    let (reads, begun) = mpsc::channel();
-    let (end, ended) = mpsc::channel::<()>();
-    let reading = store.clone();
-    let reader = std::thread::spawn(move || {
-        reading.inner.bodies.with(|db| {
-            // A transaction begins with what it reads.
-            db.query_row("SELECT count(*) FROM body", [], |_| Ok(()))?;
-            reads.send(()).unwrap();
-            let _ = ended.recv();
-            Ok(())
-        })
-    });
-    begun.recv().unwrap();
+    let hold = store.hold_logs().unwrap();
     let mut delivered = 0;
     while store.trouble().is_none() {
         assert!(delivered < 200, "the log has no bound");
@@ -68,8 +55,7 @@ async fn a_reader_that_never_ends_closes_intake_until_it_does() {
     assert!(store.trouble().unwrap().contains("log"), "{:?}", store.trouble());
     // What is here already can be delivered and removed all the same.
     deliver(&store, account).await;
-    drop(end);
-    reader.join().unwrap().unwrap();
+    drop(hold);
     let begun = Instant::now();
     // Nobody writes: it opens by itself.
     while let Some(trouble) = store.trouble() {

@@ -81,8 +81,9 @@ async fn converse(intake: &Intake, session: &mut Session, mut stream: Stream) ->
                 session.smtp.answer(decision);
             }
             Event::StartTls => stream = Box::pin(start_tls(intake, session, stream)).await?,
+            // In a box: an event and its answer take room for a moment, and every idle connection would keep it.
             event => {
-                if let Some(decision) = session.handle(event).await {
+                if let Some(decision) = Box::pin(session.handle(event)).await {
                     session.smtp.answer(decision);
                 }
             }

@@ -16,7 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 
 /// A connection over TCP or a Unix socket, in the clear or in TLS.
-pub struct Stream {
+pub struct Stream(Box<Inner>);
+
+/// In a box, as the task of a connection has room for its stream in each of the functions that hand it on.
+struct Inner {
     io: Io,
     ends: Ends,
     tls: Option<Box<TlsInfo>>,
@@ -95,7 +98,15 @@ impl Stream {
     }
 
     fn new(socket: Socket, peer: Peer, local: Endpoint) -> Self {
-        Self { io: Io::Plain(socket), ends: Ends { peer, local, proxied_by: None }, tls: None }
+        Self::plain(socket, Ends { peer, local, proxied_by: None })
+    }
+
+    fn plain(socket: Socket, ends: Ends) -> Self {
+        Self(Box::new(Inner { io: Io::Plain(socket), ends, tls: None }))
+    }
+
+    fn secured(io: Io, ends: Ends, info: TlsInfo) -> Self {
+        Self(Box::new(Inner { io, ends, tls: Some(Box::new(info)) }))
     }
 
     /// Two connected ends, for tests. Must be called within a tokio runtime.
@@ -110,22 +121,22 @@ impl Stream {
 
     /// The client, also behind a proxy that names it.
     pub fn peer(&self) -> Peer {
-        self.ends.peer
+        self.0.ends.peer
     }
 
     /// Our end, as the client sees it.
     pub fn local(&self) -> &Endpoint {
-        &self.ends.local
+        &self.0.ends.local
     }
 
     /// The proxy that the connection came through, if it named another peer than itself.
     pub fn proxied_by(&self) -> Option<SocketAddr> {
-        self.ends.proxied_by
+        self.0.ends.proxied_by
     }
 
     /// What was agreed in the TLS handshake; `None` in the clear.
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.tls.as_deref()
+        self.0.tls.as_deref()
     }
 
     /// Does the server's part of a TLS handshake. Whatever the caller read before and has not acted on must be
@@ -136,7 +147,7 @@ impl Stream {
     pub async fn start_tls(self, server: &TlsServer) -> Result<Self, NetError> {
         let (socket, ends) = self.into_plain()?;
         let (stream, info) = server.accept(socket, ends.peer).await?;
-        Ok(Self { io: Io::Server(Box::new(stream)), ends, tls: Some(Box::new(info)) })
+        Ok(Self::secured(Io::Server(Box::new(stream)), ends, info))
     }
 
     /// Does the client's part of a TLS handshake, calling the server `name` (SNI, and what its certificate is
@@ -152,7 +163,7 @@ impl Stream {
     ) -> Result<Self, NetError> {
         let (socket, ends) = self.into_plain()?;
         let (stream, info) = client.connect(socket, ends.peer, name, policy).await?;
-        Ok(Self { io: Io::Client(Box::new(stream)), ends, tls: Some(Box::new(info)) })
+        Ok(Self::secured(Io::Client(Box::new(stream)), ends, info))
     }
 
     /// Reads the PROXY header with which a proxy must begin, and takes the peer it names.
@@ -170,19 +181,20 @@ impl Stream {
             let (peer, local) = (Peer::Ip(canonical(source)), Endpoint::Tcp(canonical(destination)));
             ends = Ends { peer, local, proxied_by: Some(proxy) };
         }
-        Ok(Self { io: Io::Plain(socket), ends, tls: None })
+        Ok(Self::plain(socket, ends))
     }
 
     /// Writes what the kernel takes at once: a last word to one who is not let in. Nothing in TLS.
     pub(crate) fn try_write(&self, bytes: &[u8]) {
-        if let Io::Plain(socket) = &self.io {
+        if let Io::Plain(socket) = &self.0.io {
             let _ = socket.try_write(bytes);
         }
     }
 
     fn into_plain(self) -> Result<(Socket, Ends), NetError> {
-        match self.io {
-            Io::Plain(socket) => Ok((socket, self.ends)),
+        let Inner { io, ends, .. } = *self.0;
+        match io {
+            Io::Plain(socket) => Ok((socket, ends)),
             Io::Server(_) | Io::Client(_) => {
                 Err(NetError::TlsSetup("the connection is in TLS already".to_owned()))
             }
@@ -197,19 +209,19 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 
 impl fmt::Debug for Stream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ends { peer, local, proxied_by } = &self.ends;
+        let Ends { peer, local, proxied_by } = &self.0.ends;
         f.debug_struct("Stream")
             .field("peer", peer)
             .field("local", local)
             .field("proxied_by", proxied_by)
-            .field("tls", &self.tls)
+            .field("tls", &self.0.tls)
             .finish_non_exhaustive()
     }
 }
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().io {
+        match &mut self.get_mut().0.io {
             Io::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
             Io::Server(stream) => Pin::new(stream).poll_read(cx, buf).map(end_without_notice),
             Io::Client(stream) => Pin::new(stream).poll_read(cx, buf).map(end_without_notice),
@@ -228,7 +240,7 @@ fn end_without_notice(read: io::Result<()>) -> io::Result<()> {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().io {
+        match &mut self.get_mut().0.io {
             Io::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Io::Server(stream) => Pin::new(stream).poll_write(cx, bytes),
             Io::Client(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -240,7 +252,7 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.get_mut().io {
+        match &mut self.get_mut().0.io {
             Io::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
             Io::Server(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
             Io::Client(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
@@ -252,7 +264,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().io {
+        match &mut self.get_mut().0.io {
             Io::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Io::Server(stream) => Pin::new(stream).poll_flush(cx),
             Io::Client(stream) => Pin::new(stream).poll_flush(cx),
@@ -260,7 +272,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().io {
+        match &mut self.get_mut().0.io {
             Io::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Io::Server(stream) => Pin::new(stream).poll_shutdown(cx),
             Io::Client(stream) => Pin::new(stream).poll_shutdown(cx),

@@ -12,7 +12,6 @@ use net::tls::{KeyPair, TlsClient, TlsPolicy, TlsServer, TlsServerSettings};
 use net::{Endpoint, LimitSettings, Limits, ServeOptions, Shutdown, Stream};
 use policy::arrival::{self, Action, Arrival, GreylistRules, Kind, List, Rules};
 use policy::{AuthGuard, AuthRules, Rate, RateLimiter};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -205,7 +204,7 @@ impl Setup {
 pub(crate) struct World {
     store: Store,
     directory: Directory,
-    intake: Arc<Intake>,
+    pub(crate) intake: Arc<Intake>,
     tls: TlsClient,
     /// The public half of the key of `example.org`, as DNS has it.
     dkim: Option<String>,
@@ -306,18 +305,6 @@ impl World {
             }
         }));
         (place, ended)
-    }
-
-    /// Serves connections there, in the clear, until the runtime ends.
-    pub(crate) fn listen_for_many(&self) -> SocketAddr {
-        let listener = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
-        let Endpoint::Tcp(place) = *listener.local() else { panic!("no port") };
-        let options = ServeOptions::new(Limits::default(), self.intake.shutdown.clone());
-        let (intake, rules) = (Arc::clone(&self.intake), Arc::new(Listener::new(Role::Relay)));
-        tokio::spawn(net::serve(listener, options, move |connection| {
-            Arc::clone(&intake).serve(Arc::clone(&rules), connection)
-        }));
-        place
     }
 
     pub(crate) async fn secure(&self, stream: Stream) -> Stream {

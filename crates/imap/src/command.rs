@@ -307,13 +307,13 @@ pub enum MailboxFilter {
     Mailboxes(Vec<MailboxName>),
 }
 
+/// All of RFC 5465 §5 but AnnotationChange: no message here has annotations (RFC 5257).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotifyEvent {
     /// With what is to be fetched of each new message.
     MessageNew(Vec<FetchItem>),
     MessageExpunge,
     FlagChange,
-    AnnotationChange,
     MailboxName,
     SubscriptionChange,
     MailboxMetadataChange,

@@ -22,8 +22,19 @@ pub enum Change {
         modseq: u64,
         kind: MailboxChange,
     },
-    /// Folders of an account were made, renamed or removed, or their subscriptions, access lists or annotations changed.
+    /// Folders of an account were made, renamed or removed, or its subscriptions changed.
     Folders { account: Id },
+    /// Who else may do what with a folder of this account: others may see one more of its folders, or one less.
+    Access { account: Id },
+    /// Notes were made, changed or removed (RFC 5464).
+    Metadata {
+        /// The folder's owner; without one, the account that they are about.
+        account: Id,
+        mailbox: Option<Id>,
+        /// Who did it; `/private` entries are for nobody else.
+        by: Id,
+        entries: Arc<[String]>,
+    },
     /// Which domains are ours, or what is done with their mail.
     Domains,
 }

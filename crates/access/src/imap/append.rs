@@ -6,6 +6,7 @@ use super::rights::Rights;
 use super::select::may_set;
 use super::stop::{Outcome, Stop};
 use super::user::Found;
+use super::watch::Own;
 use bytes::Bytes;
 use imap::command::{AppendMessage, AppendTarget};
 use imap::response::{Code, Data, Status};
@@ -101,6 +102,7 @@ impl Driver {
         let (to, copies) = incoming.all()?;
         self.summary.appended += copies.len() as u64;
         let appended = self.data_store().append(to, copies).await?;
+        self.made(&Own::Delivered(to, &appended.uids));
         Ok(Status::ok("the message is there").with(appended_uid(appended)))
     }
 
@@ -120,6 +122,7 @@ impl Driver {
         let (to, mut copies) = incoming.all()?;
         let copy = copies.pop().ok_or_else(|| Stop::bad("there was no message"))?;
         let appended = self.data_store().replace(from, old, to, copy).await?;
+        self.made(&Own::Delivered(to, &appended.uids));
         // RFC 8508 §4: before the old one is told to be gone.
         self.data(&Data::Status(Status::ok("the message is there").with(appended_uid(appended))));
         self.told_of_removal(true, "the message is replaced").await

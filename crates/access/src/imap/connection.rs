@@ -1,11 +1,11 @@
 //! The run loop: socket, session, store.
 
 use super::append::Incoming;
-use super::notify::Watch;
 use super::rights::Rights;
 use super::stop::Stop;
 use super::user::User;
 use super::view::View;
+use super::watch::Watch;
 use super::wire::Wire;
 use super::{Port, Summary};
 use crate::Context;
@@ -309,9 +309,7 @@ impl Driver {
 
     /// News between commands, in IDLE or as NOTIFY wants them.
     async fn tell_unasked(&mut self) -> Result<(), End> {
-        if self.watch.is_some() {
-            self.tell_watched().await.or_else(ended)?;
-        }
+        self.tell_watched().await?;
         if self.session.is_idling() || self.watch.as_ref().is_some_and(|watch| watch.selected()) {
             self.tell_news(true).await.or_else(ended)?;
         }

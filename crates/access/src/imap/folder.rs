@@ -5,6 +5,7 @@ use super::message::mailbox_id;
 use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use super::user::Place;
+use super::watch::Did;
 use imap::MailboxName;
 use imap::response::{Code, Status};
 use store::mailbox::INBOX;
@@ -24,7 +25,7 @@ impl Driver {
         };
         let (owner, folder) = self.place_to_make(&name).await?;
         let made = self.data_store().create_mailbox(owner, &folder, role).await?;
-        self.knows(&folder).await?;
+        self.did(&Did::Make(made.id, name.as_str()));
         let id = Code::MailboxId(mailbox_id(made.id));
         Ok(Status::ok("the mailbox is there").with(id))
     }
@@ -57,11 +58,12 @@ impl Driver {
         if has_children {
             return Err(Stop::no(Code::HasChildren, "there are mailboxes in it: delete those first"));
         }
+        self.data_store().delete_mailbox(found.mailbox.id).await?;
+        // Not before: a client that is told NO has it open still.
         if self.view.as_ref().is_some_and(|view| view.mailbox.id == found.mailbox.id) {
             self.unselect()?;
         }
-        self.data_store().delete_mailbox(found.mailbox.id).await?;
-        self.knows(&found.mailbox.name).await?;
+        self.did(&Did::Remove(found.mailbox.id, name.as_str()));
         Ok(Status::ok("the mailbox is gone"))
     }
 
@@ -73,14 +75,17 @@ impl Driver {
             return Err(Stop::no(Code::Cannot, "a mailbox stays with its owner"));
         }
         self.data_store().rename_mailbox(found.mailbox.id, &folder).await?;
-        self.knows(&folder).await?;
+        // INBOX stays, and what is made of its messages is another.
+        if found.mailbox.name != INBOX {
+            self.did(&Did::Rename { id: found.mailbox.id, from: from.as_str(), to: to.as_str() });
+        }
         Ok(Status::ok("the mailbox has its new name"))
     }
 
     pub(super) async fn subscribe(&mut self, name: &MailboxName, subscribed: bool) -> Outcome<Status> {
         let user = self.user()?.id;
         self.data_store().subscribe(user, name.as_str(), subscribed).await?;
-        self.knows(name.as_str()).await?;
+        self.did(&Did::Subscribe(name.as_str(), subscribed));
         Ok(Status::ok("done"))
     }
 }

@@ -15,10 +15,10 @@ use store::{Store, StoreError};
 
 /// A name that can be listed.
 #[derive(Debug, Default)]
-struct Listed {
+pub(super) struct Listed {
     /// `None`: a level above folders, or a subscribed name without a folder.
-    found: Option<Found>,
-    subscribed: bool,
+    pub(super) found: Option<Found>,
+    pub(super) subscribed: bool,
     has_children: bool,
     /// A name below is subscribed.
     child_subscribed: bool,
@@ -33,6 +33,26 @@ struct Below {
 }
 
 impl Listed {
+    /// What LIST says of it; `subscribed`: also that.
+    pub(super) fn attributes(&self, subscribed: bool, knows_non_existent: bool) -> Vec<String> {
+        let mut attributes = Vec::new();
+        match &self.found {
+            // RFC 5819 §2: a folder whose status is not this user's to see.
+            Some(found) if !found.rights.has(Rights::READ) => attributes.push("\\Noselect".to_owned()),
+            Some(_) => {}
+            None if knows_non_existent => attributes.push("\\NonExistent".into()),
+            None => attributes.push("\\Noselect".into()),
+        }
+        if self.subscribed && subscribed {
+            attributes.push("\\Subscribed".into());
+        }
+        let children = if self.has_children { "\\HasChildren" } else { "\\HasNoChildren" };
+        attributes.push(children.into());
+        // Also unasked, as RFC 6154 §2 allows: clients look for it in a plain LIST.
+        attributes.extend(self.role().map(str::to_owned));
+        attributes
+    }
+
     fn role(&self) -> Option<&str> {
         self.found.as_ref()?.mailbox.role.as_deref()
     }
@@ -70,7 +90,9 @@ impl Driver {
             if !matches(name) || !listed.is_selected(list.select) && !below.unanswered {
                 continue;
             }
-            let mut entry = entry(name, listed, &list, knows_non_existent);
+            let subscribed = list.returns.subscribed || list.select.subscribed;
+            let attributes = listed.attributes(subscribed, knows_non_existent);
+            let mut entry = ListEntry { mailbox: name.clone(), attributes, ..ListEntry::default() };
             if below.selected {
                 // The only option that RECURSIVEMATCH goes with.
                 entry.child_info.push("SUBSCRIBED".into());
@@ -139,7 +161,7 @@ impl Driver {
     }
 
     /// Every name that this user can list, with the levels above.
-    async fn names(&mut self) -> Outcome<BTreeMap<String, Listed>> {
+    pub(super) async fn names(&self) -> Outcome<BTreeMap<String, Listed>> {
         let (store, user) = (self.data_store(), self.user()?.clone());
         read(move || names(&store, &user)).await
     }
@@ -209,23 +231,4 @@ fn below(
         }
     }
     all
-}
-
-fn entry(name: &str, listed: &Listed, list: &List, knows_non_existent: bool) -> ListEntry {
-    let mut attributes = Vec::new();
-    match &listed.found {
-        // RFC 5819 §2: a folder whose status is not this user's to see.
-        Some(found) if !found.rights.has(Rights::READ) => attributes.push("\\Noselect".to_owned()),
-        Some(_) => {}
-        None if knows_non_existent => attributes.push("\\NonExistent".into()),
-        None => attributes.push("\\Noselect".into()),
-    }
-    if listed.subscribed && (list.returns.subscribed || list.select.subscribed) {
-        attributes.push("\\Subscribed".into());
-    }
-    let children = if listed.has_children { "\\HasChildren" } else { "\\HasNoChildren" };
-    attributes.push(children.into());
-    // Also unasked, as RFC 6154 §2 allows: clients look for it in a plain LIST.
-    attributes.extend(listed.role().map(str::to_owned));
-    ListEntry { mailbox: name.to_owned(), attributes, ..ListEntry::default() }
 }

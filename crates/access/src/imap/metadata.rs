@@ -7,6 +7,7 @@ use super::connection::Driver;
 use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use super::user::{Found, User};
+use super::watch::Own;
 use imap::MailboxName;
 use imap::command::GetMetadata;
 use imap::response::{Code, Data, Status};
@@ -60,7 +61,9 @@ impl Driver {
         }
         let user = self.user()?.clone();
         let mailbox = found.map(|found| found.mailbox.id);
+        let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
         self.data_store().set_metadata(user.id, mailbox, entries).await?;
+        self.made(&Own::Noted(mailbox, &names));
         Ok(Status::ok("the notes are kept"))
     }
 

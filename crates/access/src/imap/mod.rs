@@ -5,7 +5,7 @@
 //!
 //! - [`open`]: the folders that sessions have open, one state each, kept up with the store's changes;
 //! - [`view`]: one of them as one client knows it; sequence numbers are its;
-//! - [`news`]: what a client is told of others' doing;
+//! - [`news`]: what a client is told of others' doing; [`watch`], with [`notify`]: in folders that it has not open;
 //! - [`pages`]: rows of the store, a page at a time: every command that goes through a folder does so with them;
 //! - [`user`], [`rights`]: which folders a name means, and what may be done there;
 //! - [`stop`]: where faults become answers.
@@ -38,6 +38,7 @@ mod stop;
 mod transfer;
 mod user;
 mod view;
+mod watch;
 mod wire;
 mod words;
 

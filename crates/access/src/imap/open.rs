@@ -34,6 +34,8 @@ struct Inner {
     changes: Changes,
     mailboxes: HashMap<Id, Weak<OpenMailbox>>,
     accounts: HashMap<Id, Weak<Watched>>,
+    /// By owner of shared folders: who watches them besides, by account.
+    followers: HashMap<Id, HashMap<Id, Weak<Watched>>>,
 }
 
 /// A folder that somebody has open.
@@ -66,16 +68,24 @@ pub(super) struct Snapshot {
     pub(super) gone: bool,
 }
 
-/// What happens in any folder of an account, for those who asked for it.
+/// What happens in the folders of an account and of those that share theirs with it, for those who asked for it.
 #[derive(Debug)]
-pub(super) struct Watched(broadcast::Sender<Happened>);
+pub(super) struct Watched {
+    account: Id,
+    sender: broadcast::Sender<Happened>,
+}
 
 /// `None`: more than was taken in, so that nobody knows what.
 pub(super) type Happened = Option<Arc<Change>>;
 
 impl Watched {
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Happened> {
-        self.0.subscribe()
+        self.sender.subscribe()
+    }
+
+    /// That nobody listens at the moment is no matter.
+    pub(super) fn send(&self, happened: Happened) {
+        let _ = self.sender.send(happened);
     }
 }
 
@@ -84,7 +94,8 @@ impl OpenMailboxes {
     pub fn start(store: Store) -> Self {
         let changes = store.changes();
         let wake = store.changes();
-        let inner = Inner { changes, mailboxes: HashMap::new(), accounts: HashMap::new() };
+        let (mailboxes, accounts, followers) = Default::default();
+        let inner = Inner { changes, mailboxes, accounts, followers };
         let shared = Arc::new(Shared { store, inner: Mutex::new(inner) });
         tokio::spawn(follow(wake, Arc::downgrade(&shared)));
         Self(shared)
@@ -129,16 +140,29 @@ impl OpenMailboxes {
         inner.mailboxes.get(&mailbox).and_then(Weak::upgrade)
     }
 
-    /// Everything that happens in an account's folders from now on.
+    /// Everything that happens in an account's folders from now on, and changes of anybody's access lists.
     pub(super) fn watch(&self, account: Id) -> Arc<Watched> {
         let mut inner = self.lock();
         self.take_in(&mut inner);
         if let Some(watched) = inner.accounts.get(&account).and_then(Weak::upgrade) {
             return watched;
         }
-        let watched = Arc::new(Watched(broadcast::Sender::new(MAX_WATCHED)));
+        let watched = Arc::new(Watched { account, sender: broadcast::Sender::new(MAX_WATCHED) });
         inner.accounts.insert(account, Arc::downgrade(&watched));
         watched
+    }
+
+    /// From now on also what happens in the folders of these. `true`: it was not so before for one of them.
+    pub(super) fn follow(&self, watched: &Arc<Watched>, owners: impl IntoIterator<Item = Id>) -> bool {
+        let mut inner = self.lock();
+        self.take_in(&mut inner);
+        let mut anew = false;
+        for owner in owners {
+            let before =
+                inner.followers.entry(owner).or_default().insert(watched.account, Arc::downgrade(watched));
+            anew |= before.is_none_or(|before| before.strong_count() == 0);
+        }
+        anew
     }
 
     /// Takes in all that was announced until now.
@@ -172,29 +196,47 @@ async fn follow(mut wake: Changes, shared: Weak<Shared>) {
 
 impl Inner {
     fn apply(&mut self, change: Change) {
-        let (account, mailbox) = match &change {
-            Change::Mailbox { account, mailbox, .. } => (*account, Some(*mailbox)),
-            Change::Folders { account } => (*account, None),
-            Change::Queued(_) | Change::Domains => return,
-        };
-        if let Some(mailbox) = mailbox {
-            match self.mailboxes.get(&mailbox).map(Weak::upgrade) {
+        if let Change::Mailbox { mailbox, .. } = &change {
+            match self.mailboxes.get(mailbox).map(Weak::upgrade) {
                 Some(Some(open)) => open.apply(&change),
-                Some(None) => drop(self.mailboxes.remove(&mailbox)),
+                Some(None) => drop(self.mailboxes.remove(mailbox)),
                 None => {}
             }
         }
-        match self.accounts.get(&account).map(Weak::upgrade) {
-            Some(Some(watched)) => drop(watched.0.send(Some(Arc::new(change)))),
-            Some(None) => drop(self.accounts.remove(&account)),
-            None => {}
+        if !self.accounts.is_empty() {
+            self.tell_watchers(Arc::new(change));
+        }
+    }
+
+    fn tell_watchers(&mut self, change: Arc<Change>) {
+        // `false`: nobody watches any more.
+        let tell = |watched: &Weak<Watched>| {
+            watched.upgrade().map(|watched| watched.send(Some(Arc::clone(&change)))).is_some()
+        };
+        match &*change {
+            Change::Mailbox { account, .. }
+            | Change::Folders { account }
+            | Change::Metadata { account, .. } => {
+                if self.accounts.get(account).is_some_and(|watched| !tell(watched)) {
+                    self.accounts.remove(account);
+                }
+                if let Some(followers) = self.followers.get_mut(account) {
+                    followers.retain(|_, watched| tell(watched));
+                    if followers.is_empty() {
+                        self.followers.remove(account);
+                    }
+                }
+            }
+            // It may be the first folder of that account that somebody sees.
+            Change::Access { .. } => self.accounts.retain(|_, watched| tell(watched)),
+            Change::Queued(_) | Change::Domains => {}
         }
     }
 
     /// So much was announced that some of it is lost: each open folder is read anew, and who watches is told so.
     fn read_again(&mut self, store: &Store) {
         self.mailboxes.retain(|_, open| open.upgrade().is_some_and(|open| open.read_again(store)));
-        self.accounts.retain(|_, watched| watched.upgrade().map(|watched| watched.0.send(None)).is_some());
+        self.accounts.retain(|_, watched| watched.upgrade().map(|watched| watched.send(None)).is_some());
     }
 }
 
@@ -279,6 +321,14 @@ impl OpenMailbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+impl Watched {
+    /// Without a store.
+    pub(super) fn alone(account: Id) -> Arc<Self> {
+        Arc::new(Self { account, sender: broadcast::Sender::new(MAX_WATCHED) })
     }
 }
 

@@ -6,6 +6,7 @@ use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use super::user::Found;
 use super::view::View;
+use super::watch::Own;
 use imap::command::{Qresync, Select};
 use imap::response::{Code, Data, ListEntry, Status};
 use imap::server::Selected;
@@ -14,7 +15,8 @@ use store::mailbox::{Summary, flag};
 
 impl Driver {
     pub(super) async fn select(&mut self, select: Select) -> Outcome<Status> {
-        if self.view.take().is_some() {
+        if let Some(view) = self.view.take() {
+            self.left(&view);
             // RFC 7162 §3.2.11: what follows is of the other mailbox.
             self.session.select(None);
             self.data(&Data::Status(Status::ok("the mailbox before is closed").with(Code::Closed)));
@@ -135,16 +137,26 @@ impl Driver {
         let view = self.view()?;
         let (id, read_only) = (view.mailbox.id, view.read_only);
         if !read_only && self.rights.has(Rights::EXPUNGE) {
-            self.data_store().expunge(id, None).await?;
+            let gone = self.data_store().expunge(id, None).await?;
+            self.made(&Own::Expunged(id, &gone));
         }
         self.unselect()
     }
 
     pub(super) fn unselect(&mut self) -> Outcome<Status> {
         self.view()?;
-        self.view = None;
+        if let Some(view) = self.view.take() {
+            self.left(&view);
+        }
         self.session.select(None);
         Ok(Status::ok("the mailbox is closed"))
+    }
+
+    /// What was told of the folder while it was open is told.
+    fn left(&mut self, view: &View) {
+        if let Some(watch) = &mut self.watch {
+            watch.left(view);
+        }
     }
 }
 

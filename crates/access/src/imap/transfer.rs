@@ -4,6 +4,7 @@ use super::connection::Driver;
 use super::progress::Progress;
 use super::rights::Rights;
 use super::stop::{Outcome, Stop};
+use super::watch::Own;
 use imap::response::{Code, Data, Status};
 use imap::{MailboxName, Runs, SequenceSet};
 use store::mailbox::Copied;
@@ -18,6 +19,7 @@ impl Driver {
         let store = self.data_store();
         let copying = async { Ok(store.copy_messages(from, uids, to).await?) };
         let copied = self.with_progress(&Progress::default(), copying).await?;
+        self.made(&Own::Delivered(to, &copied.pairs.to));
         let code = copy_uid(copied).ok_or_else(|| gone(uid))?;
         Ok(Status::ok("copied").with(code))
     }
@@ -40,6 +42,7 @@ impl Driver {
         let store = self.data_store();
         let moving = async { Ok(store.move_messages(from, uids, to).await?) };
         let moved = self.with_progress(&Progress::default(), moving).await?;
+        self.made(&Own::Delivered(to, &moved.pairs.to));
         let code = copy_uid(moved).ok_or_else(|| gone(uid))?;
         // RFC 9051 §6.4.8: before the expunges.
         self.data(&Data::Status(Status::ok("moved").with(code)));

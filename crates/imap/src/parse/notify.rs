@@ -78,15 +78,14 @@ fn check(mailboxes: &MailboxFilter, events: &[NotifyEvent]) -> Parsed<()> {
     let fetches =
         events.iter().any(|event| matches!(event, NotifyEvent::MessageNew(items) if !items.is_empty()));
     let gone = events.contains(&NotifyEvent::MessageExpunge);
-    let of_flags = [NotifyEvent::FlagChange, NotifyEvent::AnnotationChange];
     let of_messages = |event: &NotifyEvent| {
-        matches!(event, NotifyEvent::MessageNew(_) | NotifyEvent::MessageExpunge) || of_flags.contains(event)
+        matches!(event, NotifyEvent::MessageNew(_) | NotifyEvent::MessageExpunge | NotifyEvent::FlagChange)
     };
     let selected = is_selected(mailboxes);
     let problem = if new != gone {
         "MessageNew and MessageExpunge stand together"
-    } else if !new && events.iter().any(|event| of_flags.contains(event)) {
-        "FlagChange and AnnotationChange need MessageNew and MessageExpunge beside them"
+    } else if !new && events.contains(&NotifyEvent::FlagChange) {
+        "FlagChange needs MessageNew and MessageExpunge beside it"
     } else if selected && !events.iter().all(of_messages) {
         "a selected mailbox has events of messages only"
     } else if fetches && !selected {
@@ -141,7 +140,6 @@ fn event(cursor: &mut Cursor<'_>) -> Parsed<NotifyEvent> {
         }
         "MESSAGEEXPUNGE" => NotifyEvent::MessageExpunge,
         "FLAGCHANGE" => NotifyEvent::FlagChange,
-        "ANNOTATIONCHANGE" => NotifyEvent::AnnotationChange,
         "MAILBOXNAME" => NotifyEvent::MailboxName,
         "SUBSCRIPTIONCHANGE" => NotifyEvent::SubscriptionChange,
         "MAILBOXMETADATACHANGE" => NotifyEvent::MailboxMetadataChange,

@@ -55,9 +55,16 @@ pub enum Problem {
 
 /// Charsets to name in BADCHARSET: others are known, these are enough for everybody.
 const CHARSETS: [&str; 2] = ["UTF-8", "US-ASCII"];
-/// RFC 5465 §8, event-name: those that BADEVENT names. The server's
-/// answer for those that it knows and does not tell of names the same.
-const EVENTS: [&str; 5] = ["MessageNew", "MessageExpunge", "FlagChange", "MailboxName", "SubscriptionChange"];
+/// RFC 5465 §8, event-name: each [`NotifyEvent`](crate::command::NotifyEvent), as BADEVENT names them.
+const EVENTS: [&str; 7] = [
+    "MessageNew",
+    "MessageExpunge",
+    "FlagChange",
+    "MailboxName",
+    "SubscriptionChange",
+    "MailboxMetadataChange",
+    "ServerMetadataChange",
+];
 
 impl Refused {
     /// Of a command, or of its beginning.

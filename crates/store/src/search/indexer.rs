@@ -212,7 +212,11 @@ impl Indexer {
                 MailboxChange::Expunged { .. } | MailboxChange::Gone => self.sweep.ask(),
                 MailboxChange::Flags { .. } => {}
             },
-            Change::Queued(_) | Change::Domains | Change::Folders { .. } => {}
+            Change::Queued(_)
+            | Change::Domains
+            | Change::Folders { .. }
+            | Change::Access { .. }
+            | Change::Metadata { .. } => {}
         }
     }
 

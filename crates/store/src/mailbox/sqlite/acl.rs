@@ -31,7 +31,7 @@ pub(in crate::mailbox) fn set(
     if count > MAX_ENTRIES as i64 {
         return Err(StoreError::Limit(format!("a folder has rights for at most {MAX_ENTRIES} identifiers")));
     }
-    writer.publish(Change::Folders { account });
+    writer.publish(Change::Access { account });
     Ok(())
 }
 
@@ -43,7 +43,7 @@ pub(in crate::mailbox) fn remove(
     let account = owner(writer.db, mailbox)?;
     let sql = "DELETE FROM acl WHERE mailbox = ? AND identifier = ?";
     writer.db.prepare_cached(sql)?.execute((mailbox, identifier))?;
-    writer.publish(Change::Folders { account });
+    writer.publish(Change::Access { account });
     Ok(())
 }
 

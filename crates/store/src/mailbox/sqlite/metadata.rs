@@ -49,6 +49,7 @@ pub(in crate::mailbox) fn set(
             return Err(StoreError::Limit(format!("at most {MAX_ANNOTATIONS} entries can be set")));
         }
     }
-    writer.publish(Change::Folders { account: owner });
+    let entries = entries.iter().map(|(entry, _)| entry.clone()).collect();
+    writer.publish(Change::Metadata { account: owner, mailbox, by: account, entries });
     Ok(())
 }

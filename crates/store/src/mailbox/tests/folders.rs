@@ -200,7 +200,9 @@ async fn an_account_has_so_many_folders_and_no_more() {
 async fn access_lists_say_what_is_shared() {
     let world = World::new().await;
     let (store, folder) = (&world.store, world.make("Shared").await);
+    let mut changes = store.changes();
     store.set_acl(folder, "you@example.org", "lr").await.unwrap();
+    assert!(matches!(changes.recv().await.unwrap(), Change::Access { account } if account == world.account));
     store.set_acl(folder, "anyone", "l").await.unwrap();
     store.set_acl(folder, "you@example.org", "lrs").await.unwrap();
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
@@ -224,12 +226,19 @@ async fn annotations_are_private_or_shared() {
     let world = World::new().await;
     let (store, me, inbox) = (&world.store, world.account, Some(world.inbox));
     let you = world.another("you@example.org", None).await;
+    let mut changes = store.changes();
     let set = |who, place, entry: &str, value: Option<&[u8]>| {
         let entries = vec![(entry.to_owned(), value.map(<[u8]>::to_vec))];
         store.set_metadata(who, place, entries)
     };
     set(me, inbox, "/Private/Comment", Some(b"mine")).await.unwrap();
     set(you, inbox, "/private/comment", Some(b"yours")).await.unwrap();
+    for who in [me, you] {
+        let Change::Metadata { account, mailbox, by, entries } = changes.recv().await.unwrap() else {
+            panic!()
+        };
+        assert_eq!((account, mailbox, by, &*entries), (me, inbox, who, &["/private/comment".to_owned()][..]));
+    }
     set(me, inbox, "/shared/comment", Some(b"ours\0")).await.unwrap();
     set(me, None, "/private/x", Some(b"account")).await.unwrap();
     let note = |entry: &str, value: &[u8]| Annotation { entry: entry.into(), value: value.into() };

@@ -1,10 +1,17 @@
-//! What IMAP shows of a message: structure and text in one pass, however it is cut, and what is kept of it.
+//! What IMAP shows of a message: structure and text in one pass, however it is cut, what is kept of it, and what a client
+//! reads of it in FETCH.
 
+use super::has_bare_newline;
+use bytes::BytesMut;
+use imap::client::{MAX_RESPONSE, Read, ReadError, Reader, Response};
+use imap::response::{Data, FetchData};
+use imap::{Enabled, Encoder};
 use message::structure::{Kind, Parsed, Part, Scanner, header_fields};
 use message::text::{Extractor, fold};
 use message::transfer::Decoder;
 use message::{base_subject, message_ids, preview};
 use std::ops::Range;
+use std::sync::Arc;
 
 pub fn run(data: &[u8]) {
     let [cut, message @ ..] = data else { return };
@@ -30,6 +37,8 @@ pub fn run(data: &[u8]) {
             assert!(found.body.end <= parsed.root.body.end);
         }
     }
+    fetched(&parsed, false);
+    fetched(&parsed, true);
     words(message, usize::from(*cut) + 1, &parsed);
 }
 
@@ -71,6 +80,60 @@ fn decode(part: &Part, body: &[u8]) {
         Some(out)
     };
     assert_eq!(decoded(3), decoded(usize::MAX), "it matters how a body is cut");
+}
+
+/// ENVELOPE, BODY and BODYSTRUCTURE go out in one FETCH, and a client reads in it what was found.
+fn fetched(parsed: &Parsed, utf8: bool) {
+    let items = |shown: fn(&Part, bool) -> Part| {
+        let structure =
+            |extended| FetchData::Structure { part: Arc::new(shown(&parsed.root, extended)), extended };
+        vec![FetchData::Envelope(Arc::clone(&parsed.envelope)), structure(false), structure(true)]
+    };
+    let mut written = BytesMut::new();
+    let found = Data::Fetch { number: 1, items: items(|part, _| part.clone()) };
+    Encoder::new(&mut written, Enabled { utf8, ..Enabled::default() }).data(&found);
+    assert!(!has_bare_newline(&written), "{written:?}");
+    let mut reader = Reader::new(u64::MAX);
+    reader.unicode = utf8;
+    reader.push(&written);
+    match reader.read() {
+        Ok(Some(Read::Response(Response::Data(read)))) => {
+            assert_eq!(read, Data::Fetch { number: 1, items: items(shown) }, "it was written as {written:?}");
+            assert_eq!(reader.waiting(), 0, "it ends too early: {written:?}");
+        }
+        // More than a client takes.
+        Err(ReadError::TooLong) if written.len() > MAX_RESPONSE => {}
+        Err(ReadError::TooManyLiterals) => {}
+        other => panic!("{other:?} from {written:?}"),
+    }
+}
+
+/// What a client is shown of a part: its size and not where it is; lines where they are told; of a multipart, and in BODY
+/// (not `extended`), not everything.
+fn shown(part: &Part, extended: bool) -> Part {
+    let kind = match &part.kind {
+        Kind::Leaf => Kind::Leaf,
+        Kind::Multipart(parts) => Kind::Multipart(parts.iter().map(|part| shown(part, extended)).collect()),
+        Kind::Message(envelope, inner) => Kind::Message(envelope.clone(), Box::new(shown(inner, extended))),
+    };
+    let single = !matches!(kind, Kind::Multipart(_));
+    let counted = part.media_type == "text" || matches!(kind, Kind::Message(..));
+    Part {
+        media_type: part.media_type.clone(),
+        subtype: part.subtype.clone(),
+        parameters: if single || extended { part.parameters.clone() } else { Vec::new() },
+        id: part.id.clone().filter(|_| single),
+        description: part.description.clone().filter(|_| single),
+        encoding: if single { part.encoding.clone() } else { b"7bit".to_vec() },
+        md5: part.md5.clone().filter(|_| single && extended),
+        disposition: part.disposition.clone().filter(|_| extended),
+        language: if extended { part.language.clone() } else { Vec::new() },
+        location: part.location.clone().filter(|_| extended),
+        header: 0..0,
+        body: 0..if single { part.size() } else { 0 },
+        lines: if counted { part.lines } else { 0 },
+        kind,
+    }
 }
 
 fn words(message: &[u8], cut: usize, parsed: &Parsed) {

@@ -159,7 +159,7 @@ async fn load(shared: Arc<Shared>) {
                 continue;
             }
         };
-        let Some(last) = page.last() else { return };
+        let Some(last) = page.last() else { return shared.state().schedule.pack() };
         after = Some((last.message, last.recipient.position));
         let loaded = Arc::clone(&shared);
         let scheduled = tokio::task::spawn_blocking(move || {

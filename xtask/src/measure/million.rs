@@ -61,8 +61,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
                 Figure::new("ready_after", ready.as_secs_f64(), "s"),
                 Figure::new("new_mail_delivered_after", (arrived - began).as_secs_f64(), "s").at_most(5.0),
                 Figure::new("queue_read_after", read.map_or(f64::NAN, |read| read.as_secs_f64()), "s"),
-                Figure::new("memory_settled_pss", settled.pss as f64 / 1024.0, "MiB"),
-                Figure::new("memory_highest_pss", peak.mib(), "MiB").at_most(300.0),
+                Figure::new("memory_settled_pss", megabytes(settled.pss), "MB"),
+                Figure::new("memory_highest_pss", megabytes(peak.kib.load(Ordering::SeqCst)), "MB")
+                    .at_most(300.0),
                 Figure::new("queue_summary", summary, "s").at_most(2.0),
                 Figure::new("queue_list", list, "s").at_most(2.0),
                 Figure::new("accepted_with_queue", with, "messages/s"),
@@ -91,10 +92,11 @@ impl Peak {
             std::thread::sleep(SAMPLE);
         }
     }
+}
 
-    fn mib(&self) -> f64 {
-        self.kib.load(Ordering::SeqCst) as f64 / 1024.0
-    }
+/// Of 10^6 octets.
+fn megabytes(kib: u64) -> f64 {
+    kib as f64 * 1024.0 / 1e6
 }
 
 fn send_one(server: SocketAddr) -> Result<(), Error> {

@@ -361,3 +361,21 @@ fn those_who_wait_for_a_lane_that_leads_nowhere_come_back_in_parts() {
     }
     assert_eq!(schedule.next(MINUTE), Some(Step::Locate(Lane(1))));
 }
+
+#[test]
+fn packing_it_in_the_midst_of_its_work_changes_nothing() {
+    let log = |pack: bool| {
+        let mut simulation = Simulation::new(7, 50);
+        simulation.server(1, takes(SECOND));
+        simulation.server(2, down);
+        (0..500)
+            .for_each(|message| simulation.add(message, 0, 1 + (message % 2) as u32, message as u64 * 100));
+        simulation.run(20 * SECOND);
+        if pack {
+            simulation.schedule.pack();
+        }
+        simulation.run(HOUR);
+        simulation.log.iter().map(|a| (a.at, a.place, a.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(log(true), log(false));
+}

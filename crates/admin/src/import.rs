@@ -5,15 +5,18 @@
 //! Known    ─▶ keys of what was brought        before it is read
 //! Upload … ─▶ a large message, piece by piece
 //! Put      ─▶ what became of each message     for each batch
+//! Follow   ─▶ changes there are done here    for those that were known
 //! Totals   ─▶ what was brought in all         afterwards
 //! ```
 //!
 //! A message has a key among those of its *source* (a folder of a server, a file), and is brought once: see
 //! [`Store::import`](store::Store::import).
 
+mod follow;
 mod put;
 mod upload;
 
+pub use follow::{Brought, Follow, Followed, MAX_FOLLOWED, Marks};
 pub use put::{Content, Incoming, MAX_BATCH, Outcome, Put};
 pub(crate) use upload::Uploads;
 pub use upload::{MAX_MESSAGE, Upload};

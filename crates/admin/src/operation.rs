@@ -181,6 +181,7 @@ requests! {
     ImportKnown(import::Known),
     ImportUpload(import::Upload),
     ImportPut(import::Put),
+    ImportFollow(import::Follow),
     ImportTotals(import::Totals),
     ExportFolders(export::Folders),
     ExportPage(export::Page),

@@ -208,7 +208,7 @@ impl<S: Source, P: Progress> Run<'_, S, P> {
         Ok(lost)
     }
 
-    /// Rows of imports only come: read before the moment, they are of messages that are in it or were removed.
+    /// Read before the moment, rows of imports are of messages that are in it or were removed.
     async fn import_notes(&mut self) -> Result<Vec<Name>, BackupError> {
         let (mut names, mut after) = (Vec::new(), None);
         loop {

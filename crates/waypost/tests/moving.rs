@@ -110,7 +110,7 @@ fn a_maildir_comes_once_with_all_that_is_noted_on_it() {
         tally(&again),
         ["INBOX: 3 3 0 0", "Archive/2024: 1 1 0 0", "Empty: 0 0 0 0", "Entwürfe: 1 1 0 0"]
     );
-    // What came since comes alone, also when flags of the others have changed.
+    // What came since comes alone; of the others, flags that have changed.
     std::fs::rename(from.join("new/1700000002.c.host"), from.join("cur/1700000002.c.host:2,S")).unwrap();
     put(&from.join("new/1700000009.f.host"), "Subject: six\n\n");
     assert_eq!(tally(&import(&program, &words))[0], "INBOX: 4 3 1 0");
@@ -125,7 +125,7 @@ fn a_maildir_comes_once_with_all_that_is_noted_on_it() {
         [
             " Subject: one SF $Junk 1700000000",
             " Subject: six   1700000000",
-            " Subject: three   1700000000",
+            " Subject: three S  1700000000",
             " Subject: two R $Forwarded,work 1700000000",
             "Archive/2024 Subject: four TD  1700000000",
             "Entw&APw-rfe Subject: five   1700000000",
@@ -281,7 +281,7 @@ impl Served {
     }
 
     /// From the first account here into one of another installation, or the second here.
-    fn import_imap(&self, into: &Program, account: &str) -> Value {
+    fn import_imap(&self, into: &Program, account: &str, more: &[&str]) -> Value {
         let server = format!("imaps://127.0.0.1:{}", self.port);
         let words = [
             "import",
@@ -295,7 +295,7 @@ impl Served {
             account,
             "--json",
         ];
-        into.run_with(&words, PASSWORD).done().json()
+        into.run_with(&[&words, more].concat(), PASSWORD).done().json()
     }
 }
 
@@ -319,7 +319,7 @@ fn an_imap_account_comes_once_with_all_that_is_noted_on_it() {
     let all = export(&served.program, USER, "all");
     assert_eq!(all.len(), 6);
 
-    let report = served.import_imap(&served.program, OTHER);
+    let report = served.import_imap(&served.program, OTHER, &[]);
     let imported = |line: &&String| !line.ends_with(" 0 0 0 0");
     let tallied = tally(&report);
     assert_eq!(
@@ -328,7 +328,7 @@ fn an_imap_account_comes_once_with_all_that_is_noted_on_it() {
     );
     assert!(report["folders"].as_array().unwrap().iter().all(|one| one["verified"] == true), "{report}");
     assert_eq!(export(&served.program, OTHER, "other"), all);
-    let again = served.import_imap(&served.program, OTHER);
+    let again = served.import_imap(&served.program, OTHER, &[]);
     assert!(again["folders"].as_array().unwrap().iter().all(|one| one["imported"] == 0), "{again}");
 
     // Many accounts from a file, into an installation without a server.
@@ -345,9 +345,70 @@ fn an_imap_account_comes_once_with_all_that_is_noted_on_it() {
     let ran = elsewhere.run(&["import", "imap", "--csv", &csv, "--json"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.json()[0]["stopped"].as_str().unwrap().contains("refused the login"), "{ran:?}");
+    // One that fails ends none of the others, and is named.
+    let half = install();
+    half.run_with(&["account", "add", OTHER, "--password-stdin"], PASSWORD).done();
+    let server = format!("imaps://127.0.0.1:{}", served.port);
+    let rows = format!("{server},{USER},wrong,{OTHER}\n{server},{USER},{password},{USER}\n");
+    let csv = half.write("half.csv", rows);
+    let ran = half.run(&["import", "imap", "--csv", &csv, "--jobs", "2", "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let reports = ran.json();
+    let ends: Vec<(&str, bool)> = reports
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["account"].as_str().unwrap(), one["stopped"].is_string()))
+        .collect();
+    assert_eq!(ends, [(OTHER, true), (USER, false)], "{reports}");
+    assert_eq!(export(&half, USER, "out"), all);
     for words in [&["import", "imap"][..], &["import", "imap", "--server", "imaps://h", "--account", USER]] {
         assert_eq!(elsewhere.run(words).code, Some(2), "{words:?}");
     }
+}
+
+/// Days before the move, then on the day: read, answered, moved and removed there in between. From a Maildir into an account, and
+/// from that by IMAP into another.
+#[test]
+fn what_changed_there_between_two_runs_comes_too() {
+    let served = Served::new();
+    let from = served.program.path("Maildir");
+    maildir(&from);
+    put(&from.join("cur/1700000003.h.host:2,S"), "Subject: six\n\n");
+    let words = ["maildir", from.to_str().unwrap()];
+    import(&served.program, &words);
+    served.import_imap(&served.program, OTHER, &[]);
+    let counts = |report: &Value| {
+        let one = &report["folders"][0];
+        ["known", "imported", "changed", "removed"].map(|name| one[name].as_u64().unwrap())
+    };
+
+    // Read, with another keyword; no longer flagged; moved; removed.
+    let rename = |old: &str, new: &str| std::fs::rename(from.join(old), from.join(new)).unwrap();
+    rename("new/1700000002.c.host", "cur/1700000002.c.host:2,Sb");
+    rename("cur/1700000001.a.host,S=20:2,FSa", "cur/1700000001.a.host,S=20:2,Sa");
+    rename("cur/1700000000.b.host:2,PRb", ".Archive.2024/cur/1700000000.b.host:2,RS");
+    std::fs::remove_file(from.join("cur/1700000003.h.host:2,S")).unwrap();
+    let expected = [
+        " Subject: one S $Junk 1700000000",
+        " Subject: three S work 1700000000",
+        "Archive/2024 Subject: four TD  1700000000",
+        "Archive/2024 Subject: two SR  1700000000",
+        "Entw&APw-rfe Subject: five   1700000000",
+    ];
+
+    assert_eq!(counts(&import(&served.program, &words)), [2, 0, 2, 0]);
+    let kept = export(&served.program, USER, "kept");
+    assert_eq!(kept.len(), 7, "what has gone there stays, unless it is said that it goes: {kept:#?}");
+    assert_eq!(counts(&import(&served.program, &[&words[..], &["--remove-gone"]].concat())), [2, 0, 0, 2]);
+    let here = export(&served.program, USER, "here");
+    assert_eq!(here.keys().collect::<Vec<_>>(), expected);
+
+    let report = served.import_imap(&served.program, OTHER, &["--remove-gone"]);
+    assert_eq!(counts(&report), [2, 0, 2, 2], "{report}");
+    assert_eq!(export(&served.program, OTHER, "other"), here);
+    let again = served.import_imap(&served.program, OTHER, &["--remove-gone"]);
+    assert_eq!(counts(&again), [2, 0, 0, 0], "{again}");
 }
 
 #[test]

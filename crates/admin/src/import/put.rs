@@ -11,7 +11,7 @@ use store::{Body, Id, Store, StoreError};
 
 /// Messages of a batch: one transaction.
 pub const MAX_BATCH: usize = 200;
-const ALL_FLAGS: u32 = flag::SEEN | flag::ANSWERED | flag::FLAGGED | flag::DELETED | flag::DRAFT;
+pub(super) const ALL_FLAGS: u32 = flag::SEEN | flag::ANSWERED | flag::FLAGGED | flag::DELETED | flag::DRAFT;
 
 /// Puts messages into a folder that [`super::Prepare`] has named.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -112,15 +112,15 @@ async fn brought(operations: &Operations, message: Incoming) -> Result<Brought, 
         prefix: Bytes::new(),
         body,
         flags: message.flags & ALL_FLAGS,
-        keywords: message
-            .keywords
-            .iter()
-            .map(String::as_str)
-            .filter(|word| Keywords::is_keyword(word))
-            .collect(),
+        keywords: own_keywords(&message.keywords),
         received: message.received,
     };
     Ok(Brought { key: message.key.0.into(), copy })
+}
+
+/// Those that can be keywords here.
+pub(super) fn own_keywords(words: &[String]) -> Keywords {
+    words.iter().map(String::as_str).filter(|word| Keywords::is_keyword(word)).collect()
 }
 
 struct Batch<'a> {

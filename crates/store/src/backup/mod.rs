@@ -107,7 +107,8 @@ impl Store {
     }
 
     /// The next of what was noted of imports, after a source and a key of it; none at the end. Such rows are added
-    /// with their messages and never change.
+    /// with their messages. They change, or go, when what changed there is done here ([`Store::follow_import`]): a row of before that
+    /// beside a message of after it is one of a message that was changed here, which the next import leaves alone.
     pub fn import_notes(&self, after: Option<(Id, Vec<u8>)>) -> Result<Table, StoreError> {
         self.inner.main.with(|db| sqlite::import_notes(db, after.as_ref(), MAX_IMPORTED))
     }

@@ -13,6 +13,7 @@ mod copy;
 mod expunge;
 mod flags;
 mod folder;
+mod follow;
 mod import;
 mod keywords;
 mod metadata;
@@ -27,6 +28,7 @@ mod tests;
 pub use append::{Appended, MAX_APPENDED, NewCopy};
 pub use copy::{Copied, UidPairs};
 pub use flags::{FlagChange, FlagMode, FlagsSet};
+pub use follow::{Followed, MAX_FOLLOWED, Now, Since};
 /// UIDs, as the protocol crate keeps sets of numbers.
 pub use imap::Runs as UidRuns;
 pub use import::{Brought, ImportTotals, MAX_IMPORT_KEY, MAX_IMPORT_SOURCE};

@@ -37,6 +37,7 @@ const MAIN: Database = Database {
         include_str!("../../src/migrations/main-7.sql"),
         include_str!("../../src/migrations/main-8.sql"),
         include_str!("../../src/migrations/main-9.sql"),
+        include_str!("../../src/migrations/main-10.sql"),
     ],
     rows: &[
         (1..=NEWEST, include_str!("directory.sql")),
@@ -45,7 +46,8 @@ const MAIN: Database = Database {
         (2..=NEWEST, include_str!("mail-2.sql")),
         (2..=7, include_str!("removed-2.sql")),
         (8..=NEWEST, include_str!("removed-8.sql")),
-        (3..=NEWEST, include_str!("import-3.sql")),
+        (3..=9, include_str!("import-3.sql")),
+        (10..=NEWEST, include_str!("import-10.sql")),
         (4..=NEWEST, include_str!("reports-4.sql")),
         (5..=NEWEST, include_str!("greylist-5.sql")),
         (6..=NEWEST, include_str!("sts-6.sql")),

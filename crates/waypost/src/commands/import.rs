@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use transfer::Transfer;
 
 const EXAMPLES: &str = "\
-What was imported is remembered: run it again, and only what is new comes.
+What was imported is remembered: run it again, and only what is new comes, with the flags that changed there since.
 
 Examples:
   waypost import maildir /home/you/Maildir --account you@example.org
@@ -97,6 +97,9 @@ pub struct How {
     /// Leave this folder out, and what is below it
     #[arg(long, value_name = "NAME")]
     pub exclude: Vec<String>,
+    /// Remove here what was brought before and has gone there since, unless it was changed or moved here
+    #[arg(long)]
+    pub remove_gone: bool,
     /// Only say what would be done
     #[arg(long)]
     pub dry_run: bool,
@@ -128,6 +131,7 @@ fn local(global: &Global, target: Target, json: bool, mut source: impl Source) -
             account: target.account,
             placing: target.how.placing(),
             dry_run: target.how.dry_run,
+            remove_gone: target.how.remove_gone,
             bar: output::progress(0, "importing", json),
         };
         let report = transfer.run(&mut source).await;

@@ -34,7 +34,8 @@ pub(in crate::mailbox) fn import(
         return Ok(new);
     }
     let appended = append::append(writer, files, quotas, mailbox, &copies)?;
-    let sql = "INSERT INTO imported(source, key, mailbox, uid, octets) VALUES(?, ?, ?, ?, ?)";
+    let sql = "INSERT INTO imported(source, key, mailbox, uid, octets, flags, keywords) \
+               SELECT ?1, ?2, mailbox, uid, ?5, flags, keywords FROM message WHERE mailbox = ?3 AND uid = ?4";
     let mut insert = db.prepare_cached(sql)?;
     for ((key, copy), uid) in keys.iter().zip(&copies).zip(appended.uids.iter()) {
         insert.execute((source, key, mailbox, uid, copy.body.size() as i64))?;
@@ -42,7 +43,7 @@ pub(in crate::mailbox) fn import(
     Ok(new)
 }
 
-fn find(db: &Connection, account: Id, source: &str) -> Result<Option<Id>, StoreError> {
+pub(super) fn find(db: &Connection, account: Id, source: &str) -> Result<Option<Id>, StoreError> {
     let sql = "SELECT id FROM import_source WHERE account = ? AND name = ?";
     Ok(db.prepare_cached(sql)?.query_row((account, source), |row| row.get(0)).optional()?)
 }

@@ -7,6 +7,7 @@ mod deliver;
 pub(super) mod expunge;
 pub(super) mod flags;
 pub(super) mod folder;
+pub(super) mod follow;
 pub(super) mod import;
 pub(super) mod metadata;
 pub(super) mod purge;

@@ -1,6 +1,7 @@
 //! Folders and messages as their users see them.
 
 mod folders;
+mod followed;
 mod imported;
 mod messages;
 mod migration;

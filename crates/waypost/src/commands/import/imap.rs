@@ -9,12 +9,14 @@ use crate::client::imap::{Connection, Settings, said};
 use crate::exit::{Exit, Failure};
 use crate::output;
 use address::Secret;
-use fetch::Fetching;
+use fetch::{Fetching, own_flags};
 use folders::Listed;
 use imap::client::{Command, Event};
 use imap::fetch::FetchItem;
 use imap::response::{Code, Data, FetchData, Status};
 use imap::{SeqNumber, SequenceSet};
+use mailfile::Flags;
+use std::cmp::Reverse;
 use std::time::Duration;
 
 /// Connections that break one after another without a message between, before it is given up.
@@ -79,19 +81,20 @@ impl Imap {
         Ok(())
     }
 
-    /// UIDs and octets of all messages of the open folder.
-    async fn list_messages(&mut self) -> Result<Vec<(u32, u64)>, Failure> {
+    /// All messages of the open folder, by UID: octets, and the flags of those that are known.
+    async fn list_messages(&mut self, known: &Known) -> Result<Vec<(u32, u64, Option<Flags>)>, Failure> {
         let all = SequenceSet::Numbers(vec![(SeqNumber::Number(1), SeqNumber::Last)]);
-        let items = vec![FetchItem::Uid, FetchItem::Rfc822Size];
+        let items = vec![FetchItem::Uid, FetchItem::Rfc822Size, FetchItem::Flags];
         let fetch = Command::Fetch { uids: all, items, changed_since: None };
         let (answers, last) = self.connection().await?.ask(fetch).await?;
         if !matches!(last, Event::Done(_)) {
             return Err(said("to list messages", &last));
         }
-        let mut sizes: Vec<(u32, u64)> = answers.iter().filter_map(uid_and_size).collect();
-        sizes.sort_unstable();
-        sizes.dedup_by_key(|(uid, _)| *uid);
-        Ok(sizes)
+        let mut listed: Vec<_> = answers.iter().filter_map(|event| message(event, known)).collect();
+        // What a server says unasked of a message has no size.
+        listed.sort_by_key(|(uid, size, _)| (*uid, Reverse(*size)));
+        listed.dedup_by_key(|(uid, ..)| *uid);
+        Ok(listed)
     }
 
     /// Reads a folder once, as far as the connection lasts. What was given is taken from `left`.
@@ -104,11 +107,15 @@ impl Imap {
     ) -> Result<(), Failure> {
         self.examine(folder).await?;
         if left.is_none() {
-            self.sizes = self.list_messages().await?;
+            let listed = self.list_messages(known).await?;
+            self.sizes = listed.iter().map(|(uid, size, _)| (*uid, *size)).collect();
             let fresh = self.sizes.iter().filter(|(uid, _)| !known.contains_key(&key(*uid)[..]));
             let fresh: Vec<(u32, u64)> = fresh.copied().collect();
             if let Some(out) = out {
                 let _ = out.send(Item::Expected(fresh.len() as u64)).await;
+                for (uid, _, flags) in listed.into_iter().filter(|one| known.contains_key(&key(one.0)[..])) {
+                    let _ = out.send(Item::Known { key: key(uid).to_vec(), flags }).await;
+                }
             }
             *left = Some(fresh);
         }
@@ -178,10 +185,18 @@ fn key(uid: u32) -> [u8; 4] {
     uid.to_be_bytes()
 }
 
-fn uid_and_size(event: &Event) -> Option<(u32, u64)> {
+/// UID and octets, and the flags of one that is known.
+fn message(event: &Event, known: &Known) -> Option<(u32, u64, Option<Flags>)> {
     let Event::Data(Data::Fetch { items, .. }) = event else { return None };
-    let uid = items.iter().find_map(|item| if let FetchData::Uid(uid) = item { Some(*uid) } else { None })?;
-    let size =
-        items.iter().find_map(|item| if let FetchData::Rfc822Size(size) = item { Some(*size) } else { None });
-    Some((uid, size.unwrap_or_default()))
+    let (mut uid, mut size, mut flags) = (None, 0, None);
+    for item in items {
+        match item {
+            FetchData::Uid(own) => uid = Some(*own),
+            FetchData::Rfc822Size(octets) => size = *octets,
+            FetchData::Flags(all) => flags = Some(own_flags(all)),
+            _ => {}
+        }
+    }
+    let uid = uid?;
+    Some((uid, size, flags.filter(|_| known.contains_key(&key(uid)[..]))))
 }

@@ -81,11 +81,17 @@ impl Reading {
         }
         for entry in &self.entries {
             let key = hash(entry.unique());
-            if self.known.contains_key(&key) {
-                count.known += 1;
-            } else if let Some(out) = &self.out
-                && self.give(entry, key, out).is_err()
-            {
+            let known = self.known.contains_key(&key);
+            count.known += u64::from(known);
+            let Some(out) = &self.out else { continue };
+            let given = match known {
+                true => {
+                    let flags = Some(entry.flags(&self.keywords));
+                    out.blocking_send(Item::Known { key, flags }).map_err(|_| Gone)
+                }
+                false => self.give(entry, key, out),
+            };
+            if given.is_err() {
                 break;
             }
         }

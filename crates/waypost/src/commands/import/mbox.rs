@@ -135,7 +135,8 @@ fn read(path: &Path, known: &Known, out: Option<&Out>) -> std::io::Result<Count>
                 let key = key(&head, &mut alike);
                 if known.contains_key(&key) {
                     count.known += 1;
-                    Ok(())
+                    let known = Item::Known { key, flags: Some(head.flags) };
+                    out.map_or(Ok(()), |out| out.blocking_send(known).map_err(|_| Gone))
                 } else if let Some(out) = out {
                     // How many there are is known at the end alone.
                     let _ = out.blocking_send(Item::Expected(1));

@@ -91,6 +91,7 @@ async fn account(
         account: account.clone(),
         placing: words.how.placing(),
         dry_run: words.how.dry_run,
+        remove_gone: words.how.remove_gone,
         bar: bar.clone(),
     };
     let done = transfer.run(&mut source).await;

@@ -40,6 +40,10 @@ pub(super) struct FolderReport {
     pub(super) octets: Option<u64>,
     /// Those that were brought before.
     pub(super) known: u64,
+    /// Of these, those whose flags had changed there and were given to the message here.
+    pub(super) changed: u64,
+    /// Messages that had gone there and were removed here.
+    pub(super) removed: u64,
     pub(super) imported: u64,
     pub(super) imported_octets: u64,
     pub(super) failed: u64,
@@ -88,6 +92,12 @@ impl Report {
         });
         let imported = if self.dry_run { "to import" } else { "imported" };
         output::table(["from", "to", "messages", "there before", imported, "size", "failed"], rows)?;
+        for one in self.folders.iter().filter(|one| one.changed + one.removed > 0) {
+            let FolderReport { folder, changed, removed, .. } = one;
+            output::line(&output::printable(&format!(
+                "{folder}: {changed} with changed flags, {removed} removed"
+            )))?;
+        }
         for one in self.failures.iter().take(MAX_PRINTED) {
             let text = format!("not imported: {}: {}: {}", one.folder, one.message, one.why);
             output::line(&output::printable(&text))?;

@@ -73,6 +73,11 @@ pub(super) enum Item {
     /// So many messages more are to be expected: for the progress bar.
     Expected(u64),
     Message(Message),
+    /// One that was brought before, with its flags as they are now, if the other side says them.
+    Known {
+        key: Vec<u8>,
+        flags: Option<Flags>,
+    },
     /// A message that cannot be read.
     Failed {
         label: String,
@@ -93,8 +98,8 @@ pub(super) trait Source {
         Vec::new()
     }
 
-    /// Reads a folder and gives what is not known, in order; without `out` it only counts. Ends early when nobody takes
-    /// what it gives any more.
+    /// Reads a folder and gives what is not known, in order, and the flags of all that is known; without `out` it only
+    /// counts. Ends early when nobody takes what it gives any more.
     async fn read(&mut self, folder: usize, known: Known, out: Option<Out>) -> Result<Count, Failure>;
 
     /// Keys and octets of the messages of the folder that was read last, where the other side says: what is here is

@@ -5,11 +5,13 @@ use super::report::{FolderReport, Report};
 use super::source::{AHEAD, Content, Item, Known, Message, Piece, Source};
 use crate::exit::Failure;
 use address::Address;
-use admin::import::{self, Incoming, MAX_BATCH, Outcome, Prepare, Put, Subscribe, Upload};
+use admin::import::{
+    self, Brought, Follow, Incoming, MAX_BATCH, MAX_FOLLOWED, Marks, Outcome, Prepare, Put, Subscribe, Upload,
+};
 use admin::{AdminError, Client, Octets};
 use indicatif::ProgressBar;
 use mailfile::Flags;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::Id;
 use store::mailbox::flag;
@@ -26,11 +28,13 @@ pub(super) struct Transfer<'a> {
     pub(super) account: Address,
     pub(super) placing: Placing,
     pub(super) dry_run: bool,
+    /// What has gone there goes here too.
+    pub(super) remove_gone: bool,
     pub(super) bar: ProgressBar,
 }
 
 impl Transfer<'_> {
-    /// Brings all that is not here yet.
+    /// Brings all that is not here yet, and what has become there of what is.
     ///
     /// # Errors
     /// The source or the store does not work: what was brought until then is here.
@@ -102,12 +106,18 @@ impl Transfer<'_> {
                 report,
                 waiting: Vec::new(),
                 octets: 0,
+                followed: Vec::new(),
+                seen: HashSet::new(),
                 no_room: 0,
             };
-            let (read, put) =
-                tokio::join!(source.read(number, known, Some(sender)), batches.take_all(receiver));
+            let read = source.read(number, Arc::clone(&known), Some(sender));
+            let (read, put) = tokio::join!(read, batches.take_all(receiver));
             put?;
-            read?
+            let count = read?;
+            if self.remove_gone && batches.report.stopped.is_none() {
+                batches.remove_gone(&known).await?;
+            }
+            count
         };
         (one.messages, one.known, one.octets) = (count.messages, one.known + count.known, count.octets);
         Ok(one)
@@ -156,6 +166,10 @@ struct Batches<'a> {
     /// With what each is called, and its octets.
     waiting: Vec<(Incoming, String, u64)>,
     octets: usize,
+    /// Those that were brought before, as they are now.
+    followed: Vec<Brought>,
+    /// Their keys, where it matters which have gone.
+    seen: HashSet<Vec<u8>>,
     no_room: u64,
 }
 
@@ -165,13 +179,53 @@ impl Batches<'_> {
             match item {
                 Item::Expected(count) => self.transfer.bar.inc_length(count),
                 Item::Message(message) => self.take(message).await?,
+                Item::Known { key, flags } => self.known(key, flags).await?,
                 Item::Failed { label, why } => self.report.fail(self.one, label, why),
             }
             if self.report.stopped.is_some() {
                 return Ok(());
             }
         }
-        self.put().await
+        self.put().await?;
+        self.follow().await
+    }
+
+    async fn known(&mut self, key: Vec<u8>, flags: Option<Flags>) -> Result<(), Failure> {
+        if self.transfer.remove_gone {
+            self.seen.insert(key.clone());
+        }
+        let Some(flags) = flags else { return Ok(()) };
+        let marks = Marks { flags: bits(&flags), keywords: flags.keywords };
+        self.now(Brought { key: key.into(), marks: Some(marks) }).await
+    }
+
+    /// After all was read: what was brought and was not seen has gone.
+    async fn remove_gone(&mut self, known: &Known) -> Result<(), Failure> {
+        let seen = std::mem::take(&mut self.seen);
+        for key in known.keys().filter(|key| !seen.contains(*key)) {
+            self.now(Brought { key: key.clone().into(), marks: None }).await?;
+        }
+        self.follow().await
+    }
+
+    async fn now(&mut self, message: Brought) -> Result<(), Failure> {
+        self.followed.push(message);
+        if self.followed.len() < MAX_FOLLOWED {
+            return Ok(());
+        }
+        self.follow().await
+    }
+
+    async fn follow(&mut self) -> Result<(), Failure> {
+        let messages = std::mem::take(&mut self.followed);
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let (account, source) = (self.transfer.account.clone(), self.source.to_owned());
+        let done = self.transfer.client.call(Follow { account, source, messages }).await?;
+        self.one.changed += done.changed;
+        self.one.removed += done.removed;
+        Ok(())
     }
 
     async fn take(&mut self, message: Message) -> Result<(), Failure> {

@@ -227,7 +227,7 @@ fn uid_of(items: &[FetchData]) -> Option<u32> {
     items.iter().find_map(|item| if let FetchData::Uid(uid) = item { Some(*uid) } else { None })
 }
 
-fn own_flags(flags: &[Flag]) -> Flags {
+pub(super) fn own_flags(flags: &[Flag]) -> Flags {
     let mut own = Flags::default();
     for flag in flags {
         match flag {

@@ -4,9 +4,12 @@
 
 mod support;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 use support::{Program, Running, USER};
@@ -194,7 +197,7 @@ fn mbox_files_come_once_and_go_out_again() {
     let words = ["export", "mbox", out.to_str().unwrap(), "--account", USER, "--folder", "Old"];
     program.run(&words).done();
     let text = std::fs::read_to_string(out.join("Old/Deep.mbox")).unwrap();
-    let begins = "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\nStatus: RO\nX-Keywords: work\nSubject: one\n\n>From here\n\nFrom";
+    let begins = "From MAILER-DAEMON Tue Nov 14 22:13:20 2023\nSubject: one\nStatus: RO\nX-Keywords: work\n\n>From here\n\nFrom";
     assert!(text.starts_with(begins), "{text}");
     assert!(!out.join("INBOX.mbox").exists());
     let again = program.run(&[&words[..], &["--json"]].concat()).done().json();
@@ -366,6 +369,42 @@ fn an_imap_account_comes_once_with_all_that_is_noted_on_it() {
         assert_eq!(elsewhere.run(words).code, Some(2), "{words:?}");
     }
 }
+
+/// As Dovecot's plug-ins write them.
+#[test]
+fn packed_files_of_a_maildir_are_unpacked_or_named() {
+    let program = install();
+    let from = program.path("Maildir");
+    put(&from.join("cur/1.plain.host:2,"), "Subject: plain\n\nas it is\n");
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(b"Subject: gzip\n\npacked\n").unwrap();
+    std::fs::write(from.join("cur/2.gzip.host,S=30:2,SZ"), gzip.finish().unwrap()).unwrap();
+    for (number, (octets, _)) in PACKED.iter().enumerate() {
+        std::fs::write(from.join(format!("cur/3{number}.other.host:2,S")), octets).unwrap();
+    }
+    // One that is cut short.
+    std::fs::write(from.join("cur/99.cut.host:2,S"), [0x1f, 0x8b, 8]).unwrap();
+
+    let words = ["import", "maildir", from.to_str().unwrap(), "--account", USER, "--json"];
+    let ran = program.run(&words);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let report = ran.json();
+    assert_eq!(tally(&report), [format!("INBOX: {} 0 2 {}", PACKED.len() + 3, PACKED.len() + 1)]);
+    let failures = report["failures"].as_array().unwrap();
+    for ((_, what), failure) in PACKED.iter().zip(failures) {
+        assert!(failure["why"].as_str().unwrap().contains(what), "{failure}");
+    }
+    let texts: Vec<String> = export(&program, USER, "out").into_values().collect();
+    assert_eq!(texts, ["Subject: gzip\n\npacked\n", "Subject: plain\n\nas it is\n"]);
+}
+
+const PACKED: [(&[u8], &str); 5] = [
+    (b"\x28\xb5\x2f\xfd\x04", "zstd"),
+    (b"\xfd7zXZ\0\0", "xz"),
+    (b"BZh91AY&SY\0", "bzip2"),
+    (b"Dovecot-LZ4\x0d\x2a\x9b\xc5\0", "lz4"),
+    (b"CRYPTED\x03\x07\x02", "encrypted"),
+];
 
 /// Days before the move, then on the day: read, answered, moved and removed there in between. From a Maildir into an account, and
 /// from that by IMAP into another.

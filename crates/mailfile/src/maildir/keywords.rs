@@ -1,6 +1,7 @@
 //! `dovecot-keywords`: what the letters a to z in the names of a folder's files mean. A line each: `0 $Forwarded`.
 
 use crate::Error;
+use std::fmt;
 use std::path::Path;
 
 /// Keywords of a folder that have a letter.
@@ -12,11 +13,15 @@ const FILE: &str = "dovecot-keywords";
 pub struct Keywords(Vec<String>);
 
 impl Keywords {
-    /// Those of a folder; none where there is no such file, and lines that mean nothing are passed over.
+    /// Those of a folder; none where there is no such file.
     pub fn read(folder: &Path) -> Self {
-        let text = std::fs::read(folder.join(FILE)).unwrap_or_default();
+        Self::parse(&std::fs::read(folder.join(FILE)).unwrap_or_default())
+    }
+
+    /// What such a file says. Lines that mean nothing are passed over.
+    pub fn parse(text: &[u8]) -> Self {
         let mut words = Self::default();
-        for line in String::from_utf8_lossy(&text).lines() {
+        for line in String::from_utf8_lossy(text).lines() {
             let Some((number, word)) = line.split_once(' ') else { continue };
             let Ok(number) = number.parse::<usize>() else { continue };
             if number < MAX_LETTERS {
@@ -55,10 +60,16 @@ impl Keywords {
         if self.0.is_empty() {
             return Ok(());
         }
-        let lines = self.0.iter().enumerate().filter(|(_, word)| !word.is_empty());
-        let text: String = lines.map(|(number, word)| format!("{number} {word}\n")).collect();
         let (path, new) = (folder.join(FILE), folder.join(format!("{FILE}.new")));
-        std::fs::write(&new, text).map_err(Error::file(&new))?;
+        std::fs::write(&new, self.to_string()).map_err(Error::file(&new))?;
         std::fs::rename(&new, &path).map_err(Error::file(&path))
+    }
+}
+
+/// As the file has them.
+impl fmt::Display for Keywords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self.0.iter().enumerate().filter(|(_, word)| !word.is_empty());
+        lines.try_for_each(|(number, word)| writeln!(f, "{number} {word}"))
     }
 }

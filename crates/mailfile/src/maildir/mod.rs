@@ -16,7 +16,11 @@ mod uidlist;
 mod writer;
 
 pub use keywords::{Keywords, MAX_LETTERS};
-pub use subscriptions::{read as subscriptions, write as write_subscriptions};
+pub use subscriptions::{
+    courier as courier_subscriptions, dovecot as dovecot_subscriptions, read as subscriptions,
+    write as write_subscriptions,
+};
+pub use uidlist::parse as uids;
 pub use writer::{Delivery, FolderWriter, Meta};
 
 use crate::flags::FORWARDED;
@@ -97,6 +101,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// A file of this name; `new`: in `new`.
+    pub fn new(name: OsString, new: bool) -> Self {
+        Self { name, new }
+    }
+
     /// What stays when flags change or the message is moved: the file's name up to `:2,` and to the sizes after a comma.
     pub fn unique(&self) -> &[u8] {
         unique(self.name.as_encoded_bytes())

@@ -11,24 +11,30 @@ const MAX_NAMES: usize = 100_000;
 /// The subscribed names, each as its levels on the disk.
 pub fn read(root: &Path) -> Vec<Vec<String>> {
     if let Ok(text) = std::fs::read(root.join(DOVECOT)) {
-        return dovecot(&String::from_utf8_lossy(&text));
+        return dovecot(&text);
     }
-    let text = std::fs::read(root.join(COURIER)).unwrap_or_default();
-    String::from_utf8_lossy(&text).lines().take(MAX_NAMES).map(|line| courier(line.trim())).collect()
+    courier(&std::fs::read(root.join(COURIER)).unwrap_or_default())
 }
 
-/// Version 1 has a name a line with dots between its levels, version 2 a head and then tabs.
-fn dovecot(text: &str) -> Vec<Vec<String>> {
+/// What Dovecot's list says: version 1 has a name a line with dots between its levels, version 2 a head and then tabs.
+pub fn dovecot(text: &[u8]) -> Vec<Vec<String>> {
+    let text = String::from_utf8_lossy(text);
     let (rest, delimiter) = match text.strip_prefix("V\t2\n") {
         Some(rest) => (rest, '\t'),
-        None => (text, '.'),
+        None => (&*text, '.'),
     };
     let lines = rest.lines().filter(|line| !line.is_empty());
     lines.take(MAX_NAMES).map(|line| levels(line, delimiter)).collect()
 }
 
+/// What Courier's list says, a name a line.
+pub fn courier(text: &[u8]) -> Vec<Vec<String>> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().take(MAX_NAMES).map(|line| below_inbox(line.trim())).collect()
+}
+
 /// `INBOX.Sent` is the folder Sent: Courier has all others in INBOX.
-fn courier(line: &str) -> Vec<String> {
+fn below_inbox(line: &str) -> Vec<String> {
     let mut all = levels(line, '.');
     if all.len() > 1 && all.first().is_some_and(|first| first == "INBOX") {
         all.remove(0);

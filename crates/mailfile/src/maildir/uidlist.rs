@@ -10,9 +10,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-/// UIDs by [unique](super::Entry::unique) name; none where there is no such file.
+/// Those of a folder; none where there is no such file.
 pub(super) fn read(folder: &Path) -> HashMap<Vec<u8>, u32> {
-    let text = std::fs::read(folder.join("dovecot-uidlist")).unwrap_or_default();
+    parse(&std::fs::read(folder.join("dovecot-uidlist")).unwrap_or_default())
+}
+
+/// What such a file says: UIDs by [unique](super::Entry::unique) name. Lines that mean nothing are passed over.
+pub fn parse(text: &[u8]) -> HashMap<Vec<u8>, u32> {
     text.split(|&byte| byte == b'\n').skip(1).filter_map(line).collect()
 }
 

@@ -63,6 +63,8 @@ pub struct Reader<R> {
     hidden: bool,
     skipped: u64,
     events: VecDeque<Event>,
+    /// What is read next is the beginning of a line, not the rest of a long one.
+    begins: bool,
     position: u64,
 }
 
@@ -85,6 +87,7 @@ impl<R: BufRead> Reader<R> {
             hidden: false,
             skipped: 0,
             events: VecDeque::new(),
+            begins: true,
             position: 0,
         }
     }
@@ -95,7 +98,6 @@ impl<R: BufRead> Reader<R> {
     /// Those of the file, and `InvalidData` when it does not begin with a `From ` line.
     #[expect(clippy::should_implement_trait, reason = "an iterator of results would go on after an error")]
     pub fn next(&mut self) -> io::Result<Option<Event>> {
-        let mut begins = true;
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
@@ -105,7 +107,8 @@ impl<R: BufRead> Reader<R> {
             }
             let bytes = self.read()?;
             let ends = bytes.ends_with(b"\n");
-            self.take(Piece { bytes, begins: std::mem::replace(&mut begins, ends) })?;
+            let begins = std::mem::replace(&mut self.begins, ends);
+            self.take(Piece { bytes, begins })?;
         }
     }
 

@@ -105,6 +105,10 @@ fn a_long_line_comes_in_pieces_and_a_long_header_is_bounded() {
     let long = format!("{}>From \n", "x".repeat(65_536 - 7));
     let file = format!("{FROM}S: 1\n\n{long}{}From x\n", "y".repeat(65_536));
     assert_eq!(texts(&file), [&file[FROM.len()..]]);
+    // The rest of a long line is no line: nothing is unquoted in it, no message begins in it, and it is not empty.
+    let long = "z".repeat(65_536);
+    let file = format!("{FROM}S: 1\n\n{long}>From x\n{long}\n{FROM}\n{long}{FROM}");
+    assert_eq!(texts(&file), [&file[FROM.len()..]]);
     let file = format!("{FROM}{}", "X: y\n".repeat(MAX_HEADER / 4));
     assert_eq!(texts(&file), [&file[FROM.len()..]]);
 }
@@ -124,7 +128,26 @@ fn written(messages: &[(&str, Flags)]) -> Vec<u8> {
 fn a_message_s_own_fields_of_state_are_not_written() {
     let text = "Status: RO\nX-Keywords: a\n b\nSubject: x\n\nStatus: RO\n";
     let file = String::from_utf8(written(&[(text, Flags::default())])).unwrap();
-    assert_eq!(file, format!("{FROM}Status: O\nSubject: x\n\nStatus: RO\n\n"));
+    assert_eq!(file, format!("{FROM}Subject: x\nStatus: O\n\nStatus: RO\n\n"));
+}
+
+#[test]
+fn the_fields_of_state_stand_behind_the_others() {
+    let seen = Flags { seen: true, ..Flags::default() };
+    for (text, expected) in [
+        ("Subject: x\n\ntext\n", "Subject: x\nStatus: RO\n\ntext\n\n"),
+        // Before a line that continues none, they would take it along.
+        (" x\nSubject: x\n\n", " x\nSubject: x\nStatus: RO\n\n\n"),
+        // No empty line ends the header; there is no header; there is nothing.
+        ("Subject: x\n", "Subject: x\nStatus: RO\n\n"),
+        ("Subject: x", "Subject: x\nStatus: RO\n\n"),
+        ("\ntext\n", "Status: RO\n\ntext\n\n"),
+        ("", "Status: RO\n\n"),
+    ] {
+        let file = String::from_utf8(written(&[(text, seen.clone())])).unwrap();
+        assert_eq!(file, format!("{FROM}{expected}"), "{text:?}");
+        assert!(read(file.as_bytes())[0].0.flags.seen, "{text:?}");
+    }
 }
 
 proptest! {

@@ -18,18 +18,28 @@ pub struct Writer<W> {
     inside: bool,
     in_header: bool,
     in_state: bool,
+    /// The fields of the message's state, until its header ends. They stand behind the others: before a first line that begins with a space
+    /// they would make it their own.
+    state: String,
 }
 
 impl<W: Write> Writer<W> {
     pub fn new(output: W) -> Self {
-        Self { output, line: Vec::new(), inside: false, in_header: false, in_state: false }
+        Self {
+            output,
+            line: Vec::new(),
+            inside: false,
+            in_header: false,
+            in_state: false,
+            state: String::new(),
+        }
     }
 
     /// Begins a message that `sender` sent (empty: nobody) and that arrived at `date`, in milliseconds since 1970.
     pub fn begin(&mut self, sender: &str, date: i64, flags: &Flags) -> io::Result<()> {
         (self.in_header, self.in_state) = (true, false);
-        writeln!(self.output, "{}", from::write(sender, date))?;
-        self.output.write_all(fields::write(flags).as_bytes())
+        self.state = fields::write(flags);
+        writeln!(self.output, "{}", from::write(sender, date))
     }
 
     /// A piece of the message, with LF at the ends of its lines. Fields of its state in its header are left out.
@@ -49,6 +59,7 @@ impl<W: Write> Writer<W> {
             self.line.push(b'\n');
             self.write_line()?;
         }
+        self.end_header()?;
         self.output.write_all(b"\n")
     }
 
@@ -62,7 +73,7 @@ impl<W: Write> Writer<W> {
         let begins = !std::mem::replace(&mut self.inside, !line.ends_with(b"\n"));
         if begins && self.in_header {
             if line == b"\n" {
-                (self.in_header, self.in_state) = (false, false);
+                self.end_header()?;
             } else if !matches!(line.first(), Some(b' ' | b'\t')) {
                 self.in_state = is_state(&line);
             }
@@ -74,5 +85,11 @@ impl<W: Write> Writer<W> {
             self.output.write_all(b">")?;
         }
         self.output.write_all(&line)
+    }
+
+    fn end_header(&mut self) -> io::Result<()> {
+        (self.in_header, self.in_state) = (false, false);
+        let state = std::mem::take(&mut self.state);
+        self.output.write_all(state.as_bytes())
     }
 }

@@ -7,6 +7,7 @@
 mod imap;
 mod maildir;
 mod mbox;
+mod packed;
 mod place;
 mod remote;
 mod report;

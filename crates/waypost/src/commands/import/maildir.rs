@@ -1,5 +1,6 @@
 //! A Maildir as a source. A message is named by what is unique in its file's name, which stays when its flags change.
 
+use super::packed;
 use super::source::{Composer, Count, Folder, Gone, Head, Item, Known, Out, PIECE, Source, blocking, hash};
 use crate::exit::Failure;
 use imap::name::decode_utf7;
@@ -116,14 +117,15 @@ impl Reading {
         label: &str,
         out: &Out,
     ) -> std::io::Result<Result<(), Gone>> {
-        let (entry, mut file) = open(&self.path, entry)?;
+        let (entry, file) = open(&self.path, entry)?;
         let modified = file.metadata()?.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
         let received = i64::try_from(modified.as_millis()).unwrap_or_default();
         let head = Head { key, label: label.to_owned(), flags: entry.flags(&self.keywords), received };
+        let mut message = packed::open(file)?;
         let mut composer = Composer::new(out, head);
         let mut buffer = vec![0; PIECE];
         loop {
-            match file.read(&mut buffer)? {
+            match message.read(&mut buffer)? {
                 0 => return Ok(composer.finish()),
                 count => {
                     if let Err(gone) = composer.write(&buffer[..count]) {

@@ -12,6 +12,7 @@ pub mod dsn;
 pub mod imap_command;
 pub mod imap_response;
 pub mod imap_server;
+pub mod mailfile;
 pub mod message;
 pub mod mime_edit;
 pub mod pcap;
@@ -34,7 +35,7 @@ pub mod structure;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 27] = [
     ("address_path", address_path::run),
     ("arc", arc::run),
     ("body_decoder", body_decoder::run),
@@ -44,6 +45,7 @@ pub const TARGETS: [Target; 26] = [
     ("imap_command", imap_command::run),
     ("imap_response", imap_response::run),
     ("imap_server", imap_server::run),
+    ("mailfile", mailfile::run),
     ("message", message::run),
     ("mime_edit", mime_edit::run),
     ("pcap", pcap::run),

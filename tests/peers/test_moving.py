@@ -89,6 +89,29 @@ class Moving(Case):
     def imported(self, words, **more):
         return json.loads(self.server.command(*words, limit=300, **more))["folders"]
 
+    def last_run(self, words, **more):
+        """Imports, lets people go on there, and imports what they did."""
+        theirs = self.fill(60)
+        self.imported(words, **more)
+        ok(theirs.select("INBOX"))
+        ok(theirs.store("1:3", "+FLAGS", "(\\Seen Later)"))
+        ok(theirs.store("4", "-FLAGS", "(\\Flagged \\Seen)"))
+        ok(theirs.copy("5", '"Archive"'))
+        ok(theirs.store("5:6", "+FLAGS", "(\\Deleted)"))
+        ok(theirs.expunge())
+        ok(theirs.append("INBOX", "", None, bytes(message("later"))))
+        folders = self.imported([*words, "--remove-gone"], **more)
+        self.assertEqual([sum(folder[what] for folder in folders) for what in ("imported", "removed", "failed")], [2, 2, 0])
+        self.compare(theirs)
+        folders = self.imported([*words, "--remove-gone"], **more)
+        self.assertEqual([sum(folder[what] for folder in folders) for what in ("imported", "changed", "removed")], [0, 0, 0])
+
+    def test_dovecot_s_changes_come_with_the_last_run_over_imap(self):
+        self.last_run(self.imap_words(), input="pass\n")
+
+    def test_dovecot_s_changes_come_with_the_last_run_from_its_maildir(self):
+        self.last_run(["import", "maildir", self.place / "mail" / USER, "--account", self.account, "--json"])
+
     def test_dovecot_over_imap_killed_and_resumed(self):
         theirs = self.fill(MANY)
         child = subprocess.Popen([program(), *self.imap_words(), "--config", self.server.config], stdin=subprocess.PIPE,

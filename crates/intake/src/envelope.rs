@@ -334,7 +334,7 @@ impl Session {
         (Reply::new(451, (4, 3, 0), "temporary failure, try again later"), error.to_string())
     }
 
-    /// Whether this is our own users' mail, which is completed, checked and signed.
+    /// Whether this is our own users' mail, which is completed and checked. (It is signed, as is that of trusted networks.)
     pub(crate) fn is_submission(&self) -> bool {
         match self.authenticated() {
             Some(Authenticated::Account(_) | Authenticated::LocalUser(_)) => true,

@@ -1,6 +1,7 @@
 //! DATA and BDAT: the header is looked at, and for our own users' mail completed; the body goes on to the spool.
 
 use crate::author::authors;
+use crate::listener::Role;
 use crate::session::Session;
 use bytes::{Bytes, BytesMut};
 use directory::Signers;
@@ -168,9 +169,11 @@ impl Session {
         envelope.or(account).map(|address| format!("<{address}>"))
     }
 
-    /// The keys of the From domain, when it is our user's mail and there are any.
+    /// The keys of the From domain, when it is mail of our own users or networks and there are any.
     fn signers_for(&self, header: &Header<'_>) -> Result<Option<Arc<Signers>>, directory::DirectoryError> {
-        if !self.is_submission() {
+        // Of a trusted network nothing is changed, but who vouches for its machines vouches for their mail.
+        let ours = self.is_submission() || (self.is_trusted() && self.listener.role != Role::Lmtp);
+        if !ours {
             return Ok(None);
         }
         let Some(domain) = authors(header).first().and_then(|a| a.domain().cloned()) else {

@@ -76,6 +76,7 @@ dialogues! {
     disconnect
     disk_scarce
     dkim
+    dkim_trusted
     exempt
     foreign_sender
     header_too_large

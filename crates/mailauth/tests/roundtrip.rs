@@ -230,3 +230,32 @@ proptest! {
         let _ = mailauth::dkim::KeyRecord::parse(&header);
     }
 }
+
+/// A body of 50 MB goes through in pieces of 64 KiB, cut wherever they end, in all four forms; there is never more of it in
+/// memory than one piece.
+#[test]
+fn a_body_of_50_mb_streams_in_every_form() {
+    const PIECE: usize = 64 << 10;
+    const PIECES: usize = 50_000_000_usize.div_ceil(PIECE);
+    // Mostly words, as without optimisation each change between words and white space takes its time.
+    let lines = format!("Two  words\t and a space at the end \r\n \r\n\r\n{}\r\n", "base64+/".repeat(120));
+    let source: Vec<u8> = lines.bytes().cycle().take(PIECE + lines.len()).collect();
+    let pieces = || (0..PIECES).map(|place| &source[place * PIECE % lines.len()..][..PIECE]);
+
+    let mut header = HEADER.to_owned();
+    for form in [Form::Simple, Form::Relaxed] {
+        let mut hasher = BodyHasher::new(form);
+        pieces().for_each(|piece| hasher.update(piece));
+        let hash = hasher.finish();
+        for header_form in [Form::Simple, Form::Relaxed] {
+            let mut signer = signer(&ED25519);
+            signer.canonicalization = Canonicalization { header: header_form, body: form };
+            let field = signer.sign(HEADER.as_bytes(), &hash, NOW).unwrap();
+            header.insert_str(0, std::str::from_utf8(&field).unwrap());
+        }
+    }
+    let mut verifier = Verifier::new(header.as_bytes(), NOW);
+    pieces().for_each(|piece| verifier.update(piece));
+    let results = verifier.finish(|_| Txt::Ok(vec![ED25519.dns_record().into_bytes()]));
+    assert!(results.len() == 4 && results.iter().all(|result| result.passed()), "{results:#?}");
+}

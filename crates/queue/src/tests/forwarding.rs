@@ -1,6 +1,6 @@
 //! What the next host of forwarded mail sees: seals, and whom the message is from.
 
-use super::world::{MINUTE, World, later, taken};
+use super::world::{MINUTE, World, later, never, taken};
 use address::Domain;
 use dns::{Fixed, Names};
 use mailauth::dkim::{BodyHasher, Form, Signer, SigningKey, Verifier};
@@ -239,10 +239,22 @@ async fn a_rewritten_message_is_kept_and_tried_again() {
 async fn a_rewritten_message_that_fails_comes_back() {
     let (world, _) = signing().await;
     world.allow_rewriting();
-    world.network.says(|to| if to.starts_with("you@") { super::world::never(to) } else { taken(to) });
+    world.network.says(|to| if to.starts_with("you@") { never(to) } else { taken(to) });
     let notice = forwarded(&world, &found(BY_SPF), LETTER).await;
     let carried = world.carried();
     assert!(carried[0].starts_with("far.example: <SRS0="), "{carried:?}");
     assert_eq!(carried[1..], ["far.example: <> → joe@far.example"]);
     assert!(notice.contains("550 5.1.1 no such user"), "{notice}");
+}
+
+/// A notification has the null sender, so DKIM is what speaks for it: it is signed by the domain above that of `dsn_sender`.
+#[tokio::test]
+async fn notifications_are_signed() {
+    let (world, key) = signing().await;
+    world.network.says(|to| if to == "a@far.example" { never(to) } else { taken(to) });
+    world.send("you@near.example", "", &["a@far.example"]).await;
+    let notice = last(&world).await;
+    assert!(from(&notice).contains("MAILER-DAEMON@mail.example.org"), "{notice}");
+    let (good, word) = checked(&world, &notice, &[("w1._domainkey.example.org", &key)]).await;
+    assert_eq!((good, word), (vec!["example.org".to_owned()], Word::Pass), "{notice}");
 }

@@ -229,7 +229,7 @@ pub const TABLES: &[Table] = &[
             NETWORKS,
             "[]",
             r#"["192.0.2.0/28"]"#,
-            "Networks that may send to anywhere without logging in. Nothing is looked up in DNS about them. Empty: nobody; loopback is not in it by itself.",
+            "Networks that may send to anywhere without logging in. Nothing is looked up in DNS about them, and what they send with a domain of ours in From is signed (DKIM): so no host that brings in what strangers wrote, such as another MX in front of this one. Empty: nobody; loopback is not in it by itself.",
         )],
     },
     Table { name: "delivery", repeated: false, doc: "How messages leave.", keys: DELIVERY },

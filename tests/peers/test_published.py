@@ -93,7 +93,7 @@ level = "debug"
         self.assertLessEqual({"mx", "reverse", "spf", "dkim", "dmarc", "mta-sts", "dane", "tls-rpt", "services", "autoconfig", "caa"},
                              set(found), told)
         self.assertTold(found["dane"][0][1], f"^_25._tcp.{HOST}: 3 0 1 .*: the host shows it$")
-        self.assertTold(found["mta-sts"][0][1], "^mode enforce, for [0-9]+ days, id [0-9]+$")
+        self.assertTold(found["mta-sts"][0][1], "^mode enforce, for [0-9]+ days, id [0-9]+[0-9a-f]{8}$")
 
     def test_the_host_shows_another_certificate(self):
         self.publish(**{f"_25._tcp.{HOST}": {"TLSA": ["3 0 1 " + "00" * 32]}})

@@ -1,6 +1,7 @@
 //! Mail authentication: who vouches for a message. SPF ([`spf`], RFC 7208), DKIM ([`dkim`], RFC 6376, 8301, 8463), ARC
 //! ([`arc`], RFC 8617) and DMARC ([`dmarc`], RFC 9989), the header field that says what was found ([`results`], RFC 8601),
-//! and the reports that domains ask for ([`report`]).
+//! and the reports that domains ask for ([`report`]). And the other way round, whom a domain's mail may be given to: the
+//! texts of MTA-STS ([`sts`], RFC 8461).
 //!
 //! This crate has no socket, clock or configuration. The time is an argument (seconds since 1970), and
 //! DNS comes in one of two ways: what asks for names that are known from the start says which they are, and the caller
@@ -55,6 +56,7 @@ pub mod results;
 mod signatures;
 pub mod spf;
 pub mod srs;
+pub mod sts;
 mod tags;
 
 pub use error::Error;

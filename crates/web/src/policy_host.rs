@@ -8,13 +8,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use mailauth::sts::{Mode, Policy};
 use net::tls::TlsServer;
 use net::{Connection, Listener, ServeOptions, Shutdown};
 use std::sync::Arc;
 use store::Store;
-
-/// How long a policy may be kept, in seconds: a week. Weeks are what RFC 8461 §3.2 expects; a mistake lasts as long.
-const MAX_AGE: u32 = 7 * 24 * 3600;
 
 /// What is served.
 #[derive(Clone)]
@@ -63,8 +61,7 @@ fn text(host: &PolicyHost, asked: &str) -> Option<String> {
     let domain = Domain::parse(name.strip_prefix("mta-sts.")?).ok()?;
     host.store.domain(&domain).ok()??;
     let own = host.store.own_sts(&domain).ok()??;
-    let mx = (host.mx)();
-    Some(format!("version: STSv1\r\nmode: {}\r\nmx: {mx}\r\nmax_age: {MAX_AGE}\r\n", own.mode))
+    Some(Policy::of_host(Mode::parse(&own.mode)?, &(host.mx)()).text)
 }
 
 impl std::fmt::Debug for PolicyHost {

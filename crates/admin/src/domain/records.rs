@@ -96,8 +96,8 @@ impl Records {
             dmarc,
             "DMARC: what to think of mail that is neither, and where to report it",
         );
-        if let Some(own) = store.own_sts(domain)? {
-            let value = text(&super::sts::record(&own));
+        if let Some(own) = store.own_sts(domain)?.and_then(|own| super::sts::record(&own, host)) {
+            let value = text(&own);
             add(
                 format!("_mta-sts.{domain}"),
                 RecordKind::Txt,

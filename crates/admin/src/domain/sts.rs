@@ -3,6 +3,8 @@
 use super::find;
 use crate::{Actor, AdminError, Operation, Operations};
 use address::Domain;
+pub use mailauth::sts::Mode as StsMode;
+use mailauth::sts::Policy;
 use serde::{Deserialize, Serialize};
 use store::OwnSts;
 use store::clock;
@@ -12,19 +14,10 @@ use store::directory::DomainKind;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SetSts {
     pub domain: Domain,
+    /// The name of this machine, which takes the domain's mail.
+    pub hostname: Domain,
     /// `None`: there is none, and nothing is served.
     pub mode: Option<StsMode>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StsMode {
-    /// Mail comes over TLS with a valid certificate, or not at all.
-    Enforce,
-    /// Others only report what would not have come.
-    Testing,
-    /// Takes back what was said before: to be served for as long as an older policy may be kept.
-    None,
 }
 
 /// What the domain's policy says.
@@ -36,19 +29,10 @@ pub struct StsView {
     pub record: Option<String>,
 }
 
-impl StsMode {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Testing => "testing",
-            Self::None => "none",
-        }
-    }
-}
-
-/// The value of the record that announces a policy.
-pub(super) fn record(own: &OwnSts) -> String {
-    format!("v=STSv1; id={}", own.since)
+/// The value of the record that announces a policy, which names `hostname`; `None` when what the store has is none.
+pub(super) fn record(own: &OwnSts, hostname: &Domain) -> Option<String> {
+    let policy = Policy::of_host(StsMode::parse(&own.mode)?, hostname);
+    Some(policy.record(u64::try_from(own.since).unwrap_or_default()))
 }
 
 impl Operation for SetSts {
@@ -71,6 +55,7 @@ impl Operation for SetSts {
         let since = clock::millis() / 1000;
         let own = self.mode.map(|mode| OwnSts { mode: mode.as_str().to_owned(), since });
         store.set_own_sts(domain.clone(), own.clone()).await?;
-        Ok(StsView { domain, mode: self.mode, record: own.as_ref().map(record) })
+        let record = own.as_ref().and_then(|own| record(own, &self.hostname));
+        Ok(StsView { domain, mode: self.mode, record })
     }
 }

@@ -4,9 +4,8 @@
 //! cannot take it away. It is fetched anew when the record has another id, and each day.
 
 mod fetch;
-mod policy;
 
-pub use policy::{StsMode, StsPolicy, record_id};
+pub use mailauth::sts::{Mode as StsMode, Policy as StsPolicy, record_id};
 
 use address::Domain;
 use dns::Lookup;

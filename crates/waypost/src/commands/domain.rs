@@ -219,7 +219,8 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
             keys::print(&client.call(Status { domain }).await?, json)
         }
         Verb::MtaSts { domain, mode } => {
-            let view = client.call(domain::SetSts { domain, mode: mode.into() }).await?;
+            let set = domain::SetSts { domain, hostname: config.hostname.clone(), mode: mode.into() };
+            let view = client.call(set).await?;
             let text = match &view.record {
                 None => format!("{} has no MTA-STS policy", view.domain),
                 Some(record) => format!("publish as TXT at _mta-sts.{}: {record}", view.domain),

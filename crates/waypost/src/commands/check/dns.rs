@@ -26,6 +26,7 @@ use crate::output::{self, Tone};
 use address::Domain;
 use dns::{Lookup, Resolver};
 use finding::{Finding, Status};
+use futures_util::stream::{self, StreamExt as _};
 use mailauth::dkim::Selector;
 use mx::Exchange;
 use serde::Serialize;
@@ -53,6 +54,9 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub selector: Vec<Selector>,
 }
+
+/// Most that is asked at once of one kind: all hosts of a domain (of which nobody tries more), and no flood for a name server.
+const TOGETHER: usize = 16;
 
 /// What the subjects look at.
 struct Asked<'a> {
@@ -129,7 +133,7 @@ async fn examine(args: &Args, config: Option<&Config>, servers: Vec<SocketAddr>)
     Ok(Report { domain: args.domain.to_string(), ok, checks })
 }
 
-/// All subjects, in the order in which they build on each other.
+/// All subjects, told in the order in which they build on each other, and asked about together.
 async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
     let mx = mx::check(&asked).await;
     let mut findings = mx.findings;
@@ -137,18 +141,31 @@ async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
         return findings;
     }
     let asked = Asked { exchanges: &mx.exchanges, takes_no_mail: mx.takes_no_mail, ..asked };
-    findings.extend(reverse::check(&asked).await);
-    findings.extend(spf::check(&asked).await);
-    findings.extend(dkim::check(&asked).await);
-    findings.extend(dmarc::check(&asked).await);
-    if !asked.takes_no_mail {
-        findings.extend(sts::check(&asked).await);
-        findings.extend(tlsa::check(&asked).await);
-        findings.extend(tlsrpt::check(&asked).await);
-        findings.extend(services::check(&asked).await);
-    }
-    findings.extend(caa::check(&asked).await);
+    let (reverse, spf, dkim, dmarc, arriving, caa) = tokio::join!(
+        reverse::check(&asked),
+        spf::check(&asked),
+        dkim::check(&asked),
+        dmarc::check(&asked),
+        check_arriving(&asked),
+        caa::check(&asked),
+    );
+    findings.extend([reverse, spf, dkim, dmarc, arriving, caa].into_iter().flatten());
     findings
+}
+
+/// What matters where the domain takes mail.
+async fn check_arriving(asked: &Asked<'_>) -> Vec<Finding> {
+    if asked.takes_no_mail {
+        return Vec::new();
+    }
+    let (sts, tlsa, tlsrpt, services) =
+        tokio::join!(sts::check(asked), tlsa::check(asked), tlsrpt::check(asked), services::check(asked),);
+    [sts, tlsa, tlsrpt, services].into_iter().flatten().collect()
+}
+
+/// The answers about each, in their order. [`TOGETHER`] are asked at a time: who does not answer keeps nobody else waiting.
+async fn each<T, F: Future>(all: impl IntoIterator<Item = T>, ask: impl Fn(T) -> F) -> Vec<F::Output> {
+    stream::iter(all).map(ask).buffered(TOGETHER).collect().await
 }
 
 /// What would be published for the domain from here; nothing when it is none of ours, or that cannot be learnt.

@@ -1,7 +1,7 @@
 //! CAA (RFC 8659): who may issue certificates for the hosts of mail.
 
-use super::Asked;
 use super::finding::{Finding, Subject, or_none};
+use super::{Asked, each};
 use address::Domain;
 use dns::{Caa, DnsError};
 
@@ -14,14 +14,14 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let mut names: Vec<&Domain> = asked.exchanges.iter().map(|exchange| &exchange.host).collect();
     names.push(asked.domain);
     names.dedup();
-    let mut findings = Vec::new();
-    for name in names {
-        findings.push(match relevant(asked, name).await {
-            Ok((at, records)) => judge(name, &at, &records),
-            Err(error) => Finding::unknown(CHECK, &error),
-        });
+    each(names, |name| host(asked, name)).await
+}
+
+async fn host(asked: &Asked<'_>, name: &Domain) -> Finding {
+    match relevant(asked, name).await {
+        Ok((at, records)) => judge(name, &at, &records),
+        Err(error) => Finding::unknown(CHECK, &error),
     }
-    findings
 }
 
 /// The records of the name, or of the closest name above that has any (RFC 8659 §3), and which that is.

@@ -1,8 +1,8 @@
 //! DKIM keys (RFC 6376 §3.6.1). They cannot be listed, so names are tried.
 
-use super::Asked;
 use super::finding::{Finding, Subject, kind_name};
 use super::mx::texts;
+use super::{Asked, each};
 use mailauth::dkim::{KeyRecord, MIN_RSA_BITS, Selector, key_name};
 use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
@@ -58,12 +58,10 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     for selector in asked.selectors {
         findings.extend(key(asked, &key_name(selector, asked.domain), None, true).await);
     }
-    for name in COMMON {
-        let Ok(selector) = name.parse::<Selector>() else { continue };
-        if !asked.selectors.contains(&selector) {
-            findings.extend(key(asked, &key_name(&selector, asked.domain), None, false).await);
-        }
-    }
+    let guessed = COMMON.iter().filter_map(|name| name.parse::<Selector>().ok());
+    let guessed = guessed.filter(|selector| !asked.selectors.contains(selector));
+    let names: Vec<String> = guessed.map(|selector| key_name(&selector, asked.domain)).collect();
+    findings.extend(each(&names, |name| key(asked, name, None, false)).await.into_iter().flatten());
     if findings.is_empty() && !asked.takes_no_mail {
         let found = "no key under the common names; name yours with --selector (the s= of a DKIM-Signature)";
         findings.push(Finding::warn(

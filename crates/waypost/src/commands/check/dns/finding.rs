@@ -103,14 +103,16 @@ impl Finding {
         kind: &str,
         value: impl Into<String>,
     ) -> Self {
-        let same = |record: &&admin::domain::Record| {
-            record.name.eq_ignore_ascii_case(name) && kind_name(record.kind) == kind
-        };
-        match asked.own.iter().find(same) {
+        match own(asked, name, kind) {
             Some(record) => self.publish(name, kind, record.value.clone()),
             None => self.publish(name, kind, value),
         }
     }
+}
+
+/// What this installation would publish under a name.
+pub(super) fn own<'a>(asked: &Asked<'a>, name: &str, kind: &str) -> Option<&'a admin::domain::Record> {
+    asked.own.iter().find(|record| record.name.eq_ignore_ascii_case(name) && kind_name(record.kind) == kind)
 }
 
 pub(super) fn kind_name(kind: admin::domain::RecordKind) -> &'static str {

@@ -1,9 +1,9 @@
 //! MX records and the addresses of their hosts (RFC 5321 §5.1, RFC 7505).
 
-use super::Asked;
 use super::finding::{Finding, Subject, or_none};
+use super::{Asked, each};
 use address::Domain;
-use dns::{DnsError, Family};
+use dns::{Alias, DnsError, Family};
 use std::net::IpAddr;
 
 const CHECK: Subject = Subject {
@@ -64,10 +64,12 @@ pub(super) async fn check(asked: &Asked<'_>) -> Mx {
     }
     let mut records: Vec<_> = records.into_iter().filter(|record| !null(&record.exchange)).collect();
     records.sort_by_key(|record| record.preference);
-    for record in records.iter().take(MAX_HOSTS) {
-        let name = record.exchange.trim_end_matches('.');
-        let finding = host(asked, record.preference, name, &mut mx.exchanges).await;
+    let found = each(records.iter().take(MAX_HOSTS), |record| {
+        host(asked, record.preference, record.exchange.trim_end_matches('.'))
+    });
+    for (finding, exchange) in found.await {
         mx.findings.push(finding);
+        mx.exchanges.extend(exchange);
     }
     mx
 }
@@ -94,34 +96,39 @@ async fn implicit(asked: &Asked<'_>, mx: &mut Mx) {
     });
 }
 
-async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Vec<Exchange>) -> Finding {
+/// What there is to tell of a record, and the host, where it has an address.
+async fn host(asked: &Asked<'_>, preference: u16, name: &str) -> (Finding, Option<Exchange>) {
     let is_address = name.parse::<IpAddr>().is_ok();
     let Some(host) = Domain::parse(name).ok().filter(|_| !is_address) else {
-        return Finding::fail(
+        let finding = Finding::fail(
             CHECK,
             format!("{preference} {name}: an MX must name a host"),
             "this record is useless to everybody",
-        )
-        .publish(asked.domain, "MX", format!("{preference} mail.{}.", asked.domain));
+        );
+        let target = format!("{preference} mail.{}.", asked.domain);
+        return (finding.publish(asked.domain, "MX", target), None);
     };
-    let found = asked.dns.validated_addresses(&host, Family::Both).await;
-    let (addresses, alias) = match found {
-        Ok(found) => (found.records, found.alias),
-        Err(error) if error.is_temporary() => return Finding::unknown(CHECK, &error),
-        Err(error) => {
-            return Finding::fail(
-                CHECK,
-                format!("{preference} {host}: {error}"),
-                "mail cannot be brought to this host",
-            )
-            .publish(&host, "A", "the IPv4 address of the host");
+    match asked.dns.validated_addresses(&host, Family::Both).await {
+        Ok(found) => {
+            let exchange = Exchange { host, addresses: found.records };
+            (judge(asked, preference, &exchange, found.alias), Some(exchange))
         }
-    };
+        Err(error) if error.is_temporary() => (Finding::unknown(CHECK, &error), None),
+        Err(error) => {
+            let found = format!("{preference} {host}: {error}");
+            let finding = Finding::fail(CHECK, found, "mail cannot be brought to this host");
+            (finding.publish(&host, "A", "the IPv4 address of the host"), None)
+        }
+    }
+}
+
+/// A host that has addresses.
+fn judge(asked: &Asked<'_>, preference: u16, exchange: &Exchange, alias: Option<Alias>) -> Finding {
+    let Exchange { host, addresses } = exchange;
     let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let text = format!("{preference} {host}, {}", listed.join(" "));
     let private = addresses.iter().all(|ip| !net::is_public(*ip));
     let v4 = addresses.iter().any(IpAddr::is_ipv4);
-    exchanges.push(Exchange { host, addresses });
     match alias {
         Some(alias) => {
             let why = "RFC 5321 §5.1: the name in an MX must have the addresses itself; some servers do not follow aliases";
@@ -134,11 +141,11 @@ async fn host(asked: &Asked<'_>, preference: u16, name: &str, exchanges: &mut Ve
         }
         None if private => {
             Finding::fail(CHECK, format!("{text}: no public address"), "nobody outside can reach this host")
-                .publish(name, "A", "the public IPv4 address of the host")
+                .publish(host, "A", "the public IPv4 address of the host")
         }
         None if !v4 => {
             Finding::warn(CHECK, format!("{text}: only IPv6"), "many servers can send over IPv4 only")
-                .publish(name, "A", "the IPv4 address of the host")
+                .publish(host, "A", "the IPv4 address of the host")
         }
         None => Finding::pass(CHECK, text),
     }

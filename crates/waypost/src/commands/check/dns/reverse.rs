@@ -1,7 +1,7 @@
 //! Reverse DNS of the hosts: a name for each address, which leads back to it (RFC 1912 §2.1, "forward-confirmed").
 
-use super::Asked;
 use super::finding::{Finding, Subject, or_none};
+use super::{Asked, each};
 use address::Domain;
 use dns::Family;
 use std::net::IpAddr;
@@ -17,15 +17,11 @@ const MAX_NAMES: usize = 10;
 const WHY: &str = "many servers refuse mail from an address without; it is set by whoever gave you the address, not in your zone";
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
     let all = asked
         .exchanges
         .iter()
         .flat_map(|exchange| exchange.addresses.iter().map(move |ip| (&exchange.host, *ip)));
-    for (host, ip) in all.take(MAX_ADDRESSES) {
-        findings.push(address(asked, host, ip).await);
-    }
-    findings
+    each(all.take(MAX_ADDRESSES), |(host, ip)| address(asked, host, ip)).await
 }
 
 async fn address(asked: &Asked<'_>, host: &Domain, ip: IpAddr) -> Finding {

@@ -1,7 +1,7 @@
 //! MTA-STS (RFC 8461): the record, and the policy that it announces.
 
 use super::Asked;
-use super::finding::{FILE, Finding, Publish, Subject};
+use super::finding::{FILE, Finding, Publish, Subject, own};
 use super::mx::texts;
 use transport::{Sts, StsMode, StsPolicy, sts_record_id};
 
@@ -46,7 +46,7 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
             }
         }];
     };
-    match asked.transport.sts_policy(asked.domain).await {
+    let mut findings = match asked.transport.sts_policy(asked.domain).await {
         Sts::Policy(found) => policy(asked, &id, &found),
         Sts::Absent => {
             let why = "the policy says mode none: it is being taken back, and protects nothing";
@@ -58,7 +58,20 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
             let text = whole(asked);
             vec![Finding::fail(CHECK, trouble.reason, why).publish(file(asked), FILE, text)]
         }
-    }
+    };
+    findings.extend(outdated(asked, &name, &id));
+    findings
+}
+
+/// The policy of this server is another than the record announces: its mode was set anew, or this machine has another name.
+fn outdated(asked: &Asked<'_>, name: &str, id: &str) -> Option<Finding> {
+    let record = own(asked, name, "TXT")?;
+    let announced = sts_record_id(&[record.value.trim_matches('"').as_bytes().to_vec()])?;
+    let why = "RFC 8461 §3.1: who keeps an earlier policy looks for another only when the id is another";
+    (announced != id).then(|| {
+        Finding::fail(CHECK, format!("the id {id} is not that of this server's policy, {announced}"), why)
+            .publish(name, "TXT", record.value.clone())
+    })
 }
 
 fn policy(asked: &Asked<'_>, id: &str, policy: &StsPolicy) -> Vec<Finding> {
@@ -87,13 +100,12 @@ fn policy(asked: &Asked<'_>, id: &str, policy: &StsPolicy) -> Vec<Finding> {
             .publish(file(asked), FILE, format!("mx: {}", exchange.host)),
         );
     }
-    // RFC 8461 §3.1: who has the old policy sees a new one by its id only.
-    if let Some(changed) = findings.iter_mut().rev().find(|finding| !finding.publish.is_empty()) {
-        let record = Publish {
-            name: format!("_mta-sts.{}", asked.domain),
-            kind: "TXT".to_owned(),
-            value: format!("\"v=STSv1; id={}\"", next(id)),
-        };
+    // RFC 8461 §3.1: who has the old policy sees a new one by its id only. (`domain mta-sts` tells that of a policy of ours.)
+    let name = format!("_mta-sts.{}", asked.domain);
+    if own(asked, &name, "TXT").is_none()
+        && let Some(changed) = findings.iter_mut().rev().find(|finding| !finding.publish.is_empty())
+    {
+        let record = Publish { name, kind: "TXT".to_owned(), value: format!("\"v=STSv1; id={}\"", next(id)) };
         changed.publish.push(record);
     }
     findings

@@ -33,6 +33,11 @@ async fn findings(fixed: Fixed) -> Vec<Finding> {
 
 /// Hosts take mail at this port.
 async fn findings_at(fixed: Fixed, port: u16) -> Vec<Finding> {
+    findings_with(fixed, port, &[]).await
+}
+
+/// This installation would publish these records.
+async fn findings_with(fixed: Fixed, port: u16, own: &[admin::domain::Record]) -> Vec<Finding> {
     let domain = Domain::parse("example.org").unwrap();
     let selectors = ["w1".parse().unwrap()];
     let here = Here::new(None);
@@ -45,7 +50,7 @@ async fn findings_at(fixed: Fixed, port: u16) -> Vec<Finding> {
         exchanges: &[],
         takes_no_mail: false,
         selectors: &selectors,
-        own: &[],
+        own,
         port,
         here: &here,
         transport: &transport,
@@ -323,6 +328,54 @@ async fn records_are_mended() {
         let expected = format!("_dmarc.example.org. TXT \"{expected}\"");
         let published = published(fixed, 1).await;
         assert!(published.contains(&expected), "{records:?}: {published:#?}");
+    }
+}
+
+/// RFC 8461 §3.1: a policy of ours that changed, be it for another name of this machine, is announced by another id.
+#[tokio::test]
+async fn the_id_published_is_that_of_our_policy() {
+    let name = "_mta-sts.example.org";
+    let own = admin::domain::Record {
+        name: name.to_owned(),
+        kind: admin::domain::RecordKind::Txt,
+        value: "\"v=STSv1; id=2abc\"".to_owned(),
+        purpose: String::new(),
+    };
+    let told = async |id: &str| {
+        let fixed = good().with_txt(name, &format!("v=STSv1; id={id}"));
+        let found = findings_with(fixed, 1, std::slice::from_ref(&own)).await;
+        let of_id = found.into_iter().find(|finding| finding.found.contains("is not that of"));
+        of_id.map(|finding| (finding.status, finding.publish.iter().map(Publish::line).collect::<Vec<_>>()))
+    };
+    assert_eq!(told("2abc").await, None);
+    let wanted = format!("{name}. TXT \"v=STSv1; id=2abc\"");
+    assert_eq!(told("1").await, Some((Fail, vec![wanted])));
+}
+
+/// Hosts are called together: one that does not answer costs no other its time.
+#[tokio::test]
+async fn silent_hosts_are_called_at_once() {
+    let listener = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
+    let port = listener.local().port().unwrap();
+    // The first call is dropped only when the second is there: one after the other, it would last until nobody has patience.
+    tokio::spawn(async move {
+        let _both = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
+    });
+    let hosts = ["b.example.org", "a.example.org"];
+    let silent = hosts.iter().zip([10, 20]).fold(Fixed::new(), |fixed, (host, preference)| {
+        let tlsa = Tlsa { usage: 3, selector: 1, matching: 1, data: vec![7; 32] };
+        fixed
+            .with_mx("example.org", preference, host)
+            .with_a(host, "127.0.0.1")
+            .with_tlsa(&format!("_{port}._tcp.{host}"), tlsa)
+    });
+    let found = findings_at(silent.with_signed("example.org"), port).await;
+    let dane: Vec<&Finding> = found.iter().filter(|finding| finding.check == "dane").collect();
+    assert_eq!(dane.len(), 2, "{dane:#?}");
+    for (finding, host) in dane.iter().zip(hosts) {
+        assert!(finding.found.starts_with(&format!("_{port}._tcp.{host}: ")), "{dane:#?}");
+        assert!(finding.found.contains("could not be compared"), "{dane:#?}");
+        assert!(!finding.found.contains("did not answer"), "{dane:#?}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! DANE (RFC 7672): TLSA records, signed, that name the certificate which the host shows.
 
 use super::super::tls::{Before, Reaching};
-use super::Asked;
 use super::finding::{Finding, Status, Subject};
 use super::mx::Exchange;
+use super::{Asked, each};
 use crate::config::Peer;
 use address::{Domain, Host, Literal};
 use data_encoding::HEXLOWER;
@@ -21,11 +21,7 @@ const CHECK: Subject = Subject {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for exchange in asked.exchanges {
-        findings.push(host(asked, exchange).await);
-    }
-    findings
+    each(asked.exchanges, |exchange| host(asked, exchange)).await
 }
 
 /// The record is judged first; the certificate is needed both to compare it and to say what to publish.

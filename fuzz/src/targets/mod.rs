@@ -30,12 +30,14 @@ pub mod smtp_server;
 pub mod spf;
 pub mod srs;
 pub mod structure;
+pub mod sts;
+pub mod txt;
 
 /// Its name, which is that of its folder in `corpus/`, and its function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 29] = [
     ("address_path", address_path::run),
     ("arc", arc::run),
     ("body_decoder", body_decoder::run),
@@ -63,6 +65,8 @@ pub const TARGETS: [Target; 27] = [
     ("spf", spf::run),
     ("srs", srs::run),
     ("structure", structure::run),
+    ("sts", sts::run),
+    ("txt", txt::run),
 ];
 
 /// The settings, and the rest cut into reads of 1 to 256 octets.

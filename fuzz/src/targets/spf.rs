@@ -86,7 +86,8 @@ pub fn run(data: &[u8]) {
     }
 }
 
-fn ready<T>(future: impl Future<Output = T>) -> T {
+/// What a future gives that waits for nothing.
+pub(super) fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => unreachable!("every answer is there at once"),

@@ -8,7 +8,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use parse::{MAX_RECORDS, MAX_SIGNATURES, ParseError};
+pub use parse::{MAX_REASONS, MAX_RECORDS, MAX_SIGNATURES, ParseError};
 pub use tree::MAX_TEXT;
 pub use words::{Disposition, Verdict};
 

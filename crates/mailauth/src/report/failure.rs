@@ -11,7 +11,7 @@ use std::net::IpAddr;
 /// Most of the header of the message that is sent along, in octets.
 pub const MAX_HEADER: usize = 64 * 1024;
 /// Longest value of a field that is kept of a report, in octets.
-const MAX_VALUE: usize = 1024;
+pub const MAX_VALUE: usize = 1024;
 
 /// The fields for programs. What arrives may lack any of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -121,12 +121,16 @@ impl FailureReport {
     pub fn parse(fields: &[u8]) -> Option<Self> {
         let header = Header::parse(fields);
         let value = |name: &str| {
-            let mut value = decode_words(&header.get(name)?.value()).trim().to_owned();
-            value.truncate(value.floor_char_boundary(MAX_VALUE));
-            (!value.is_empty()).then_some(value)
+            let value = decode_words(&header.get(name)?.value());
+            let value = value.trim();
+            let value = value[..value.floor_char_boundary(MAX_VALUE)].trim_end();
+            (!value.is_empty()).then(|| value.to_owned())
         };
         // Comments may follow (RFC 6591 §3.3).
-        let word = |name: &str| Some(value(name)?.split([' ', '(', ';']).next()?.to_ascii_lowercase());
+        let word = |name: &str| {
+            let word = value(name)?.split([' ', '(', ';']).next()?.to_ascii_lowercase();
+            (!word.is_empty()).then_some(word)
+        };
         if word("Feedback-Type")? != "auth-failure" {
             return None;
         }
@@ -231,9 +235,12 @@ mod tests {
         )
         .unwrap();
         assert_eq!(commented.auth_failure, "bodyhash");
-        for other in
-            ["Feedback-Type: abuse\r\nAuth-Failure: dmarc\r\n", "Feedback-Type: auth-failure\r\n", ""]
-        {
+        for other in [
+            "Feedback-Type: abuse\r\nAuth-Failure: dmarc\r\n",
+            "Feedback-Type: auth-failure\r\n",
+            "Feedback-Type: auth-failure\r\nAuth-Failure: (of some kind)\r\n",
+            "",
+        ] {
             assert_eq!(FailureReport::parse(other.as_bytes()), None, "{other:?}");
         }
     }

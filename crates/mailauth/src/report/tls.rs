@@ -11,7 +11,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-pub use json::{MAX_DETAILS, MAX_POLICIES, ParseError};
+pub use json::{MAX_DETAILS, MAX_LINES, MAX_POLICIES, MAX_TEXT, ParseError};
 pub use request::{Destination, HttpsUri, destinations, query_name};
 pub use session::{Applied, Failure, MAX_REASON, PolicyType, ResultType, Session};
 

@@ -11,7 +11,7 @@ pub const MAX_RECORDS: usize = 20_000;
 /// Most signatures of one record that are kept (RFC 9990 §3.1.3).
 pub const MAX_SIGNATURES: usize = 100;
 /// Most override reasons of one record, and most errors of a report, that are kept.
-const MAX_REASONS: usize = 16;
+pub const MAX_REASONS: usize = 16;
 
 /// Why a report is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

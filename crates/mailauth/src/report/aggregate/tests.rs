@@ -149,6 +149,8 @@ fn sloppy_reports() {
     ] {
         assert_eq!(good(&report("", "", nothing)).records, [], "{nothing}");
     }
+    let lines = report("<error>a\r\n b\u{1b}[31m&#x7f;c</error>", "", row);
+    assert_eq!(good(&lines).errors, ["a\n b\u{fffd}[31m\u{fffd}c"]);
     let escaped = report("<error>a &lt; b &#38; <![CDATA[<c>]]> &nbsp; d & e</error>", "", row);
     assert_eq!(good(&escaped).errors, ["a < b & <c> &nbsp; d & e"]);
     assert_eq!(

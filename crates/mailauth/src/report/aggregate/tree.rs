@@ -9,7 +9,7 @@ use quick_xml::events::{BytesRef, Event};
 pub(super) const MAX_DEPTH: usize = 16;
 /// Most elements of one child of the root; a record of 100 signatures has about 500.
 pub(super) const MAX_ELEMENTS: usize = 4096;
-/// Longest text of an element that is kept, in octets.
+/// Longest text of an element that is kept, in octets. Characters that XML has no way to write are kept as U+FFFD.
 pub const MAX_TEXT: usize = 1024;
 
 /// An element. Prefixes of namespaces and attributes are left out.
@@ -110,10 +110,20 @@ fn local(name: &str) -> String {
 }
 
 fn append(element: Option<&mut Element>, text: &str) {
-    if let Some(element) = element {
-        let left = MAX_TEXT.saturating_sub(element.text.len());
-        element.text.push_str(&text[..text.floor_char_boundary(left)]);
+    let Some(element) = element else { return };
+    // XML 1.0 §2.11: a line ends with LF alone.
+    for c in text.chars().filter(|c| *c != '\r').map(writable) {
+        if element.text.len() + c.len_utf8() > MAX_TEXT {
+            break;
+        }
+        element.text.push(c);
     }
+}
+
+/// The character, or what stands for one that XML 1.0 §2.2 has no way to write; nor would a terminal want it.
+pub(super) fn writable(c: char) -> char {
+    let forbidden = (c.is_control() && !matches!(c, '\t' | '\n')) || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if forbidden { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// A character by its number, one of the five of XML 1.0 §4.6, and nothing else: entities are not expanded.

@@ -1,5 +1,6 @@
 //! Writing the XML.
 
+use super::tree::writable;
 use super::{Aggregate, DkimResult, NAMESPACE, PolicyPublished, Record, SpfResult};
 use crate::dmarc::{Override, Policy};
 use quick_xml::escape::partial_escape;
@@ -125,8 +126,7 @@ impl Xml {
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        // XML 1.0 §2.2 has no way to write most control characters.
-        let clean: String = text.chars().map(|c| if forbidden(c) { '\u{fffd}' } else { c }).collect();
+        let clean: String = text.chars().map(writable).collect();
         self.line(format_args!("<{name}>{}</{name}>", partial_escape(clean.as_str())));
     }
 
@@ -140,8 +140,4 @@ impl Xml {
         // Writing to a String cannot fail.
         let _ = writeln!(self.out, "{:indent$}{line}", "", indent = self.depth * 2);
     }
-}
-
-fn forbidden(c: char) -> bool {
-    (c.is_control() && !matches!(c, '\t' | '\n')) || matches!(c, '\u{fffe}' | '\u{ffff}')
 }

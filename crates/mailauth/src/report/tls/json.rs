@@ -12,9 +12,9 @@ pub const MAX_POLICIES: usize = 1000;
 /// Most failure details of one policy that are kept.
 pub const MAX_DETAILS: usize = 1000;
 /// Most lines of one policy, and most MX patterns, that are kept.
-const MAX_LINES: usize = 100;
+pub const MAX_LINES: usize = 100;
 /// Longest text that is kept, in octets.
-const MAX_TEXT: usize = 1024;
+pub const MAX_TEXT: usize = 1024;
 
 /// Why a report is not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -234,7 +234,10 @@ fn detail_from_json(json: JsonDetail) -> Detail {
         None => (ResultType::ValidationFailure, Some(json.result_type)),
     };
     Detail {
-        failure: Failure { kind, reason: json.failure_reason_code.or(unknown).map(short) },
+        failure: Failure {
+            kind,
+            reason: json.failure_reason_code.or(unknown).map(|reason| cut(reason, MAX_REASON)),
+        },
         sending_ip: ip(json.sending_mta_ip),
         receiving_ip: ip(json.receiving_ip),
         mx: json.receiving_mx_hostname.map(short),

@@ -49,10 +49,12 @@ dialogues! {
     arrival_dns_failure
     arrival_forged_results
     arrival_greylist
+    arrival_greylist_spared
     arrival_helo
     arrival_helo_spf
     arrival_links
     arrival_lists
+    arrival_lists_per_domain
     arrival_offices
     arrival_own_domain
     arrival_per_domain

@@ -121,8 +121,10 @@ impl Setup {
             "trusted-sealer" => self.arrival.trusted_sealers.push(value.parse().unwrap()),
             "greylist" => {
                 let delay = Duration::from_secs(value.parse().unwrap());
-                self.arrival.greylist = Some(GreylistRules { delay, ..GreylistRules::default() });
+                self.arrival.greylist = GreylistRules { delay, ..self.arrival.greylist };
+                self.arrival.rules.greylist = true;
             }
+            "greylist-verified" => self.arrival.greylist.ask_verified = true,
             "address-rate" => self.arrival.rates.address = Some(value.parse().unwrap()),
             "network-rate" => self.arrival.rates.network = Some(value.parse().unwrap()),
             "sender-rate" => self.arrival.rates.sender = Some(value.parse().unwrap()),
@@ -155,7 +157,7 @@ impl Setup {
         self.signers.push(Signer::new(domain.parse().unwrap(), "s1".parse().unwrap(), key));
     }
 
-    /// `[DOMAIN] CHECK ACTION`.
+    /// `[DOMAIN] CHECK ACTION`; for a check with settings of its own, their value.
     fn set_policy(&mut self, text: &str) {
         let words: Vec<&str> = text.split(' ').collect();
         let (rules, check, action) = match words[..] {
@@ -166,7 +168,12 @@ impl Setup {
             }
             _ => panic!("no policy: {text}"),
         };
-        let Rules { iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain } = rules;
+        match check {
+            "reject-points" => return rules.thresholds.reject = action.parse().unwrap(),
+            "greylist" => return rules.greylist = action == "on",
+            _ => {}
+        }
+        let Rules { iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain, .. } = rules;
         let rule = match check {
             "iprev" => iprev,
             "helo" => helo,

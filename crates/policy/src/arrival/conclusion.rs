@@ -72,7 +72,7 @@ impl Conclusion {
 }
 
 fn of_recipient(settings: &Settings, findings: &[Finding], recipient: &Address) -> Verdict {
-    let verdict = judge(findings, settings.rules_for(recipient.domain()), settings.thresholds);
+    let verdict = judge(findings, settings.rules_for(recipient.domain()));
     match verdict {
         Verdict::Reject { reason, .. } if is_office(recipient) => Verdict::Quarantine { reason },
         Verdict::Defer { .. } if is_office(recipient) => Verdict::Accept,

@@ -16,7 +16,7 @@ use store::{Store, StoreError};
 /// How long who came back need not show it again in the store: a write for each message would be too many.
 const REFRESH: i64 = 24 * 3600 * 1000;
 
-/// The times of greylisting.
+/// Who is asked to come back, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GreylistRules {
     /// Who comes back sooner still has to wait (RFC 6647 §5: a minute).
@@ -25,6 +25,9 @@ pub struct GreylistRules {
     pub window: Duration,
     /// How long who came back is remembered after its last message (RFC 6647 §5: at least a week).
     pub remember: Duration,
+    /// Those whose sender SPF vouches for are asked too. Who authenticates need not be (RFC 6647 §5, 7): what sends spam
+    /// without coming back does so from hosts that no domain names.
+    pub ask_verified: bool,
 }
 
 impl Default for GreylistRules {
@@ -33,6 +36,7 @@ impl Default for GreylistRules {
             delay: Duration::from_secs(60),
             window: Duration::from_secs(24 * 3600),
             remember: Duration::from_secs(36 * 24 * 3600),
+            ask_verified: false,
         }
     }
 }

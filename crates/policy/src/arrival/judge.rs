@@ -7,10 +7,10 @@ use smtp::reply::Reply;
 
 /// The verdict of the rules on these findings: rejecting before deferring before quarantine. What could not be
 /// learnt defers only where it could have had consequences.
-pub(super) fn judge(findings: &[Finding], rules: &Rules, thresholds: Thresholds) -> Verdict {
+pub(super) fn judge(findings: &[Finding], rules: &Rules) -> Verdict {
     let verdict =
         findings.iter().map(|finding| of_one(finding, rules)).fold(Verdict::Accept, Verdict::or_graver);
-    several(findings, rules).unwrap_or(verdict).or_graver(of_lists(findings, thresholds))
+    several(findings, rules).unwrap_or(verdict).or_graver(of_lists(findings, rules.thresholds))
 }
 
 fn of_one(finding: &Finding, rules: &Rules) -> Verdict {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn check(findings: &[Finding], rules: &Rules, expected: &str) {
-        let shown = match judge(findings, rules, Thresholds::default()) {
+        let shown = match judge(findings, rules) {
             Verdict::Accept => "accept".to_owned(),
             Verdict::Quarantine { reason } => format!("quarantine {reason}"),
             Verdict::Defer { reply, .. } | Verdict::Reject { reply, .. } => {
@@ -94,6 +94,7 @@ mod tests {
             dkim: action,
             dmarc: action,
             own_domain: action,
+            ..Rules::default()
         };
         for (kind, no, later) in [
             (Check::Iprev, "550 5.7.25 iprev=word: why", "451 4.7.25 iprev"),
@@ -140,6 +141,9 @@ mod tests {
             points.iter().map(|points| found(Check::List, Weight::Points(*points))).collect()
         };
         let rules = Rules::default();
+        let strict = Rules { thresholds: Thresholds { quarantine: 1, reject: 4 }, ..Rules::default() };
+        check(&listed(&[1]), &strict, "quarantine 1 points of lists, 1 are too many: list=word: why");
+        check(&listed(&[4]), &strict, "550 5.7.1 4 points of lists, 4 are too many: list=word: why");
         check(&listed(&[4]), &rules, "accept");
         check(&listed(&[5, 4, -5]), &rules, "accept");
         check(&listed(&[5]), &rules, "quarantine 5 points of lists, 5 are too many: list=word: why");

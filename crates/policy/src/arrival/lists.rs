@@ -6,6 +6,7 @@
 
 mod codes;
 mod health;
+mod registered;
 mod survey;
 
 pub use codes::Codes;
@@ -15,6 +16,7 @@ pub use survey::{Answer, survey};
 use super::finding::{Check, Finding, Weight};
 use address::Domain;
 use dns::Lookup;
+use registered::registered;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -100,7 +102,7 @@ pub(super) async fn of_address(
     ask(dns, questions).await
 }
 
-/// The entries of domains, of which the first [`MAX_DOMAINS`] are asked about.
+/// The entries of domains, as they were registered; the first [`MAX_DOMAINS`] of those are asked about.
 pub(super) async fn of_domains(
     dns: &Arc<dyn Lookup>,
     lists: &[List],
@@ -108,27 +110,16 @@ pub(super) async fn of_domains(
     domains: &[Domain],
 ) -> Vec<Listing> {
     let usable = |list: &&List| list.kind == Kind::Domains && health.is_usable(list, false);
-    let mut names: Vec<String> = Vec::new();
-    for name in domains.iter().take(MAX_DOMAINS).flat_map(registered) {
-        if !names.contains(&name) {
+    let mut names: Vec<&str> = Vec::new();
+    for name in domains.iter().flat_map(registered) {
+        if names.len() < MAX_DOMAINS && !names.contains(&name) {
             names.push(name);
         }
     }
     let questions = lists.iter().filter(usable);
-    let questions =
-        questions.flat_map(|list| names.iter().map(|name| (list.clone(), name.clone(), name.clone())));
+    let questions = questions
+        .flat_map(|list| names.iter().map(|name| (list.clone(), (*name).to_owned(), (*name).to_owned())));
     ask(dns, questions.collect()).await
-}
-
-/// The names under which a domain may be listed. Lists have it as it was registered; without knowing under which suffixes
-/// that is done, the last two labels and the last three are asked about.
-fn registered(domain: &Domain) -> impl Iterator<Item = String> + use<> {
-    let labels: Vec<String> = domain.labels().map(str::to_owned).collect();
-    let last = move |count: usize| {
-        let from = labels.len().checked_sub(count)?;
-        Some(labels[from..].join("."))
-    };
-    [last(2), last(3)].into_iter().flatten()
 }
 
 /// Each question: the list, what is asked about, and its name below the list.

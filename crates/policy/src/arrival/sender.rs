@@ -3,11 +3,8 @@
 use super::finding::{Check, Finding, Weight};
 use address::{Address, Domain};
 use dns::{DnsError, Lookup, MxLookup};
-use mailauth::spf::{ResultWord, SpfResult};
+use mailauth::spf::{Mechanism, Qualifier, Record, ResultWord, SpfResult};
 use std::sync::Arc;
-
-/// The record of a host or domain that never sends.
-const NEVER_SENDS: &[u8] = b"v=spf1 -all";
 
 /// What SPF looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,12 +13,13 @@ pub(super) enum Identity {
     Helo(String),
 }
 
-/// Whether the name in HELO is of a host that never sends mail: its SPF record is `v=spf1 -all` and nothing else.
+/// Whether the name in HELO is of a host that never sends mail: its SPF record begins with `-all`, which decides for every
+/// client.
 pub(super) async fn host_sends(dns: &Arc<dyn Lookup>, name: &str) -> Finding {
     let finding = |weight, word: &str, reason: &str| Finding::new(Check::HeloSends, weight, word, reason);
     let Ok(host) = Domain::parse(name) else { return finding(Weight::Fine, "none", "") };
     match dns.txt(host.as_str()).await {
-        Ok(records) if records.iter().any(|record| record.trim_ascii().eq_ignore_ascii_case(NEVER_SENDS)) => {
+        Ok(records) if records.iter().any(|record| never_sends(record)) => {
             finding(Weight::Bad, "fail", &format!("{host} says that it never sends mail (v=spf1 -all)"))
         }
         Err(DnsError::Temporary { reason, .. }) => {
@@ -30,6 +28,12 @@ pub(super) async fn host_sends(dns: &Arc<dyn Lookup>, name: &str) -> Finding {
         }
         Ok(_) | Err(_) => finding(Weight::Fine, "none", ""),
     }
+}
+
+fn never_sends(record: &[u8]) -> bool {
+    let record = Record::parse(record.trim_ascii()).ok();
+    let first = record.as_ref().and_then(|record| record.directives.first());
+    first.is_some_and(|first| first.qualifier == Qualifier::Fail && first.mechanism == Mechanism::All)
 }
 
 /// Whether a notification could go to the sender's domain.
@@ -76,6 +80,12 @@ pub(super) fn spf_finding(check: Check, result: &SpfResult) -> Finding {
     Finding::new(check, weight, result.word.as_str(), &reason)
 }
 
+/// Whether SPF says that the client is the sender's. A record that every host passes says nothing of this one.
+pub(super) fn vouches(result: &SpfResult) -> bool {
+    let by_all = |text: &String| text.trim_start_matches('+').eq_ignore_ascii_case("all");
+    result.word == ResultWord::Pass && !result.mechanism.as_ref().is_some_and(by_all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,7 +94,9 @@ mod tests {
         Arc::new(
             dns::Fixed::new()
                 .with_txt("quiet.example", "v=spf1 -all")
+                .with_txt("loud.example", "V=SPF1  -ALL exp=why.loud.example")
                 .with_txt("some.example", "v=spf1 a -all")
+                .with_txt("soft.example", "v=spf1 ~all")
                 .with_failure("slow.example", "silence")
                 .with_mx("mx.example", 10, "mail.mx.example")
                 .with_a("mail.mx.example", "192.0.2.1")
@@ -101,7 +113,10 @@ mod tests {
         };
         check("quiet.example", "helo-sends=fail: quiet.example says that it never sends mail (v=spf1 -all)")
             .await;
+        check("loud.example", "helo-sends=fail: loud.example says that it never sends mail (v=spf1 -all)")
+            .await;
         check("some.example", "helo-sends=none").await;
+        check("soft.example", "helo-sends=none").await;
         check("nothing.example", "helo-sends=none").await;
         check("[192.0.2.1]", "helo-sends=none").await;
         check(

@@ -20,7 +20,7 @@ pub enum Action {
     Reject,
 }
 
-/// The action of each check.
+/// The action of each check, and whether those that have settings of their own say anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     pub iprev: Action,
@@ -32,6 +32,10 @@ pub struct Rules {
     /// The most that is done of what the author's domain asks for.
     pub dmarc: Action,
     pub own_domain: Action,
+    /// Of all lists together.
+    pub thresholds: Thresholds,
+    /// Who has not sent here before is asked to come back.
+    pub greylist: bool,
 }
 
 impl Default for Rules {
@@ -46,6 +50,8 @@ impl Default for Rules {
             dkim: Action::Mark,
             dmarc: Action::Reject,
             own_domain: Action::Mark,
+            thresholds: Thresholds::default(),
+            greylist: false,
         }
     }
 }
@@ -92,9 +98,8 @@ pub struct Settings {
     /// For recipients of these domains instead.
     pub domains: HashMap<Domain, Rules>,
     pub lists: Vec<List>,
-    pub thresholds: Thresholds,
-    /// None: nobody is asked to come back.
-    pub greylist: Option<GreylistRules>,
+    /// For those whose [`Rules`] have greylisting.
+    pub greylist: GreylistRules,
     /// Domains whose ARC seals vouch for what was so before they changed a message (RFC 8617 §7.2.1).
     pub trusted_sealers: Vec<Domain>,
     pub rates: RateRules,
@@ -109,8 +114,7 @@ impl Settings {
             rules: Rules::default(),
             domains: HashMap::new(),
             lists: Vec::new(),
-            thresholds: Thresholds::default(),
-            greylist: None,
+            greylist: GreylistRules::default(),
             rates: RateRules::default(),
             trusted_sealers: Vec::new(),
             exempt: Vec::new(),

@@ -175,7 +175,7 @@ impl Visit {
         }
         let settings = Arc::clone(&self.settings);
         let findings = self.findings(reverse).await;
-        let verdict = judge(&findings, settings.rules_for(to.domain()), settings.thresholds);
+        let verdict = judge(&findings, settings.rules_for(to.domain()));
         if !verdict.is_taken() {
             return verdict;
         }
@@ -216,17 +216,18 @@ impl Visit {
     async fn greylist(&mut self, to: &Address, findings: &[Finding], unix_ms: i64) -> Verdict {
         let settings = Arc::clone(&self.settings);
         let is_good = |finding: &Finding| matches!(finding.weight, Weight::Points(points) if points < 0);
-        let Some(rules) = settings.greylist.as_ref().filter(|_| !is_exempt(&settings.exempt, self.ip)) else {
-            return Verdict::Accept;
-        };
-        let Some(sender) = &mut self.sender else { return Verdict::Accept };
-        if findings.iter().any(is_good) {
+        let wanted = settings.rules_for(to.domain()).greylist;
+        let Some(sender) = self.sender.as_mut().filter(|_| wanted) else { return Verdict::Accept };
+        if is_exempt(&settings.exempt, self.ip) || findings.iter().any(is_good) {
             return Verdict::Accept;
         }
         if let Some(verdict) = &sender.greylisted {
             return verdict.clone();
         }
-        let verified = sender.spf.get().await.is_some_and(|result| result.word == spf::ResultWord::Pass);
+        let (rules, verified) = (&settings.greylist, sender.spf.get().await.is_some_and(sender::vouches));
+        if verified && !rules.ask_verified {
+            return Verdict::Accept;
+        }
         let attempt = Attempt { ip: self.ip, sender: &sender.path, recipient: to, verified };
         let (greylist, store) = (&self.arrival.greylist, &self.arrival.store);
         let answer = greylist.check(store, rules, &attempt, Instant::now(), unix_ms).await;

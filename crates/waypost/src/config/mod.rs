@@ -33,7 +33,7 @@ pub use delivery::{Credentials, Delivery, DomainPattern, Family, Match, Route, S
 pub use error::{Error, Problem};
 pub use listen::{Listener, Service, standard as standard_listeners};
 pub use places::{Endpoint, LMTP_PORT, Peer, SMTP_PORT, SMTPS_PORT, Target, name_server};
-pub use policy::{Greylist, Policy};
+pub use policy::Policy;
 pub use sections::{
     BareNewline, CertificateFiles, Dkim, Dns, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp,
     Submission,

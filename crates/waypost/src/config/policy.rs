@@ -15,38 +15,30 @@ pub struct Policy {
     /// For recipients of these domains instead.
     pub domains: HashMap<Domain, Rules>,
     pub trusted_sealers: Vec<Domain>,
-    pub thresholds: Thresholds,
-    pub greylist: Greylist,
+    pub greylist: GreylistRules,
     pub lists: Vec<List>,
     /// Not about what comes but about what goes on.
     pub rewrite_from: RewriteFrom,
 }
 
 /// `[policy.greylist]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Greylist {
-    pub enabled: bool,
+struct RawGreylist {
+    enabled: bool,
     #[serde(deserialize_with = "units::duration")]
-    pub delay: Duration,
+    delay: Duration,
     #[serde(deserialize_with = "units::positive_duration")]
-    pub window: Duration,
+    window: Duration,
     #[serde(deserialize_with = "units::positive_duration")]
-    pub remember: Duration,
+    remember: Duration,
+    ask_verified: bool,
 }
 
-impl Default for Greylist {
+impl Default for RawGreylist {
     fn default() -> Self {
-        let GreylistRules { delay, window, remember } = GreylistRules::default();
-        Self { enabled: false, delay, window, remember }
-    }
-}
-
-impl Greylist {
-    /// None when nobody is to be greylisted.
-    pub fn rules(&self) -> Option<GreylistRules> {
-        let Self { enabled, delay, window, remember } = *self;
-        enabled.then_some(GreylistRules { delay, window, remember })
+        let GreylistRules { delay, window, remember, ask_verified } = GreylistRules::default();
+        Self { enabled: Rules::default().greylist, delay, window, remember, ask_verified }
     }
 }
 
@@ -86,7 +78,7 @@ pub(super) struct Raw {
     quarantine_points: Option<i32>,
     reject_points: Option<i32>,
     rewrite_from: bool,
-    greylist: Greylist,
+    greylist: RawGreylist,
     domain: Vec<RawDomain>,
     list: Vec<RawList>,
 }
@@ -104,6 +96,9 @@ struct RawDomain {
     dkim: Option<Word>,
     dmarc: Option<Word>,
     own_domain: Option<Word>,
+    quarantine_points: Option<i32>,
+    reject_points: Option<i32>,
+    greylist: Option<bool>,
     rewrite_from: Option<bool>,
 }
 
@@ -139,7 +134,10 @@ impl Raw {
             self.dmarc,
             self.own_domain,
         ];
-        let rules = over(&Rules::default(), words);
+        let RawGreylist { enabled, delay, window, remember, ask_verified } = self.greylist;
+        let greylist = GreylistRules { delay, window, remember, ask_verified };
+        let usual = Rules { greylist: enabled, ..Rules::default() };
+        let rules = over(&usual, words, [self.quarantine_points, self.reject_points]);
         let mut domains = HashMap::new();
         let mut rewrite_from = RewriteFrom { otherwise: self.rewrite_from, ..RewriteFrom::default() };
         for (index, raw) in self.domain.into_iter().enumerate() {
@@ -157,26 +155,23 @@ impl Raw {
                 format!("are {}, and each is a look-up for every message: {MAX_LISTS} at most", lists.len());
             return Err(("list".to_owned(), text));
         }
-        let usual = Thresholds::default();
-        let thresholds = Thresholds {
-            quarantine: self.quarantine_points.unwrap_or(usual.quarantine),
-            reject: self.reject_points.unwrap_or(usual.reject),
-        };
         let trusted_sealers = self.trusted_sealers;
-        let greylist = self.greylist;
-        Ok(Policy { rules, domains, trusted_sealers, thresholds, greylist, lists, rewrite_from })
+        Ok(Policy { rules, domains, trusted_sealers, greylist, lists, rewrite_from })
     }
 }
 
 impl RawDomain {
     fn over(self, base: &Rules) -> Rules {
         let Self { iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain, .. } = self;
-        over(base, [iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain])
+        let words = [iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain];
+        let greylist = self.greylist.unwrap_or(base.greylist);
+        Rules { greylist, ..over(base, words, [self.quarantine_points, self.reject_points]) }
     }
 }
 
-/// What the words leave out is as in `base`.
-fn over(base: &Rules, words: [Option<Word>; 8]) -> Rules {
+/// What the words, and the points for quarantine and rejection, leave out is as in `base`.
+fn over(base: &Rules, words: [Option<Word>; 8], points: [Option<i32>; 2]) -> Rules {
+    let [quarantine, reject] = points;
     let [iprev, helo, helo_sends, sender_domain, spf, dkim, dmarc, own_domain] = words;
     let either = |word: Option<Word>, base: Action| word.map_or(base, Action::from);
     Rules {
@@ -188,6 +183,11 @@ fn over(base: &Rules, words: [Option<Word>; 8]) -> Rules {
         dkim: either(dkim, base.dkim),
         dmarc: either(dmarc, base.dmarc),
         own_domain: either(own_domain, base.own_domain),
+        thresholds: Thresholds {
+            quarantine: quarantine.unwrap_or(base.thresholds.quarantine),
+            reject: reject.unwrap_or(base.thresholds.reject),
+        },
+        greylist: base.greylist,
     }
 }
 

@@ -495,7 +495,7 @@ pub const TABLES: &[Table] = &[
                 ACTION,
                 r#""reject""#,
                 r#""mark""#,
-                "The name in EHLO is of a host whose SPF record is `v=spf1 -all`: it never sends mail (5.7.23).",
+                "The name in EHLO is of a host whose SPF record begins with `-all`: it never sends mail (5.7.23).",
             ),
             key(
                 "sender-domain",
@@ -559,9 +559,15 @@ pub const TABLES: &[Table] = &[
     Table {
         name: "policy.greylist",
         repeated: false,
-        doc: "Who has not sent here before is asked to come back, which programs that only send spam do not. Not for those on lists of the good (points below 0), for networks of `limits.exempt`, and for domains that came back before and that SPF vouches for.",
+        doc: "Who has not sent here before is asked to come back, which programs that only send spam do not. Not for those whose sender SPF vouches for, for those on lists of the good (points below 0), and for networks of `limits.exempt`; and never for those who log in.",
         keys: &[
-            key("enabled", "true or false", "false", "true", "Whether anybody is asked."),
+            key(
+                "enabled",
+                "true or false",
+                "false",
+                "true",
+                "Whether anybody is asked. A `[[policy.domain]]` can have it otherwise.",
+            ),
             key("delay", TIME, r#""1 min""#, r#""5 min""#, "Who comes back sooner still has to wait."),
             key("window", TIME, r#""1 d""#, r#""4 h""#, "Who comes back later begins anew."),
             key(
@@ -571,12 +577,19 @@ pub const TABLES: &[Table] = &[
                 r#""14 d""#,
                 "How long who came back is known (by network, IPv4 /24 or IPv6 /56, and domain of the sender) after its last message.",
             ),
+            key(
+                "ask-verified",
+                "true or false",
+                "false",
+                "true",
+                "Also those whose sender SPF vouches for are asked (that a record lets every address pass, `+all`, is no vouching). Who came back is then known wherever the domain sends from.",
+            ),
         ],
     },
     Table {
         name: "policy.domain",
         repeated: true,
-        doc: "Other actions for mail to one domain. What it leaves out is as in `[policy]`. A message to several recipients is rejected when all their domains reject it; where only some do, these have it in Junk.",
+        doc: "Other actions and settings for mail to one domain. What it leaves out is as in `[policy]`. A message to several recipients is rejected when all their domains reject it; where only some do, these have it in Junk.",
         keys: &[
             required("name", "domain", r#""example.org""#, "A domain that is served here, local or relayed."),
             required("iprev", ACTION, r#""nothing""#, "As in `[policy]`, for mail to this domain."),
@@ -587,6 +600,14 @@ pub const TABLES: &[Table] = &[
             required("dkim", ACTION, r#""nothing""#, "As in `[policy]`, for mail to this domain."),
             required("dmarc", ACTION, r#""quarantine""#, "As in `[policy]`, for mail to this domain."),
             required("own-domain", ACTION, r#""reject""#, "As in `[policy]`, for mail to this domain."),
+            required("quarantine-points", COUNT, "3", "As in `[policy]`, for mail to this domain."),
+            required("reject-points", COUNT, "8", "As in `[policy]`, for mail to this domain."),
+            required(
+                "greylist",
+                "true or false",
+                "true",
+                "Whether strangers who write to this domain are asked to come back; how, `[policy.greylist]` says.",
+            ),
             required(
                 "rewrite-from",
                 "true or false",

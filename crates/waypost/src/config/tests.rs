@@ -1,7 +1,7 @@
 //! What a file means, and what is said about one that is wrong.
 
 use super::*;
-use ::policy::arrival::{Action, Kind, List};
+use ::policy::arrival::{Action, Kind, List, Rules};
 use std::time::Duration;
 
 const FILE: &str = "/etc/waypost/waypost.toml";
@@ -354,6 +354,14 @@ fn a_domain_has_the_policy_of_all_but_for_what_it_says() {
     assert_eq!((policy.rules.spf, policy.rules.dmarc), (Action::Quarantine, Action::Reject));
     let rules = &policy.domains[&"a.example".parse().unwrap()];
     assert_eq!((rules.spf, rules.dmarc), (Action::Quarantine, Action::Mark));
+    let config = parse(
+        "[policy]\nreject-points = 7\n[policy.greylist]\nenabled = true\n\
+         [[policy.domain]]\nname = 'a.example'\ngreylist = false\nquarantine-points = 2\n[[policy.domain]]\nname = 'b.example'",
+    );
+    let settings = |rules: &Rules| (rules.thresholds.quarantine, rules.thresholds.reject, rules.greylist);
+    let of = |name: &str| settings(&config.policy.domains[&name.parse().unwrap()]);
+    assert_eq!(settings(&config.policy.rules), (5, 7, true));
+    assert_eq!((of("a.example"), of("b.example")), ((2, 7, false), (5, 7, true)));
     let config =
         parse("[policy]\nrewrite-from = true\n[[policy.domain]]\nname = 'a.example'\nrewrite-from = false");
     let rewrite_from = &config.policy.rewrite_from;

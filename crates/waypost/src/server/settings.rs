@@ -116,8 +116,7 @@ pub(super) fn arrival(config: &Config) -> arrival::Settings {
         rules: policy.rules.clone(),
         domains: policy.domains.clone(),
         lists: policy.lists.clone(),
-        thresholds: policy.thresholds,
-        greylist: policy.greylist.rules(),
+        greylist: policy.greylist.clone(),
         trusted_sealers: policy.trusted_sealers.clone(),
         rates: RateRules {
             address: limits.messages_per_hour_and_address,

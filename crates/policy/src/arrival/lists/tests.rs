@@ -64,16 +64,20 @@ async fn an_entry_is_told_with_its_words() {
 async fn domains_are_asked_about_as_they_were_registered() {
     let dns = sound(dns::Fixed::new(), "uri.example")
         .with_a("spam.test.uri.example", "127.0.1.2")
-        .with_a("bad.co.test.uri.example", "127.0.1.2");
+        .with_a("bad.co.uk.uri.example", "127.0.1.2")
+        // A list that has a whole registry's suffix by mistake is not asked about it.
+        .with_a("co.uk.uri.example", "127.0.1.2");
     let lists = [list("uri.example", Kind::Domains, 4, &[])];
     for (subject, expected) in [
         ("spam.test", "list=listed: spam.test is in uri.example (127.0.1.2, 4 points)"),
         ("a.b.c.spam.test", "list=listed: spam.test is in uri.example (127.0.1.2, 4 points)"),
-        ("www.bad.co.test", "list=listed: bad.co.test is in uri.example (127.0.1.2, 4 points)"),
+        ("www.bad.co.uk", "list=listed: bad.co.uk is in uri.example (127.0.1.2, 4 points)"),
     ] {
         assert_eq!(ask_about(dns.clone(), &lists, subject).await, [expected], "{subject}");
     }
-    assert_eq!(ask_about(dns, &lists, "ham.test").await, [""; 0]);
+    for subject in ["ham.test", "www.ham.co.uk"] {
+        assert_eq!(ask_about(dns.clone(), &lists, subject).await, [""; 0], "{subject}");
+    }
 }
 
 /// RFC 5782 §5.

@@ -39,6 +39,10 @@ crash *WORDS:
 simulate *WORDS:
     cargo xtask simulate {{WORDS}}
 
+# Many IMAP clients on shared folders, thousands of steps: CASES lists of at most STEPS each
+consistency CASES="200" STEPS="100":
+    PROPTEST_CASES={{CASES}} IMAP_CONSISTENCY_STEPS={{STEPS}} cargo test --release -p access --test imap_consistency
+
 # How fast the hot parsers are
 parsers:
     cargo bench -p smtp -p message -p imap

@@ -1,12 +1,13 @@
 //! Many clients on shared folders: whatever they and others do, each is told the truth, and all end with the same.
 //!
 //! Lists of steps are generated, carried out by the real server over loopback, and shrunk when something is wrong. Each client
-//! keeps its picture of the folder from untagged responses alone ([`consistency::picture`]). Two forms:
+//! keeps its picture of the folder from untagged responses alone ([`consistency::picture`]); one is of another account, whose
+//! rights come and go, and two are told of everything at once (RFC 5465). Two forms:
 //! - one step after the other: after each, the client that took it must know exactly what it may know by then;
 //! - all clients at once: nothing that a client is told may contradict what it was told before, and after a last NOOP all
 //!   know the same.
 //!
-//! `PROPTEST_CASES` says how many lists (32 if not given), `IMAP_CONSISTENCY_STEPS` how long they are at most (40).
+//! `just consistency` runs them long: `PROPTEST_CASES` says how many lists (32 if not given), `IMAP_CONSISTENCY_STEPS` how long they are at most (40).
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

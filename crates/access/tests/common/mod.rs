@@ -78,10 +78,12 @@ impl World {
     }
 
     /// Another account of the domain, with the password `secret`.
-    pub(crate) async fn add_account(&self, name: &str) {
+    pub(crate) async fn add_account(&self, name: &str) -> Id {
         let account = AccountRecord::new(format!("{name}@example.org").parse().unwrap());
+        let id = account.id;
         let verifier = Verifier::of_password(&Secret::new("secret".into()), true).unwrap();
         self.store.add_account(account, Some(verifier.to_storage())).await.unwrap();
+        id
     }
 
     /// Octets that the account may have.

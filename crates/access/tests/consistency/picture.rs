@@ -77,6 +77,16 @@ impl Picture {
         })
     }
 
+    /// Those that it knows.
+    pub(crate) fn uids(&self) -> impl Iterator<Item = u32> {
+        self.messages.iter().filter_map(|message| message.uid)
+    }
+
+    /// Whether a message of this UID can be among them.
+    pub(crate) fn can_have(&self, uid: u32) -> bool {
+        self.place(uid).is_some()
+    }
+
     pub(crate) fn fetched(&mut self, fetched: &Fetched, rules: Rules) {
         let Fetched { number, uid, flags, modseq, .. } = fetched;
         assert!(

@@ -6,12 +6,30 @@ use super::picture::{Fetched, Flags};
 pub(crate) enum Response {
     Exists(usize),
     Expunge(usize),
-    Vanished { earlier: bool, uids: Vec<u32> },
+    Vanished {
+        earlier: bool,
+        uids: Vec<u32>,
+    },
     Fetch(Fetched),
     Search(Vec<u32>),
+    /// STATUS: messages, the next UID, unseen.
+    Counts {
+        name: String,
+        counts: [u64; 3],
+    },
+    List {
+        attributes: Vec<String>,
+        name: String,
+        old: Option<String>,
+    },
     Status(String),
+    Bye,
     Continue,
-    Tagged { tag: String, status: String, text: String },
+    Tagged {
+        tag: String,
+        status: String,
+        text: String,
+    },
     Other,
 }
 
@@ -32,12 +50,36 @@ pub(crate) fn parse(line: &str) -> Response {
         [number, "FETCH", items] => Response::Fetch(fetched(number.parse().unwrap(), items)),
         ["VANISHED", "(EARLIER)", set] => Response::Vanished { earlier: true, uids: numbers(set) },
         ["VANISHED", set] => Response::Vanished { earlier: false, uids: numbers(set) },
-        ["OK" | "NO" | "BYE", ..] => Response::Status(rest.to_owned()),
+        ["OK" | "NO", ..] => Response::Status(rest.to_owned()),
+        ["BYE", ..] => Response::Bye,
+        ["STATUS", name, items] => counts(name, items),
+        ["LIST", ..] => list(rest),
+        ["ESEARCH", ..] => {
+            Response::Search(rest.split_once(" ALL ").map(|(_, set)| numbers(set)).unwrap_or_default())
+        }
         _ => match rest.strip_prefix("SEARCH") {
             Some(found) => Response::Search(found.split_whitespace().map_while(|n| n.parse().ok()).collect()),
             None => Response::Other,
         },
     }
+}
+
+fn counts(name: &str, items: &str) -> Response {
+    let words: Vec<&str> = items.trim_matches(['(', ')']).split(' ').collect();
+    let value = |name: &str| {
+        let pair = words.chunks(2).find(|pair| pair[0] == name);
+        pair.unwrap_or_else(|| panic!("{name} is not in {items}"))[1].parse().unwrap()
+    };
+    Response::Counts { name: name.to_owned(), counts: ["MESSAGES", "UIDNEXT", "UNSEEN"].map(value) }
+}
+
+/// `LIST (\A \B) "/" name ("OLDNAME" (old))`, of names that need no quotes.
+fn list(line: &str) -> Response {
+    let (attributes, rest) = line["LIST (".len()..].split_once(") \"/\" ").unwrap();
+    let (name, extended) = rest.split_once(' ').unwrap_or((rest, ""));
+    let old = extended.strip_prefix("(\"OLDNAME\" (").map(|old| old.trim_end_matches(')').to_owned());
+    let attributes = attributes.split_whitespace().map(str::to_owned).collect();
+    Response::List { attributes, name: name.to_owned(), old }
 }
 
 /// The value of a response code, for example of `[HIGHESTMODSEQ 5]`.

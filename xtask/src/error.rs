@@ -18,6 +18,8 @@ pub enum Error {
     NoReport { program: String, error: serde_json::Error },
     #[error("{0}")]
     Stuck(String),
+    #[error("the store: {0}")]
+    Store(#[from] store::StoreError),
     #[error("the layer below the program cannot be compiled: {0}")]
     Compiler(String),
     #[error("the record of file calls cannot be read: {0}")]

@@ -107,6 +107,19 @@ impl Imap {
         self.answer(&tag, note)
     }
 
+    /// Says this SEARCH, or UID SEARCH; how many messages it finds.
+    ///
+    /// # Errors
+    /// When the server says no, or is gone.
+    pub fn search(&mut self, command: &str) -> io::Result<u64> {
+        let mut found = 0;
+        self.ask_and(command, |line| {
+            let numbers = line.strip_prefix(b"* SEARCH").unwrap_or_default();
+            found += numbers.iter().filter(|octet| **octet == b' ').count() as u64;
+        })?;
+        Ok(found)
+    }
+
     /// # Errors
     /// When the server says no, or is gone.
     pub fn append(&mut self, folder: &str, message: &[u8]) -> io::Result<()> {
@@ -258,6 +271,15 @@ mod tests {
     fn a_folder_has_as_many_messages_as_select_says() {
         let says = b"* FLAGS ()\r\n* 12 EXISTS\r\n* 1 RECENT\r\nt1 OK open\r\n";
         assert_eq!(server(says).select("INBOX").unwrap(), 12);
+    }
+
+    #[test]
+    fn a_search_finds_as_many_as_it_lists() {
+        for (says, found) in
+            [(&b"* SEARCH 2 5 9\r\n* 9 EXISTS\r\nt1 OK\r\n"[..], 3), (b"* SEARCH\r\nt1 OK\r\n", 0)]
+        {
+            assert_eq!(server(says).search("SEARCH ALL").unwrap(), found);
+        }
     }
 
     #[test]

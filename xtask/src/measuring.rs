@@ -12,6 +12,7 @@ Examples:
   cargo xtask measure relay --program target/release/waypost
   cargo xtask measure idle --json
   cargo xtask measure million --messages 10000
+  cargo xtask measure large-mailbox --messages 20000
   cargo xtask measure imap --messages 5000 --alone";
 
 #[derive(Debug, clap::Args)]

@@ -160,11 +160,7 @@ impl Bench<'_> {
         client.select("INBOX")?;
         let expected = Letters::rare_among(self.messages);
         side.timed(self.messages, || {
-            let mut found = 0;
-            client.ask_and(&format!("SEARCH TEXT {RARE}"), |line| {
-                let numbers = line.strip_prefix(b"* SEARCH").unwrap_or_default();
-                found += numbers.iter().filter(|octet| **octet == b' ').count() as u64;
-            })?;
+            let found = client.search(&format!("SEARCH TEXT {RARE}"))?;
             if found == expected {
                 return Ok(());
             }

@@ -7,6 +7,8 @@ use std::ops::Range;
 /// In one message of [`RARITY`], and in no other's text.
 pub(super) const RARE: &str = "quetzalcoatlus";
 const RARITY: u64 = 1_000;
+/// Which of them.
+const RARE_AT: u64 = 17;
 const WORDS: usize = 5_000;
 const LINES: usize = 4_000;
 /// Octets of a line of text, about.
@@ -40,6 +42,11 @@ impl Letters {
     /// How many of the first so many have [`RARE`] in their text.
     pub(super) fn rare_among(messages: u64) -> u64 {
         (0..messages).filter(|number| is_rare(*number)).count() as u64
+    }
+
+    /// The highest number whose letter has [`RARE`], of those of so many; of too few it is not one of them.
+    pub(super) fn last_rare_among(messages: u64) -> u64 {
+        messages.saturating_sub(RARE_AT + 1) / RARITY * RARITY + RARE_AT
     }
 
     /// Those of these numbers: making them would take time of what is measured.
@@ -92,7 +99,7 @@ impl Letters {
 }
 
 fn is_rare(number: u64) -> bool {
-    number % RARITY == 17
+    number % RARITY == RARE_AT
 }
 
 fn word(random: &mut Random) -> String {
@@ -163,6 +170,9 @@ mod tests {
     fn the_rare_word_is_where_it_is_counted() {
         assert_eq!(Letters::rare_among(17), 0);
         assert_eq!(Letters::rare_among(2_000), 2);
+        for (messages, last) in [(17, 17), (18, 17), (1_017, 17), (1_018, 1_017), (20_000, 19_017)] {
+            assert_eq!(Letters::last_rare_among(messages), last, "{messages}");
+        }
         let letters = Letters::new();
         let has_it = |number| String::from_utf8_lossy(&letters.letter(number)).contains(RARE);
         // A letter in base64 has it as well, which cannot be seen so.

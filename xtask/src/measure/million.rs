@@ -11,7 +11,6 @@ use crate::Error;
 use crate::installation::Installation;
 use crate::wire::Wire;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const MESSAGES: u64 = 1_000_000;
@@ -19,7 +18,6 @@ const PER_DOMAIN: u64 = 10;
 /// Of the load whose rate is compared.
 const LOAD: u64 = 20_000;
 const LIMIT: Duration = Duration::from_secs(300);
-const SAMPLE: Duration = Duration::from_millis(200);
 
 pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let messages = context.messages(MESSAGES);
@@ -41,7 +39,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let began = Instant::now();
     let server = site.installation.serve()?;
     let ready = began.elapsed();
-    let peak = Peak::default();
+    let peak = process::Peak::default();
     std::thread::scope(|scope| {
         let (peak, id) = (&peak, server.id());
         scope.spawn(move || peak.watch(id));
@@ -62,8 +60,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
                 Figure::new("new_mail_delivered_after", (arrived - began).as_secs_f64(), "s").at_most(5.0),
                 Figure::new("queue_read_after", read.map_or(f64::NAN, |read| read.as_secs_f64()), "s"),
                 Figure::new("memory_settled_pss", megabytes(settled.pss), "MB"),
-                Figure::new("memory_highest_pss", megabytes(peak.kib.load(Ordering::SeqCst)), "MB")
-                    .at_most(300.0),
+                Figure::new("memory_highest_pss", megabytes(peak.kib()), "MB").at_most(300.0),
                 Figure::new("queue_summary", summary, "s").at_most(2.0),
                 Figure::new("queue_list", list, "s").at_most(2.0),
                 Figure::new("accepted_with_queue", with, "messages/s"),
@@ -71,27 +68,9 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
                 Figure::new("with_vs_empty", with / without, "times").at_least(0.8),
             ]))
         })();
-        peak.over.store(true, Ordering::SeqCst);
+        peak.end();
         result
     })
-}
-
-/// The highest memory of a process, looked at now and then.
-#[derive(Debug, Default)]
-struct Peak {
-    kib: AtomicU64,
-    over: AtomicBool,
-}
-
-impl Peak {
-    fn watch(&self, process: u32) {
-        while !self.over.load(Ordering::SeqCst)
-            && let Ok(memory) = process::memory(process)
-        {
-            self.kib.fetch_max(memory.pss, Ordering::SeqCst);
-            std::thread::sleep(SAMPLE);
-        }
-    }
 }
 
 /// Of 10^6 octets.

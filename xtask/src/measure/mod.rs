@@ -16,6 +16,7 @@ mod idle;
 mod imap;
 mod imap_idle;
 mod large;
+mod large_mailbox;
 mod letters;
 mod lmtp;
 mod load;
@@ -69,6 +70,8 @@ pub enum Name {
     Bulk,
     /// Delivery, APPEND, FETCH, SEARCH and STORE in a large mailbox, beside Dovecot
     Imap,
+    /// A mailbox of a million messages: opening, listing, searching, memory
+    LargeMailbox,
     /// Memory of a connection in IDLE, beside Dovecot, and how soon 10,000 of them hear of a delivery
     ImapIdle,
 }
@@ -156,6 +159,7 @@ pub fn run(name: Name, context: &Context<'_>) -> Result<Report, Error> {
         Name::Soak => soak::run(context),
         Name::Bulk => bulk::run(context),
         Name::Imap => imap::run(context),
+        Name::LargeMailbox => large_mailbox::run(context),
         Name::ImapIdle => imap_idle::run(context),
     }?;
     Ok(Report {

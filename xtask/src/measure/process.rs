@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Ticks of the processor time in `/proc/PID/stat`, a second: fixed for programs since Linux 2.6.
@@ -11,6 +12,8 @@ const IDLE_CPU: Duration = Duration::from_millis(20);
 const LOOK: Duration = Duration::from_secs(1);
 /// Looks in a row that must find it idle.
 const IDLE_LOOKS: u32 = 3;
+/// Between two looks at memory.
+const SAMPLE: Duration = Duration::from_millis(200);
 
 /// KiB of memory of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,33 @@ pub(super) fn memory(process: u32) -> io::Result<Memory> {
     };
     let read = || Some(Memory { pss: field("Pss:")?, rss: field("Rss:")? });
     read().ok_or_else(|| io::Error::other("no memory in smaps_rollup"))
+}
+
+/// The highest memory (PSS) of a process, looked at now and then.
+#[derive(Debug, Default)]
+pub(super) struct Peak {
+    kib: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Peak {
+    /// Looks until [`Peak::end`] is called, or the process has gone.
+    pub(super) fn watch(&self, process: u32) {
+        while !self.over.load(Ordering::SeqCst)
+            && let Ok(memory) = memory(process)
+        {
+            self.kib.fetch_max(memory.pss, Ordering::SeqCst);
+            std::thread::sleep(SAMPLE);
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn kib(&self) -> u64 {
+        self.kib.load(Ordering::SeqCst)
+    }
 }
 
 /// File handles that are open.

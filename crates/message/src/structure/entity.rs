@@ -31,7 +31,11 @@ pub(super) enum Contents {
 impl Entity {
     /// `in_digest`: what says nothing of itself is a message there (RFC 2046 §5.1.5).
     pub(super) fn read(header: &Header<'_>, in_digest: bool) -> Self {
-        let media = Media::read(header, "Content-Type").filter(|media| !media.subtype.is_empty());
+        // With a NUL it is no type (RFC 2045 §5.2), and could not be shown: no string of IMAP has one.
+        let is_type = |media: &Media| {
+            !media.subtype.is_empty() && ![&media.kind, &media.subtype].iter().any(|word| word.contains('\0'))
+        };
+        let media = Media::read(header, "Content-Type").filter(is_type);
         let text = |name| header.get(name).map(|field| unfold(field.raw_value())).filter(|v| !v.is_empty());
         let (kind, subtype, parameters) = match &media {
             Some(media) => {

@@ -69,7 +69,7 @@ pub(super) fn write(sender: &str, date: i64) -> String {
     let day = DAYS[when.weekday().to_monday_zero_offset() as usize % DAYS.len()];
     let month = MONTHS[(when.month() as usize - 1) % MONTHS.len()];
     format!(
-        "From {} {day} {month} {:>2} {:02}:{:02}:{:02} {}",
+        "From {} {day} {month} {:>2} {:02}:{:02}:{:02} {:04}",
         if sender.is_empty() { NOBODY } else { &sender },
         when.day(),
         when.hour(),
@@ -122,5 +122,8 @@ mod tests {
             Some(Line { sender: "a@b".into(), date: Some(WHEN) })
         );
         write("x", i64::MAX);
+        // A year has four digits, whichever it is.
+        let early = parse(b"From x Sat Nov 21 19:30:22 0006");
+        assert_eq!(parse(write("x", early.clone().and_then(|line| line.date).unwrap()).as_bytes()), early);
     }
 }

@@ -179,6 +179,7 @@ dialogues!(
     search_results,
     session_commands,
     shared_folders,
+    shared_rights,
     sort_and_thread,
     thunderbird,
     thunderbird_daily,

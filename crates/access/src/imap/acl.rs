@@ -13,8 +13,10 @@ impl Driver {
         let found = self.administered(name).await?;
         let store = self.data_store();
         let mailbox = found.mailbox;
-        let (owner, mut rights) =
+        let (owner, kept) =
             read(move || Ok((store.account_by_id(mailbox.account)?, store.acl(mailbox.id)?))).await?;
+        let shown = |letters: &str| Rights::parse(letters).unwrap_or_default().to_string();
+        let mut rights: Vec<_> = kept.into_iter().map(|(name, letters)| (name, shown(&letters))).collect();
         if let Some(owner) = owner {
             rights.insert(0, (owner.address.to_string(), Rights::ALL.to_string()));
         }
@@ -43,7 +45,7 @@ impl Driver {
         };
         match rights.is_empty() {
             true => self.data_store().remove_acl(mailbox, &identifier).await?,
-            false => self.data_store().set_acl(mailbox, &identifier, &rights.to_string()).await?,
+            false => self.data_store().set_acl(mailbox, &identifier, &rights.kept()).await?,
         }
         Ok(Status::ok("the list is changed"))
     }
@@ -57,7 +59,7 @@ impl Driver {
 
     pub(super) async fn list_rights(&mut self, name: &MailboxName, identifier: &str) -> Outcome<Status> {
         self.administered(name).await?;
-        let optional = Rights::each().map(|right| right.to_string()).collect();
+        let optional = Rights::letters().map(String::from).collect();
         let data = Data::ListRights {
             mailbox: name.clone(),
             identifier: identifier.to_owned(),

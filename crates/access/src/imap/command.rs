@@ -11,6 +11,7 @@ impl Driver {
     /// Carries a command out, tells what is new, and says how it ended.
     pub(super) async fn command(&mut self, command: Command) -> Outcome<Status> {
         let expunges = may_tell_expunges(&command);
+        self.renew_rights().await?;
         let done = self.dispatch(command).await;
         if let Err(Stop::End(end)) = done {
             return Err(Stop::End(end));

@@ -3,7 +3,8 @@
 use super::connection::Driver;
 use super::message::bits_and_keywords;
 use super::progress::Progress;
-use super::select::may_set;
+use super::rights::Rights;
+use super::select::{may_set, settable};
 use super::stop::{Outcome, Stop};
 use imap::command::{FlagChange as Asked, Store};
 use imap::response::{Code, Data, FetchData, Status};
@@ -18,12 +19,17 @@ impl Driver {
         let Some(uids) = view.resolve(&asked.set, asked.uid) else {
             return Err(Stop::bad("there are not that many messages"));
         };
-        if asked.flags.iter().any(|flag| !may_set(rights, flag)) && asked.change != Asked::Replace {
+        // RFC 4314 §4: it fails only when none of them may be changed.
+        let none = match asked.change {
+            Asked::Replace => !rights.has_any(Rights::SEEN | Rights::WRITE | Rights::MARK_DELETED),
+            _ => !asked.flags.is_empty() && !asked.flags.iter().any(|flag| may_set(rights, flag)),
+        };
+        if none {
             return Err(Stop::no(Code::NoPerm, "you may not change these flags here"));
         }
         // What others did before is told before, so that it is not taken for this command's doing.
         self.tell_news(false).await?;
-        let change = self.change(&asked)?;
+        let change = change(rights, &asked);
         let (store, among) = (self.data_store(), uids.clone());
         let setting = async { Ok(store.set_flags(id, among, change, asked.unchanged_since).await?) };
         let done = self.with_progress(&Progress::default(), setting).await?;
@@ -44,18 +50,6 @@ impl Driver {
         Ok(stored(self.as_named(done.modified, asked.uid)?))
     }
 
-    /// What the store is to do. Who replaces flags without all rights leaves those alone that are not theirs.
-    fn change(&self, asked: &Store) -> Outcome<FlagChange> {
-        let (flags, keywords) = bits_and_keywords(&asked.flags);
-        let mode = match asked.change {
-            Asked::Add => FlagMode::Add,
-            Asked::Remove => FlagMode::Remove,
-            Asked::Replace if Flag::SYSTEM.iter().all(|flag| may_set(self.rights, flag)) => FlagMode::Replace,
-            Asked::Replace => return Err(Stop::no(Code::NoPerm, "you may not replace all flags here")),
-        };
-        Ok(FlagChange { mode, flags, keywords })
-    }
-
     /// Sequence numbers or UIDs, as the command named them.
     fn as_named(&mut self, uids: Runs, uid: bool) -> Outcome<Runs> {
         let view = self.view()?;
@@ -74,6 +68,18 @@ impl Driver {
         };
         self.tell_each(pages, tell).await
     }
+}
+
+/// What the store is to do. Flags that the user has no right to stay as they are.
+fn change(rights: Rights, asked: &Store) -> FlagChange {
+    let allowed: Vec<Flag> = asked.flags.iter().filter(|flag| may_set(rights, flag)).cloned().collect();
+    let (flags, keywords) = bits_and_keywords(&allowed);
+    let mode = match asked.change {
+        Asked::Add => FlagMode::Add,
+        Asked::Remove => FlagMode::Remove,
+        Asked::Replace => FlagMode::ReplaceAmong(settable(rights)),
+    };
+    FlagChange { mode, flags, keywords }
 }
 
 fn stored(modified: Runs) -> Status {

@@ -24,7 +24,7 @@ impl Driver {
             _ => return Err(Stop::no(Code::UseAttr, "a mailbox has one special use at most")),
         };
         let (owner, folder) = self.place_to_make(&name).await?;
-        let made = self.data_store().create_mailbox(owner, &folder, role).await?;
+        let made = self.data_store().create_mailbox_shared_as_above(owner, &folder, role).await?;
         self.did(&Did::Make(made.id, name.as_str()));
         let id = Code::MailboxId(mailbox_id(made.id));
         Ok(Status::ok("the mailbox is there").with(id))

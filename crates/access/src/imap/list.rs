@@ -192,7 +192,7 @@ fn shared(store: &Store, user: &User) -> Result<Vec<(String, Found)>, StoreError
     for mailbox in store.shared_with(&domain, &user.identifiers())? {
         let Some(owner) = store.account_by_id(mailbox.account)? else { continue };
         let owner = owner.address.to_string();
-        let rights = user.rights(store, &mailbox, &owner)?;
+        let rights = user.rights(store, mailbox.account, mailbox.id, &owner)?;
         if mailbox.account != user.id && rights.has(Rights::LOOKUP) {
             shared.push((format!("{SHARED}{owner}/{}", mailbox.name), Found { mailbox, rights }));
         }

@@ -11,7 +11,8 @@ use super::watch::Own;
 use imap::MailboxName;
 use imap::command::GetMetadata;
 use imap::response::{Code, Data, Status};
-use store::mailbox::Annotation;
+use store::StoreError;
+use store::mailbox::{Annotation, MAX_ANNOTATION, MAX_ENTRY};
 
 impl Driver {
     pub(super) async fn get_metadata(&mut self, get: GetMetadata) -> Outcome<Status> {
@@ -19,18 +20,21 @@ impl Driver {
         let all = self.annotations(found.as_ref()).await?;
         let asked = |entry: &str| get.entries.iter().any(|root| within(entry, root, get.depth));
         let mut entries: Vec<(String, Option<bytes::Bytes>)> = Vec::new();
-        let mut too_long = None;
+        let (mut too_long, mut skipped) = (None, Vec::new());
         for Annotation { entry, value, .. } in all.into_iter().filter(|found| asked(&found.entry)) {
             match get.max_size.is_some_and(|limit| value.len() as u64 > limit) {
-                true => too_long = too_long.max(Some(value.len() as u64)),
+                true => {
+                    too_long = too_long.max(Some(value.len() as u64));
+                    skipped.push(entry);
+                }
                 false => entries.push((entry, Some(value.into()))),
             }
         }
         // Entries asked for by name that are not there have no value.
         for name in &get.entries {
             let name = name.to_ascii_lowercase();
-            let skipped = too_long.is_some();
-            if get.depth == Some(0) && !skipped && !entries.iter().any(|(entry, _)| *entry == name) {
+            let told = entries.iter().any(|(entry, _)| *entry == name) || skipped.contains(&name);
+            if get.depth == Some(0) && !told {
                 entries.push((name, None));
             }
         }
@@ -50,8 +54,12 @@ impl Driver {
         entries: Vec<(String, Option<Vec<u8>>)>,
     ) -> Outcome<Status> {
         let found = self.annotated(mailbox.as_ref(), Rights::LOOKUP).await?;
-        for (entry, _) in &entries {
+        for (entry, value) in &entries {
             check(entry)?;
+            if value.as_ref().is_some_and(|value| value.len() > MAX_ANNOTATION) {
+                let most = Code::MetadataMaxSize(MAX_ANNOTATION as u64);
+                return Err(Stop::no(most, format!("a note has at most {MAX_ANNOTATION} octets")));
+            }
             let shared = !is_private(entry);
             match &found {
                 None if shared => return Err(Stop::no(Code::NoPerm, "the administrator's entries stay")),
@@ -62,7 +70,11 @@ impl Driver {
         let user = self.user()?.clone();
         let mailbox = found.map(|found| found.mailbox.id);
         let names: Vec<String> = entries.iter().map(|(name, _)| name.clone()).collect();
-        self.data_store().set_metadata(user.id, mailbox, entries).await?;
+        self.data_store().set_metadata(user.id, mailbox, entries).await.map_err(|error| match error {
+            // Sizes are checked above: it is their number.
+            StoreError::Limit(text) => Stop::no(Code::MetadataTooMany, text),
+            other => other.into(),
+        })?;
         self.made(&Own::Noted(mailbox, &names));
         Ok(Status::ok("the notes are kept"))
     }
@@ -87,6 +99,9 @@ fn is_private(entry: &str) -> bool {
 
 /// RFC 5464 §3.2.
 fn check(entry: &str) -> Outcome<()> {
+    if entry.len() > MAX_ENTRY {
+        return Err(Stop::no(Code::Limit, format!("an entry's name has at most {MAX_ENTRY} octets")));
+    }
     let shared = entry.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("/shared/"));
     let formed =
         entry.is_ascii() && !entry.contains(['*', '%']) && !entry.contains("//") && !entry.ends_with('/');

@@ -6,6 +6,9 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Rights(u16);
 
+/// RFC 2086's rights, and the newer ones that each stands for here (RFC 4314 §2.1.1).
+const VIRTUAL: [(char, Rights); 2] = [('c', Rights::CREATE), ('d', Rights::TAKE_AWAY)];
+
 /// RFC 4314 §2.1, in the order in which they are shown.
 const LETTERS: [(char, Rights); 11] = [
     ('l', Rights::LOOKUP),
@@ -34,19 +37,16 @@ impl Rights {
     pub(super) const MARK_DELETED: Self = Self(1 << 8);
     pub(super) const EXPUNGE: Self = Self(1 << 9);
     pub(super) const ADMINISTER: Self = Self(1 << 10);
+    /// What RFC 2086 had one letter for.
+    const TAKE_AWAY: Self = Self(Self::DELETE.0 | Self::MARK_DELETED.0 | Self::EXPUNGE.0);
     /// The owner's.
     pub(super) const ALL: Self = Self((1 << 11) - 1);
 
-    /// From letters. What was `c` before stands for `k`, and `d` for `x`, `t` and `e` (RFC 4314 §2.1.1). Others name
-    /// no right here: `None`.
+    /// From letters, also the virtual `c` and `d`. Others name no right here: `None`.
     pub(super) fn parse(letters: &str) -> Option<Self> {
         letters.chars().try_fold(Self::NONE, |rights, letter| {
-            let named = match letter {
-                'c' => Self::CREATE,
-                'd' => Self::DELETE | Self::MARK_DELETED | Self::EXPUNGE,
-                _ => LETTERS.iter().find(|(known, _)| *known == letter)?.1,
-            };
-            Some(rights | named)
+            let (_, named) = LETTERS.iter().chain(&VIRTUAL).find(|(known, _)| *known == letter)?;
+            Some(rights | *named)
         })
     }
 
@@ -67,9 +67,14 @@ impl Rights {
         self.0 == 0
     }
 
-    /// Each alone, as LISTRIGHTS shows them.
-    pub(super) fn each() -> impl Iterator<Item = Self> {
-        LETTERS.into_iter().map(|(_, right)| right)
+    /// Each letter, as LISTRIGHTS shows them: none is tied to another.
+    pub(super) fn letters() -> impl Iterator<Item = char> {
+        LETTERS.into_iter().chain(VIRTUAL).map(|(letter, _)| letter)
+    }
+
+    /// As lists keep them: without `c` and `d`, of which one would be read as more than was given.
+    pub(super) fn kept(self) -> String {
+        LETTERS.iter().filter(|(_, right)| self.has(*right)).map(|(letter, _)| letter).collect()
     }
 }
 
@@ -81,10 +86,12 @@ impl std::ops::BitOr for Rights {
     }
 }
 
+/// As clients are told: whoever has a part of a virtual right is shown that as well (RFC 4314 §2.1.1).
 impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use fmt::Write as _;
-        LETTERS.iter().filter(|(_, right)| self.has(*right)).try_for_each(|(letter, _)| f.write_char(*letter))
+        f.write_str(&self.kept())?;
+        VIRTUAL.iter().filter(|(_, of)| self.has_any(*of)).try_for_each(|(letter, _)| f.write_char(*letter))
     }
 }
 
@@ -95,8 +102,10 @@ mod tests {
     #[test]
     fn rights_are_letters() {
         assert_eq!(Rights::parse("ral").unwrap().to_string(), "lra");
-        assert_eq!(Rights::ALL.to_string(), "lrswipkxtea");
-        assert_eq!(Rights::parse("cd").unwrap().to_string(), "kxte");
+        assert_eq!(Rights::ALL.to_string(), "lrswipkxteacd");
+        assert_eq!(Rights::parse("cd").unwrap().to_string(), "kxtecd");
+        assert_eq!(Rights::parse("lt").unwrap().to_string(), "ltd");
+        assert_eq!(Rights::parse("ltk").unwrap().kept(), "lkt");
         assert_eq!(Rights::parse("lz"), None);
         assert!(Rights::parse("lr").unwrap().has(Rights::READ) && !Rights::READ.has(Rights::LOOKUP));
     }

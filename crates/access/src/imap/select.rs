@@ -1,7 +1,7 @@
 //! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2; RFC 7162 §3.2.5).
 
 use super::connection::Driver;
-use super::message::mailbox_id;
+use super::message::{bit, mailbox_id};
 use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use super::user::Found;
@@ -11,7 +11,8 @@ use imap::command::{Qresync, Select};
 use imap::response::{Code, Data, ListEntry, Status};
 use imap::server::Selected;
 use imap::{Flag, Keyword, Runs};
-use store::mailbox::{Summary, flag};
+use std::sync::Arc;
+use store::mailbox::{FlagMask, Summary, flag};
 
 impl Driver {
     pub(super) async fn select(&mut self, select: Select) -> Outcome<Status> {
@@ -132,6 +133,23 @@ impl Driver {
         self.tell_each(changed, |driver, row| driver.tell_flags_of(row, false)).await
     }
 
+    /// What the user may do in the open folder now: its owner may have changed the list since (RFC 4314 §4 lets the server
+    /// keep `r` alone for as long as it is open).
+    pub(super) async fn renew_rights(&mut self) -> Outcome<()> {
+        let Some(view) = &self.view else { return Ok(()) };
+        let (store, user, open) = (self.data_store(), self.user()?.clone(), Arc::clone(&view.mailbox));
+        if open.account != user.id {
+            self.rights = read(move || {
+                let owner = store.account_by_id(open.account)?;
+                owner.map_or(Ok(Rights::NONE), |owner| {
+                    user.rights(&store, open.account, open.id, &owner.address.to_string())
+                })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     /// What is marked goes in silence (RFC 9051 §6.4.1).
     pub(super) async fn close(&mut self) -> Outcome<Status> {
         let view = self.view()?;
@@ -158,6 +176,12 @@ impl Driver {
             watch.left(view);
         }
     }
+}
+
+/// The flags that rights allow to be set.
+pub(super) fn settable(rights: Rights) -> FlagMask {
+    let allowed = Flag::SYSTEM.iter().filter(|flag| may_set(rights, flag));
+    FlagMask { flags: allowed.fold(0, |bits, flag| bits | bit(flag)), keywords: rights.has(Rights::WRITE) }
 }
 
 /// Whether rights allow a flag to be changed (RFC 4314 §4).

@@ -3,6 +3,7 @@
 use super::connection::Driver;
 use super::progress::Progress;
 use super::rights::Rights;
+use super::select::settable;
 use super::stop::{Outcome, Stop};
 use super::watch::Own;
 use imap::response::{Code, Data, Status};
@@ -12,12 +13,12 @@ use store::mailbox::Copied;
 impl Driver {
     pub(super) async fn copy(&mut self, uid: bool, set: &SequenceSet, to: &MailboxName) -> Outcome<Status> {
         let (from, uids) = self.named(uid, set)?;
-        let to = self.target(to).await?.mailbox.id;
+        let to = self.target(to).await?;
         if uids.is_empty() {
             return Ok(Status::ok("there was nothing to copy"));
         }
-        let store = self.data_store();
-        let copying = async { Ok(store.copy_messages(from, uids, to).await?) };
+        let (store, keep) = (self.data_store(), settable(to.rights));
+        let copying = async { Ok(store.copy_messages_with(from, uids, to.mailbox.id, keep).await?) };
         let copied = self.with_progress(&Progress::default(), copying).await?;
         self.made(&Own::Delivered(to, &copied.pairs.to));
         let code = copy_uid(copied).ok_or_else(|| gone(uid))?;
@@ -35,12 +36,12 @@ impl Driver {
             return Err(Stop::no(Code::NoPerm, "you may not take messages away from here"));
         }
         let (from, uids) = self.named(uid, set)?;
-        let to = self.target(to).await?.mailbox.id;
+        let to = self.target(to).await?;
         if uids.is_empty() {
             return Ok(Status::ok("there was nothing to move"));
         }
-        let store = self.data_store();
-        let moving = async { Ok(store.move_messages(from, uids, to).await?) };
+        let (store, keep) = (self.data_store(), settable(to.rights));
+        let moving = async { Ok(store.move_messages_with(from, uids, to.mailbox.id, keep).await?) };
         let moved = self.with_progress(&Progress::default(), moving).await?;
         self.made(&Own::Delivered(to, &moved.pairs.to));
         let code = copy_uid(moved).ok_or_else(|| gone(uid))?;

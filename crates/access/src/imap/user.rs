@@ -87,7 +87,7 @@ impl User {
             Place::Shared { owner, folder } => {
                 let Some(owner) = account(store, owner)? else { return Ok(None) };
                 let Some(mailbox) = store.mailbox_named(owner.id, folder)? else { return Ok(None) };
-                let rights = self.rights(store, &mailbox, &owner.address.to_string())?;
+                let rights = self.rights(store, owner.id, mailbox.id, &owner.address.to_string())?;
                 let visible =
                     rights.has_any(Rights::LOOKUP | Rights::READ | Rights::ADMINISTER | Rights::INSERT);
                 Ok(visible.then_some(Found { mailbox, rights }))
@@ -105,12 +105,18 @@ impl User {
         domain(&self.address).parse().ok()
     }
 
-    /// What the user may do with a folder of `owner`'s.
-    pub(super) fn rights(&self, store: &Store, mailbox: &Mailbox, owner: &str) -> Result<Rights, StoreError> {
-        if mailbox.account == self.id {
+    /// What the user may do with a folder of an account, whose address is `owner`.
+    pub(super) fn rights(
+        &self,
+        store: &Store,
+        account: Id,
+        mailbox: Id,
+        owner: &str,
+    ) -> Result<Rights, StoreError> {
+        if account == self.id {
             return Ok(Rights::ALL);
         }
-        let acl = store.acl(mailbox.id)?;
+        let acl = store.acl(mailbox)?;
         Ok(granted(&acl, &self.address, domain(owner) == domain(&self.address)))
     }
 }

@@ -87,6 +87,10 @@ impl Refused {
             Problem::Charset(_) => (StatusKind::No, Some(Code::BadCharset(list(&CHARSETS)))),
             Problem::Event(_) => (StatusKind::No, Some(Code::BadEvent(list(&EVENTS)))),
             Problem::TooMany { .. } => (StatusKind::No, Some(Code::Limit)),
+            // RFC 5464 §4.3.
+            Problem::LiteralTooLong(limit) if self.verb == "SETMETADATA" => {
+                (StatusKind::No, Some(Code::MetadataMaxSize(limit as u64)))
+            }
             Problem::LiteralNotSynchronized | Problem::LiteralTooLong(_) => {
                 (StatusKind::Bad, Some(Code::TooBig))
             }

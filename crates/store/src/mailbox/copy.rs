@@ -1,7 +1,7 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8), also between accounts.
 
 use super::sqlite::expunge::Keep;
-use super::{UidRuns, folder, sqlite};
+use super::{FlagMask, UidRuns, folder, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 use std::sync::Arc;
@@ -47,8 +47,22 @@ impl Store {
         uids: impl Into<UidRuns>,
         to: Id,
     ) -> Result<Copied, StoreError> {
+        self.copy_messages_with(from, uids, to, FlagMask::ALL).await
+    }
+
+    /// The same; of their flags the copies have those of `keep`.
+    ///
+    /// # Errors
+    /// As [`Store::copy_messages`].
+    pub async fn copy_messages_with(
+        &self,
+        from: Id,
+        uids: impl Into<UidRuns>,
+        to: Id,
+        keep: FlagMask,
+    ) -> Result<Copied, StoreError> {
         let (mut pairs, uids) = (UidPairs::default(), uids.into());
-        let copied = self.transfer(How::Copy, from, uids, to, &mut pairs).await;
+        let copied = self.transfer(How::Copy, from, uids, to, keep, &mut pairs).await;
         if copied.is_err() && !pairs.to.is_empty() {
             self.remove_slices(to, pairs.to.clone(), 0, Keep::Nothing).await?;
         }
@@ -66,8 +80,22 @@ impl Store {
         uids: impl Into<UidRuns>,
         to: Id,
     ) -> Result<Copied, StoreError> {
+        self.move_messages_with(from, uids, to, FlagMask::ALL).await
+    }
+
+    /// The same; of their flags the messages keep those of `keep`.
+    ///
+    /// # Errors
+    /// As [`Store::copy_messages`].
+    pub async fn move_messages_with(
+        &self,
+        from: Id,
+        uids: impl Into<UidRuns>,
+        to: Id,
+        keep: FlagMask,
+    ) -> Result<Copied, StoreError> {
         let mut pairs = UidPairs::default();
-        let uidvalidity = self.transfer(How::Move, from, uids.into(), to, &mut pairs).await?;
+        let uidvalidity = self.transfer(How::Move, from, uids.into(), to, keep, &mut pairs).await?;
         Ok(Copied { uidvalidity, pairs })
     }
 
@@ -78,6 +106,7 @@ impl Store {
         from: Id,
         uids: UidRuns,
         to: Id,
+        keep: FlagMask,
         pairs: &mut UidPairs,
     ) -> Result<u32, StoreError> {
         let source = self.mailbox(from)?.ok_or_else(|| folder::not_found(from))?;
@@ -87,8 +116,8 @@ impl Store {
         self.inner.main.with(|db| sqlite::copy::check_room(db, how, from, &uids, to))?;
         let mut after = 0;
         loop {
-            let uids = Arc::clone(&uids);
-            let work = move |w: &Writer<'_>| sqlite::copy::slice(w, quotas, how, from, &uids, to, after);
+            let part = sqlite::copy::Part { how, from, uids: Arc::clone(&uids), to, keep, after };
+            let work = move |w: &Writer<'_>| sqlite::copy::slice(w, quotas, &part);
             let slice = self.inner.committer.write(work).await?;
             pairs.from = pairs.from.union(&slice.pairs.from);
             pairs.to = pairs.to.union(&slice.pairs.to);

@@ -1,6 +1,6 @@
 //! Flags and keywords (RFC 9051 §6.4.6).
 
-use super::{Keywords, UidRuns, sqlite};
+use super::{Keywords, Summary, UidRuns, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 use std::sync::Arc;
@@ -19,6 +19,29 @@ pub enum FlagMode {
     Add,
     Remove,
     Replace,
+    /// The same, but flags that are not among these stay as they are.
+    ReplaceAmong(FlagMask),
+}
+
+/// Some of the flags: those that somebody may set in a folder (RFC 4314 §4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FlagMask {
+    /// Bits of [`super::flag`].
+    pub flags: u32,
+    /// All keywords, or none.
+    pub keywords: bool,
+}
+
+impl FlagMask {
+    pub const ALL: Self = Self { flags: u32::MAX, keywords: true };
+
+    /// Takes away from a message what is not among these.
+    pub(super) fn apply(self, message: &mut Summary) {
+        message.flags &= self.flags;
+        if !self.keywords {
+            message.keywords = Keywords::default();
+        }
+    }
 }
 
 impl FlagChange {
@@ -33,6 +56,10 @@ impl FlagChange {
             FlagMode::Add => (flags | self.flags, keywords.with(&self.keywords)),
             FlagMode::Remove => (flags & !self.flags, keywords.without(&self.keywords)),
             FlagMode::Replace => (self.flags, self.keywords.clone()),
+            FlagMode::ReplaceAmong(mask) => {
+                let kept = if mask.keywords { &self.keywords } else { keywords };
+                (flags & !mask.flags | self.flags & mask.flags, kept.clone())
+            }
         }
     }
 }

@@ -21,6 +21,23 @@ impl Store {
         self.inner.committer.write(work).await
     }
 
+    /// The same; what is made has the access list of the nearest folder that it is in (RFC 4314 §4, CREATE).
+    ///
+    /// # Errors
+    /// As [`Store::create_mailbox`].
+    pub async fn create_mailbox_shared_as_above(
+        &self,
+        account: Id,
+        name: &str,
+        role: Option<&str>,
+    ) -> Result<Mailbox, StoreError> {
+        name::check(name)?;
+        let (name, role) = (name.to_owned(), role.map(str::to_owned));
+        let work =
+            move |w: &Writer<'_>| sqlite::folder::create_shared_as_above(w, account, &name, role.as_deref());
+        self.inner.committer.write(work).await
+    }
+
     /// Renames a folder and all that is in it, in one transaction; subscriptions keep their names. INBOX stays: its
     /// messages move to the new folder, slice by slice (RFC 9051 §6.3.6).
     ///

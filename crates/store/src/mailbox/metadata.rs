@@ -8,7 +8,7 @@ pub const MAX_ANNOTATION: usize = 64 << 10;
 /// Entries of a folder, or of an account without one, for each of: what all see, and what each user alone sees (TOOMANY).
 pub const MAX_ANNOTATIONS: usize = 100;
 /// Octets of an entry's name.
-const MAX_ENTRY: usize = 255;
+pub const MAX_ENTRY: usize = 255;
 
 /// An entry and its value, any octets.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,13 +27,13 @@ mod tests;
 
 pub use append::{Appended, MAX_APPENDED, NewCopy};
 pub use copy::{Copied, UidPairs};
-pub use flags::{FlagChange, FlagMode, FlagsSet};
+pub use flags::{FlagChange, FlagMask, FlagMode, FlagsSet};
 pub use follow::{Followed, MAX_FOLLOWED, Now, Since};
 /// UIDs, as the protocol crate keeps sets of numbers.
 pub use imap::Runs as UidRuns;
 pub use import::{Brought, ImportTotals, MAX_IMPORT_KEY, MAX_IMPORT_SOURCE};
 pub use keywords::{Keywords, MAX_KEYWORD, MAX_KEYWORDS};
-pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS};
+pub use metadata::{Annotation, MAX_ANNOTATION, MAX_ANNOTATIONS, MAX_ENTRY};
 pub use name::{MAX_DEPTH, MAX_FOLDERS, MAX_NAME};
 pub(crate) use sqlite::expunge::vanished;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};

@@ -26,6 +26,10 @@ pub(super) fn check(name: &str) -> Result<(), StoreError> {
     if name.chars().any(char::is_control) {
         return refused("it has a control character");
     }
+    // RFC 6855 §3.
+    if name.contains(['\u{2028}', '\u{2029}']) {
+        return refused("it has a line or paragraph separator");
+    }
     let top = name.split(DELIMITER).next().unwrap_or_default();
     if top.eq_ignore_ascii_case(INBOX) && top != INBOX {
         return refused("INBOX is written in capitals");
@@ -48,7 +52,9 @@ mod tests {
         for name in ["INBOX", "INBOX/a", "Grüße", "a b/c*%", &deep, &"x".repeat(MAX_NAME)] {
             assert!(check(name).is_ok(), "{name}");
         }
-        for name in ["", "/", "a/", "/a", "a//b", "a\r\nb", "Inbox", "inbox/a", "a\u{85}b"] {
+        for name in
+            ["", "/", "a/", "/a", "a//b", "a\r\nb", "Inbox", "inbox/a", "a\u{85}b", "a\u{2028}b", "a\u{2029}"]
+        {
             assert!(matches!(check(name), Err(StoreError::Refused(_))), "{name:?}");
         }
         for name in [&deeper, &"x".repeat(MAX_NAME + 1)] {

@@ -6,7 +6,7 @@ use super::{Stored, Summary, Tally, Touched, copy_prefix, delete, expunge, inser
 use crate::committer::Writer;
 use crate::directory::Quotas;
 use crate::mailbox::copy::{How, Slice};
-use crate::mailbox::{SLICE, UidPairs, UidRuns, folder};
+use crate::mailbox::{FlagMask, SLICE, UidPairs, UidRuns, folder};
 use crate::{Change, Id, MailboxChange, StoreError};
 use rusqlite::Connection;
 use std::sync::Arc;
@@ -34,30 +34,39 @@ pub(in crate::mailbox) fn check_room(
     if has_room(db, account, size)? { Ok(()) } else { Err(StoreError::OverQuota(account)) }
 }
 
-/// Copies or moves the next slice above `after`.
+/// What is left of a copy: the messages above `after`.
+pub(in crate::mailbox) struct Part {
+    pub(in crate::mailbox) how: How,
+    pub(in crate::mailbox) from: Id,
+    pub(in crate::mailbox) uids: Arc<UidRuns>,
+    pub(in crate::mailbox) to: Id,
+    pub(in crate::mailbox) keep: FlagMask,
+    pub(in crate::mailbox) after: u32,
+}
+
+/// Copies or moves the next slice.
 pub(in crate::mailbox) fn slice(
     writer: &Writer<'_>,
     quotas: Quotas,
-    how: How,
-    from: Id,
-    uids: &UidRuns,
-    to: Id,
-    after: u32,
+    part: &Part,
 ) -> Result<Slice, StoreError> {
-    let db = writer.db;
-    let source = rows(db, from, uids, 0, after, SLICE)?;
+    let (db, &Part { how, from, ref uids, to, keep, after }) = (writer.db, part);
+    let mut source = rows(db, from, uids, 0, after, SLICE)?;
     let next = source.last().filter(|_| source.len() == SLICE).map(|row| row.summary.uid);
     if source.is_empty() {
         let folder = super::folder::by_id(db, to)?.ok_or_else(|| folder::not_found(to))?;
         return Ok(Slice { uidvalidity: folder.uidvalidity, pairs: UidPairs::default(), next: None });
     }
     let old: UidRuns = source.iter().map(|row| row.summary.uid).collect();
-    let mut tally = Tally::default();
-    source.iter().for_each(|row| tally.add(&row.summary));
     let giver = match how {
         How::Copy => None,
         How::Move => Some(take_away(writer, from, &old, &source)?),
     };
+    let mut tally = Tally::default();
+    for row in &mut source {
+        keep.apply(&mut row.summary);
+        tally.add(&row.summary);
+    }
     let touched = touch(db, to, source.len() as u32, tally)?.ok_or_else(|| folder::not_found(to))?;
     // What an account moves among its own folders takes no room, also when it has none left.
     if giver != Some(touched.account) {

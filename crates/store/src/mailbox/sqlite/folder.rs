@@ -107,6 +107,33 @@ pub(in crate::mailbox) fn create(
     by_name(db, account, name)?.ok_or_else(|| StoreError::Bug(format!("folder {name:?} vanished")))
 }
 
+/// The same, with the access list of the nearest folder above, also for those between.
+pub(in crate::mailbox) fn create_shared_as_above(
+    writer: &Writer<'_>,
+    account: Id,
+    name: &str,
+    role: Option<&str>,
+) -> Result<Mailbox, StoreError> {
+    let db = writer.db;
+    let (mut nearest, mut made) = (None, Vec::new());
+    for above in name::parents(name) {
+        match by_name(db, account, above)? {
+            Some(mailbox) => nearest = Some(mailbox.id),
+            None => made.push(above),
+        }
+    }
+    made.push(name);
+    let created = create(writer, account, name, role)?;
+    let Some(nearest) = nearest else { return Ok(created) };
+    let sql = "INSERT INTO acl(mailbox, identifier, rights) SELECT made.id, acl.identifier, acl.rights \
+               FROM mailbox made, acl WHERE made.account = ? AND made.name = ? AND acl.mailbox = ?";
+    let mut statement = db.prepare_cached(sql)?;
+    for name in made {
+        statement.execute((account, name, nearest))?;
+    }
+    Ok(created)
+}
+
 fn need_account(db: &Connection, account: Id) -> Result<(), StoreError> {
     let sql = "SELECT EXISTS(SELECT 1 FROM account WHERE id = ?)";
     match db.prepare_cached(sql)?.query_row([account], |row| row.get(0))? {

@@ -181,7 +181,8 @@ impl Model {
             let new = match mode {
                 FlagMode::Add => (row.1 | flags, row.2 | keyword),
                 FlagMode::Remove => (row.1 & !flags, row.2 & !keyword),
-                FlagMode::Replace => (flags, keyword),
+                // The masked one is not among those above.
+                FlagMode::Replace | FlagMode::ReplaceAmong(_) => (flags, keyword),
             };
             if new != (row.1, row.2) {
                 changed.push(*uid);

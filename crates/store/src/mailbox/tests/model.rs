@@ -1,11 +1,14 @@
 //! Any operations in any order do to folders what they do to plain lists.
 
 use super::*;
+use crate::mailbox::FlagMask;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
 /// Folders that the steps work on, by their place in this list.
 const FOLDERS: [&str; 3] = ["INBOX", "A", "B"];
+/// What somebody may set who has not all rights.
+const SOME: FlagMask = FlagMask { flags: flag::SEEN | flag::DELETED, keywords: false };
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -25,7 +28,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (place.clone(), prop::collection::vec(0u8..9, 1..4), flags.clone())
             .prop_map(|(to, bodies, flags)| Step::Append { to, bodies, flags }),
-        4 => (place.clone(), uids.clone(), 0u8..3, flags, any::<bool>(), any::<bool>())
+        4 => (place.clone(), uids.clone(), 0u8..4, flags, any::<bool>(), any::<bool>())
             .prop_map(|(of, uids, mode, flags, keyword, stale)| Step::Flags { of, uids, mode, flags, keyword, stale }),
         2 => (place.clone(), uids.clone(), place.clone()).prop_map(|(from, uids, to)| Step::Copy { from, uids, to }),
         2 => (place.clone(), uids.clone(), place.clone()).prop_map(|(from, uids, to)| Step::Move { from, uids, to }),
@@ -168,7 +171,8 @@ impl Model {
         keyword: bool,
         stale: bool,
     ) {
-        let mode = [FlagMode::Add, FlagMode::Remove, FlagMode::Replace][usize::from(mode)];
+        let modes = [FlagMode::Add, FlagMode::Remove, FlagMode::Replace, FlagMode::ReplaceAmong(SOME)];
+        let mode = modes[usize::from(mode)];
         let since = stale.then(|| self.modseq(of).saturating_sub(2));
         let asked = change(mode, flags, if keyword { "Word" } else { "" });
         let done = self.world.store.set_flags(self.ids[of], uids.0..=uids.1, asked, since).await.unwrap();
@@ -181,8 +185,8 @@ impl Model {
             let new = match mode {
                 FlagMode::Add => (row.1 | flags, row.2 | keyword),
                 FlagMode::Remove => (row.1 & !flags, row.2 & !keyword),
-                // The masked one is not among those above.
-                FlagMode::Replace | FlagMode::ReplaceAmong(_) => (flags, keyword),
+                FlagMode::Replace => (flags, keyword),
+                FlagMode::ReplaceAmong(_) => (row.1 & !SOME.flags | flags & SOME.flags, row.2),
             };
             if new != (row.1, row.2) {
                 changed.push(*uid);

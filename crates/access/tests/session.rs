@@ -107,12 +107,55 @@ async fn a_maildrop_is_open_once() {
 }
 
 #[tokio::test]
-async fn what_another_session_removed_is_said_to_be_gone() {
+async fn what_another_session_removed_can_be_read_all_the_same() {
+    let world = World::new().await;
+    for subject in ["one", "two", "three"] {
+        world.deliver(&format!("Subject: {subject}\r\n\r\ntext\r\n")).await;
+    }
+    let mut client = world.reader().await;
+    let listed = client.multi_line("LIST").await;
+    let mut other = Client::call(&world.listen_imap(access::imap::Port::Imap)).await;
+    other
+        .talk(
+            "S: * OK…
+             C: a LOGIN me@example.org secret
+             S: a OK…
+             C: b SELECT INBOX",
+        )
+        .await;
+    while !other.line().await.starts_with("b OK") {}
+    other
+        .talk(
+            "C: c STORE 1 +FLAGS.SILENT (\\Deleted)
+             S: c OK…
+             C: d EXPUNGE
+             S: * 1 EXPUNGE
+             S: d OK…
+             C: e MOVE 1 Archive
+             S: * OK [COPYUID…
+             S: * 1 EXPUNGE
+             S: e OK…",
+        )
+        .await;
+    assert_eq!(client.multi_line("LIST").await, listed);
+    assert_eq!(client.multi_line("RETR 1").await, "Return-Path: <>\nSubject: one\n\ntext");
+    assert_eq!(client.multi_line("TOP 2 0").await, "Return-Path: <>\nSubject: two\n");
+    client.talk("C: DELE 1\nS: …\nC: QUIT\nS: +OK mail.example.org signing off\nS: =").await;
+    assert_eq!(world.messages(), 1);
+    // What is moved or undeleted is not what is removed here.
+    let archive = world.store.mailbox_named(world.account, "Archive").unwrap().unwrap();
+    assert_eq!(archive.messages, 1);
+}
+
+#[tokio::test]
+async fn what_nobody_keeps_any_more_is_said_to_be_gone() {
     let world = World::new().await;
     world.deliver("Subject: x\r\n\r\n").await;
     let mut client = world.reader().await;
     let inbox = world.store.inbox(world.account).unwrap();
     world.store.remove_messages(inbox.id, vec![1]).await.unwrap();
+    let in_a_year = store::Id::generate().unix_ms() + 365 * 24 * 3_600_000;
+    while world.store.purge(in_a_year).await.unwrap() {}
     client.talk("C: RETR 1\nS: -ERR the message has been removed by another session").await;
     client.talk("C: DELE 1\nS: …\nC: QUIT\nS: +OK mail.example.org signing off\nS: =").await;
 }

@@ -61,11 +61,16 @@ impl Maildrop {
         Ok((Self { store, mailbox, uids, _lock: lock }, messages))
     }
 
-    /// The message at an index; `None` when another session has removed it.
+    /// The message at an index, also when another session has removed it: a maildrop is for the client what it was when it was opened
+    /// (RFC 1939 §4). `None` when the store keeps it no longer.
     pub(super) async fn message(&self, index: usize) -> Result<Option<store::mailbox::Message>, Fault> {
         let Some(&uid) = self.uids.get(index) else { return Ok(None) };
         let (store, mailbox) = (self.store.clone(), self.mailbox);
-        read(move || store.message(mailbox, uid)).await
+        let found = move || match store.message(mailbox, uid)? {
+            Some(there) => Ok(Some(there)),
+            None => store.departed_message(mailbox, uid),
+        };
+        read(found).await
     }
 
     /// Removes the messages at these indices, for good; how many were still there. On an error some may be gone.

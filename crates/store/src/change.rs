@@ -39,7 +39,7 @@ pub enum Change {
     Domains,
 }
 
-/// What happened to a folder's messages. Each change of one folder is told in the order in which they became durable.
+/// What happened to a folder or its messages. Each change of one folder is told in the order in which they became durable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxChange {
     /// Messages with these UIDs, both ends included, are new.
@@ -48,6 +48,8 @@ pub enum MailboxChange {
     Flags { uids: Arc<UidRuns> },
     /// Messages have gone.
     Expunged { uids: Arc<UidRuns> },
+    /// What is noted of the folder has changed, and nothing of its messages (RFC 7162 §3.2).
+    Annotated,
     /// The folder itself has gone.
     Gone,
 }

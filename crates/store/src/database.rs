@@ -98,6 +98,7 @@ impl Kind {
                 include_str!("migrations/main-8.sql"),
                 include_str!("migrations/main-9.sql"),
                 include_str!("migrations/main-10.sql"),
+                include_str!("migrations/main-11.sql"),
             ],
             Self::Bodies => &[include_str!("migrations/bodies-1.sql")],
             Self::Trail => &[include_str!("migrations/trail-1.sql")],

@@ -54,7 +54,7 @@ impl Watch {
             MailboxChange::Delivered { first, last } if first == last => self.delivered(first).await,
             MailboxChange::Delivered { .. } => Ok(Some(bare("changed"))),
             MailboxChange::Expunged { .. } => Ok(Some(bare("removed"))),
-            MailboxChange::Flags { .. } | MailboxChange::Gone => Ok(None),
+            MailboxChange::Flags { .. } | MailboxChange::Annotated | MailboxChange::Gone => Ok(None),
         }
     }
 

@@ -267,6 +267,7 @@ impl State {
                 }
                 self.flags.push_back((modseq, Arc::clone(uids)));
             }
+            MailboxChange::Annotated => {}
             MailboxChange::Gone => {
                 self.now.gone = true;
                 self.now.uids = Arc::default();

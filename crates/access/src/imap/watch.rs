@@ -93,7 +93,7 @@ impl Happenings {
             MailboxChange::Delivered { .. } => self.new = true,
             MailboxChange::Expunged { .. } => self.expunged = true,
             MailboxChange::Flags { .. } => self.flags = true,
-            MailboxChange::Gone => {}
+            MailboxChange::Annotated | MailboxChange::Gone => {}
         }
     }
 
@@ -242,7 +242,9 @@ impl Watch {
         self.take_in(|change| match change {
             Change::Mailbox { mailbox, modseq, kind, .. } if *mailbox == view.mailbox.id => match kind {
                 MailboxChange::Expunged { uids } => uids.intersection(view.uids()).is_empty(),
-                MailboxChange::Delivered { .. } | MailboxChange::Flags { .. } => *modseq <= view.modseq(),
+                MailboxChange::Delivered { .. } | MailboxChange::Flags { .. } | MailboxChange::Annotated => {
+                    *modseq <= view.modseq()
+                }
                 MailboxChange::Gone => false,
             },
             _ => false,

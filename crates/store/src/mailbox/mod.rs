@@ -19,6 +19,7 @@ mod keywords;
 mod metadata;
 mod name;
 mod purge;
+mod recent;
 mod sqlite;
 mod undelete;
 

@@ -210,7 +210,7 @@ impl Indexer {
             Change::Mailbox { mailbox, kind, .. } => match kind {
                 MailboxChange::Delivered { .. } => self.due.push(*mailbox),
                 MailboxChange::Expunged { .. } | MailboxChange::Gone => self.sweep.ask(),
-                MailboxChange::Flags { .. } => {}
+                MailboxChange::Flags { .. } | MailboxChange::Annotated => {}
             },
             Change::Queued(_)
             | Change::Domains

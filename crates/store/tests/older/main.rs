@@ -38,6 +38,7 @@ const MAIN: Database = Database {
         include_str!("../../src/migrations/main-8.sql"),
         include_str!("../../src/migrations/main-9.sql"),
         include_str!("../../src/migrations/main-10.sql"),
+        include_str!("../../src/migrations/main-11.sql"),
     ],
     rows: &[
         (1..=NEWEST, include_str!("directory.sql")),
@@ -54,6 +55,7 @@ const MAIN: Database = Database {
         (1..=6, include_str!("keys-1.sql")),
         (7..=NEWEST, include_str!("keys-7.sql")),
         (9..=NEWEST, include_str!("posts-9.sql")),
+        (11..=NEWEST, include_str!("recent-11.sql")),
     ],
 };
 const BODIES: Database = Database {

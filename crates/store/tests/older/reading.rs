@@ -50,6 +50,7 @@ pub(crate) async fn check(store: Store, version: usize, keeps_search: bool) {
     if version >= 9 {
         posts(&store);
     }
+    assert_eq!(store.recent_from(id(INBOX)).unwrap(), if version >= 11 { 8 } else { 1 });
     trail(&store);
     search(&store, keeps_search);
     assert_eq!(store.check().unwrap(), Vec::<String>::new());

@@ -1,9 +1,9 @@
 //! Annotations: the SQL.
 
-use super::folder;
+use super::{Tally, Touched, folder, touch};
 use crate::committer::Writer;
 use crate::mailbox::{self, Annotation, MAX_ANNOTATIONS};
-use crate::{Change, Id, StoreError};
+use crate::{Change, Id, MailboxChange, StoreError};
 use rusqlite::Connection;
 
 pub(in crate::mailbox) fn list(
@@ -31,16 +31,20 @@ pub(in crate::mailbox) fn set(
         None => account,
     };
     let place = mailbox.map_or(0, Id::get);
+    let mut changed = 0;
     for (entry, value) in entries {
         let whose = if entry.starts_with("/shared/") { 0 } else { account.get() };
-        let key = (place, whose, entry);
-        let Some(value) = value else {
-            let sql = "DELETE FROM annotation WHERE mailbox = ? AND account = ? AND entry = ?";
-            db.prepare_cached(sql)?.execute(key)?;
-            continue;
+        changed += match value {
+            Some(value) => {
+                let sql = "INSERT INTO annotation(mailbox, account, entry, value) VALUES(?, ?, ?, ?) \
+                           ON CONFLICT DO UPDATE SET value = excluded.value WHERE value != excluded.value";
+                db.prepare_cached(sql)?.execute((place, whose, entry, value))?
+            }
+            None => {
+                let sql = "DELETE FROM annotation WHERE mailbox = ? AND account = ? AND entry = ?";
+                db.prepare_cached(sql)?.execute((place, whose, entry))?
+            }
         };
-        let sql = "INSERT OR REPLACE INTO annotation(mailbox, account, entry, value) VALUES(?, ?, ?, ?)";
-        db.prepare_cached(sql)?.execute((key.0, key.1, key.2, value))?;
     }
     for whose in [0, account.get()] {
         let sql = "SELECT count(*) FROM annotation WHERE mailbox = ? AND account = ?";
@@ -49,7 +53,18 @@ pub(in crate::mailbox) fn set(
             return Err(StoreError::Limit(format!("at most {MAX_ANNOTATIONS} entries can be set")));
         }
     }
+    if let (Some(mailbox), 1..) = (mailbox, changed) {
+        note_change(writer, mailbox)?;
+    }
     let entries = entries.iter().map(|(entry, _)| entry.clone()).collect();
     writer.publish(Change::Metadata { account: owner, mailbox, by: account, entries });
+    Ok(())
+}
+
+/// RFC 7162 §3.2: what is noted of a folder counts among its changes.
+fn note_change(writer: &Writer<'_>, mailbox: Id) -> Result<(), StoreError> {
+    let touched = touch(writer.db, mailbox, 0, Tally::default())?;
+    let Touched { account, modseq, .. } = touched.ok_or_else(|| mailbox::folder::not_found(mailbox))?;
+    writer.publish(Change::Mailbox { account, mailbox, modseq, kind: MailboxChange::Annotated });
     Ok(())
 }

@@ -11,6 +11,7 @@ pub(super) mod follow;
 pub(super) mod import;
 pub(super) mod metadata;
 pub(super) mod purge;
+pub(super) mod recent;
 mod room;
 pub(super) mod undelete;
 

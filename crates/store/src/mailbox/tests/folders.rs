@@ -222,6 +222,48 @@ async fn access_lists_say_what_is_shared() {
 }
 
 #[tokio::test]
+async fn what_changes_an_annotation_changes_the_folder() {
+    let world = World::new().await;
+    let mut changes = world.store.changes();
+    let set = async |place, entry: &str, value: Option<&str>| {
+        let entries = vec![(entry.to_owned(), value.map(|value| value.as_bytes().to_vec()))];
+        world.store.set_metadata(world.account, place, entries).await.unwrap();
+        world.get(world.inbox).modseq
+    };
+    let before = world.get(world.inbox).modseq;
+    for (value, more) in [(Some("a"), 1), (Some("a"), 1), (Some("b"), 2), (None, 3), (None, 3)] {
+        assert_eq!(set(Some(world.inbox), "/shared/x", value).await, before + more, "{value:?}");
+    }
+    assert_eq!(set(None, "/private/x", Some("a")).await, before + 3, "of the account");
+    let mut told = Vec::new();
+    while let Ok(change) = changes.try_recv() {
+        if let Change::Mailbox { modseq, kind: MailboxChange::Annotated, .. } = change {
+            told.push(modseq - before);
+        }
+    }
+    assert_eq!(told, [1, 2, 3]);
+    world.check();
+}
+
+#[tokio::test]
+async fn what_sessions_were_told_of_is_noted_and_never_less() {
+    let world = World::new().await;
+    world.fill(world.inbox, 3).await;
+    let modseq = world.get(world.inbox).modseq;
+    for (told, from, count) in [(0, 1, 3), (3, 3, 1), (2, 3, 1), (4, 4, 0)] {
+        world.store.note_told(world.inbox, told).await.unwrap();
+        assert_eq!(world.store.recent_from(world.inbox).unwrap(), from, "{told}");
+        assert_eq!(world.store.count_from(world.inbox, from).unwrap(), count, "{told}");
+    }
+    assert_eq!(world.get(world.inbox).modseq, modseq);
+    let world = world.reopened().await;
+    assert_eq!(world.store.recent_from(world.inbox).unwrap(), 4);
+    let gone = Id::generate();
+    world.store.note_told(gone, 9).await.unwrap();
+    assert_eq!((world.store.recent_from(gone).unwrap(), world.store.count_from(gone, 1).unwrap()), (1, 0));
+}
+
+#[tokio::test]
 async fn annotations_are_private_or_shared() {
     let world = World::new().await;
     let (store, me, inbox) = (&world.store, world.account, Some(world.inbox));

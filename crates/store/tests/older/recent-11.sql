@@ -1,0 +1,1 @@
+UPDATE mailbox SET recent_from = 8 WHERE id = 11;

@@ -7,7 +7,7 @@ use net::Shutdown;
 use net::tls::TlsServer;
 use policy::AuthGuard;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// How the ports are served, and the state beneath them. What a reload may change, the directory and TLS hold.
@@ -28,6 +28,8 @@ pub struct Context {
     pub mailboxes: OpenMailboxes,
     /// Octets of the largest message that IMAP takes (RFC 7889).
     pub message_size: Arc<AtomicU64>,
+    /// Whether one IMAP connection may serve one account after another (UNAUTHENTICATE, RFC 8437).
+    pub unauthenticate: Arc<AtomicBool>,
     /// How often a client that waits for the end of a long command hears that it goes on (RFC 9585).
     pub sign_of_life: Duration,
     /// Ends sessions between two commands.

@@ -22,6 +22,7 @@
 //!     tls: None,
 //!     require_tls: true,
 //!     locks: Locks::default(),
+//!     unauthenticate: Arc::new(true.into()),
 //!     sign_of_life: access::SIGN_OF_LIFE,
 //!     shutdown: shutdown.clone(),
 //! });

@@ -8,10 +8,11 @@
 //! - `login: name` (with a client's name before it or not): reads the greeting and logs in as `name@example.org`;
 //! - `until: …`: lines come, then this one;
 //! - `tls:`: the handshake, after STARTTLS; `compress:`: from here on all is compressed;
-//! - `quota: octets`: what the account may have; `churn: count`: so many changes of its folders;
+//! - `quota: octets`: what the account may have; `domain-quota: octets`: what those of the domain may have together;
+//! - `churn: count`: so many changes of the account's folders;
 //! - `octets: count`: so many `x` are sent, with nothing after them;
-//! - `impatient:`, `require-tls:`, `imaps:` anywhere: clients hear at once that a command takes its time; nobody logs in without TLS;
-//!   the port begins with the handshake.
+//! - `impatient:`, `require-tls:`, `imaps:`, `no-unauthenticate:` anywhere: clients hear at once that a command takes its time; nobody
+//!   logs in without TLS; the port begins with the handshake; a connection is for one account.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -22,12 +23,13 @@ use common::{Client, World, fits};
 use net::Stream;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a client does that has no name.
 const STEPS: [&str; 5] = ["login:", "until:", "tls:", "compress:", "octets:"];
 /// What is said of the server.
-const SETTINGS: [&str; 3] = ["impatient:", "require-tls:", "imaps:"];
+const SETTINGS: [&str; 4] = ["impatient:", "require-tls:", "imaps:", "no-unauthenticate:"];
 
 async fn follow(script: &str) {
     let mut world = World::new().await;
@@ -36,6 +38,7 @@ async fn follow(script: &str) {
         world.context.sign_of_life = Duration::ZERO;
     }
     world.context.require_tls = is_set("require-tls:");
+    world.context.unauthenticate = Arc::new((!is_set("no-unauthenticate:")).into());
     let place = world.listen_imap(if is_set("imaps:") { Port::Imaps } else { Port::Imap });
     let mut clients: BTreeMap<String, Client<Stream>> = BTreeMap::new();
     for (number, line) in script.lines().enumerate() {
@@ -54,6 +57,10 @@ async fn follow(script: &str) {
         }
         if let Some(octets) = line.strip_prefix("quota:") {
             world.limit(octets.trim().parse().unwrap()).await;
+            continue;
+        }
+        if let Some(octets) = line.strip_prefix("domain-quota:") {
+            world.limit_domain(octets.trim().parse().unwrap()).await;
             continue;
         }
         if let Some(count) = line.strip_prefix("churn:") {
@@ -172,7 +179,9 @@ dialogues!(
     objects,
     qresync,
     quota,
+    quota_domain,
     quota_exceeded,
+    recent,
     rename,
     replace,
     search_parts,
@@ -188,5 +197,6 @@ dialogues!(
     uidplus,
     uids_and_modseqs,
     unauthenticate,
+    unauthenticate_not_offered,
     utf8,
 );

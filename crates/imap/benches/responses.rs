@@ -20,7 +20,7 @@ fn main() {
 fn listed(number: u32) -> Data {
     let items = vec![
         FetchData::Uid(number + 1_000),
-        FetchData::Flags(vec![Flag::Answered, Flag::Seen]),
+        FetchData::Flags { flags: vec![Flag::Answered, Flag::Seen], recent: false },
         FetchData::Rfc822Size(4_000 + u64::from(number)),
     ];
     Data::Fetch { number, items }

@@ -13,8 +13,8 @@
 //! let mut fetch = encoder.begin_fetch(12);
 //! encoder.fetch_item(&mut fetch, &FetchData::Uid(40));
 //! encoder.fetch_literal(&mut fetch, &ContentName::Rfc822Text, 5, false);
-//! encoder.octets(b"Hi");
-//! encoder.octets(b"!\r\n");
+//! encoder.octets(&fetch, b"Hi");
+//! encoder.octets(&fetch, b"!\r\n");
 //! encoder.end_fetch(fetch);
 //! assert_eq!(out, "* 12 FETCH (UID 40 RFC822.TEXT {5}\r\nHi!\r\n)\r\n");
 //! ```
@@ -108,11 +108,6 @@ impl<'a> Encoder<'a> {
         self.raw(b"+ ");
         self.raw(BASE64.encode(challenge).as_bytes());
         self.raw(b"\r\n");
-    }
-
-    /// Octets of a literal whose size has been said.
-    pub fn octets(&mut self, octets: &[u8]) {
-        self.raw(octets);
     }
 
     fn status(&mut self, status: &Status) {

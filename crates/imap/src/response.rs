@@ -281,7 +281,11 @@ pub struct QuotaResource {
 #[derive(Debug, Clone, PartialEq)]
 pub enum FetchData {
     Uid(u32),
-    Flags(Vec<Flag>),
+    /// `recent`: with `\Recent`, which RFC 3501 has and RFC 9051 has not. No client sets it.
+    Flags {
+        flags: Vec<Flag>,
+        recent: bool,
+    },
     InternalDate(Zoned),
     Envelope(Arc<Envelope>),
     /// With (BODYSTRUCTURE) or without (BODY) extension data.

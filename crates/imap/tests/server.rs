@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! # comment
-//! config: tls, no-starttls, require-tls, no-login, no-sasl, no-compress, no-quota, literal-minus, append-limit=100
+//! config: tls, no-starttls, require-tls, no-login, no-sasl, no-compress, no-quota, no-unauthenticate, literal-minus, append-limit=100
 //! login                               greeting, LOGIN and its answer, none of which is looked at
 //! select                              the same, and SELECT INBOX
 //! S: * 2 EXISTS                       a line the server sends; after … at its end anything may follow
@@ -113,6 +113,7 @@ fn configure(config: &mut Config, word: &str) {
         ("no-sasl", _) => config.mechanisms.clear(),
         ("no-compress", _) => config.compress = false,
         ("no-quota", _) => config.quota = false,
+        ("no-unauthenticate", _) => config.unauthenticate = false,
         ("literal-minus", _) => config.literal_plus = false,
         ("append-limit", octets) => config.append_limit = Some(octets.parse().unwrap()),
         other => panic!("{other:?}"),

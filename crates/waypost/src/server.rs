@@ -174,6 +174,7 @@ async fn start(
         locks: access::Locks::default(),
         mailboxes: access::imap::OpenMailboxes::start(store.clone()),
         message_size: Arc::new(config.limits.message_size.into()),
+        unauthenticate: Arc::new(config.imap.unauthenticate.into()),
         sign_of_life: access::SIGN_OF_LIFE,
         shutdown: shutdown.clone(),
     };

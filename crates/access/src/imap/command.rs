@@ -27,7 +27,7 @@ impl Driver {
             Command::Check => Ok(Status::ok("all is written")),
             Command::Select(select) => self.select(select).await,
             Command::Close => self.close().await,
-            Command::Unselect => self.unselect(),
+            Command::Unselect => self.unselect().await,
             Command::Create { mailbox, special_use } => self.create(&mailbox, &special_use).await,
             Command::Delete(mailbox) => self.delete(&mailbox).await,
             Command::Rename { from, to } => self.rename(&from, &to).await,
@@ -47,7 +47,7 @@ impl Driver {
             Command::Store(store) => self.store(store).await,
             Command::Copy { uid, set, to } => self.copy(uid, &set, &to).await,
             Command::Move { uid, set, to } => self.move_to(uid, &set, &to).await,
-            Command::Unauthenticate => Ok(self.unauthenticate()),
+            Command::Unauthenticate => Ok(self.unauthenticate().await),
             Command::GetQuota(root) => self.get_quota(&root).await,
             Command::GetQuotaRoot(mailbox) => self.get_quota_root(&mailbox).await,
             Command::SetQuota { .. } => Err(Stop::no(Code::NoPerm, "the administrator sets quotas")),
@@ -70,8 +70,9 @@ impl Driver {
     }
 
     /// RFC 8437.
-    fn unauthenticate(&mut self) -> Status {
-        (self.user, self.view, self.watch) = (None, None, None);
+    async fn unauthenticate(&mut self) -> Status {
+        self.leave().await;
+        (self.user, self.watch) = (None, None);
         Status::ok("nobody is logged in now")
     }
 

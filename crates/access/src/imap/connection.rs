@@ -19,6 +19,7 @@ use net::Stream;
 use policy::{Gate, Outcome};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 use store::Id;
 use tokio::time::{sleep_until, timeout};
@@ -84,6 +85,7 @@ impl Driver {
             require_tls: needs_tls,
             mechanisms: gate.mechanisms(),
             append_limit: Some(context.message_size()),
+            unauthenticate: context.unauthenticate.load(Ordering::Relaxed),
             id: super::identity(),
             ..Config::new(&hostname)
         };
@@ -106,23 +108,29 @@ impl Driver {
 
     /// Goes on to the end.
     pub(super) async fn run(mut self) -> (End, Summary) {
+        let end = self.serve().await;
+        Box::pin(self.leave()).await;
+        (end, self.summary)
+    }
+
+    async fn serve(&mut self) -> End {
         loop {
             let event = match self.step().await {
                 Ok(Some(event)) => event,
                 Ok(None) => continue,
-                Err(end) => return (end, self.summary),
+                Err(end) => return end,
             };
             let carried_out = match event {
                 Event::StartTls => self.start_tls().await,
                 Event::Closed(reason) => {
                     let _ = timeout(FAREWELL_TIMEOUT, self.wire.shutdown()).await;
-                    return (End::Session(reason), self.summary);
+                    return End::Session(reason);
                 }
                 // On the heap for its time only, so that an idle connection is small.
                 event => Box::pin(self.carry_out(event)).await,
             };
             if let Err(end) = carried_out {
-                return (end, self.summary);
+                return end;
             }
         }
     }

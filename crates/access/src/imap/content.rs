@@ -132,7 +132,7 @@ enum Form {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Measured {
     pub(super) size: u64,
-    /// It holds NUL, and must go as a literal8.
+    /// It may hold NUL, which BINARY gives out.
     pub(super) nul: bool,
 }
 
@@ -156,8 +156,7 @@ impl Source {
     /// How many octets [`Source::next`] will give.
     pub(super) async fn measure(&mut self) -> Outcome<Measured> {
         let whole = match &self.form {
-            // Large ones are not read for it: they would be read twice.
-            Form::AsIs => Measured { size: self.stored(), nul: self.spans.iter().any(Span::is_known_binary) },
+            Form::AsIs => Measured { size: self.stored(), nul: self.spans.iter().any(Span::may_have_nul) },
             Form::Fields { names, not } => {
                 let fields = header_fields(&self.read_stored(MAX_HEADER).await?, names, *not);
                 self.become_memory(fields)
@@ -222,11 +221,11 @@ impl Span {
         }
     }
 
-    /// Whether it has a NUL, where that can be seen in memory.
-    fn is_known_binary(&self) -> bool {
+    /// Not so where that can be seen in memory. Large ones are not read for it: they would be read twice.
+    fn may_have_nul(&self) -> bool {
         match self {
             Self::Memory(octets) => octets.contains(&0),
-            Self::Body(body, range) => body.in_memory().is_some_and(|octets| {
+            Self::Body(body, range) => body.in_memory().is_none_or(|octets| {
                 let [start, end] =
                     [range.start, range.end].map(|at| usize::try_from(at).unwrap_or(usize::MAX));
                 octets.get(start..end.min(octets.len())).is_some_and(|octets| octets.contains(&0))

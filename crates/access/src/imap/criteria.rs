@@ -97,8 +97,11 @@ fn formula(key: &SearchKey, view: &View, words: &mut Vec<Words>) -> Outcome<Form
         SearchKey::Flag(FlagKey { flag, set }) => match flag {
             SearchFlag::System(flag) => Condition::Flags { bits: bit(flag), set: *set },
             SearchFlag::Keyword(name) => Condition::Keyword { name: name.to_string(), set: *set },
-            // Nobody is told that a message is recent: none is.
-            SearchFlag::Recent => return Ok(Formula::Known(!*set)),
+            // To a client of RFC 9051 none is.
+            SearchFlag::Recent => {
+                let recent = Formula::Is(Condition::Uids(view.recent().cloned().unwrap_or_default()));
+                return Ok(if *set { recent } else { Formula::Not(Box::new(recent)) });
+            }
         },
         SearchKey::Date(DateOf::Internal, comparison, day) => Condition::Received(*comparison, *day),
         SearchKey::Date(DateOf::Saved, comparison, day) => Condition::Saved(*comparison, *day),

@@ -2,7 +2,7 @@
 
 use super::connection::Driver;
 use super::content::{Content, Source};
-use super::message::{email_id, flags_of, moment, thread_id};
+use super::message::{email_id, moment, thread_id};
 use super::rights::Rights;
 use super::stop::{Outcome, STORE_TIMEOUT, Stop, Underway, read};
 use ::message::structure::Parsed;
@@ -253,13 +253,18 @@ impl Driver {
         }
         self.session.begin_fetch(number);
         for item in &plan.items {
-            if let Some(data) = simple(item, loaded) {
+            let data = match item {
+                FetchItem::Flags => Some(self.flags_of(row)),
+                other => simple(other, loaded),
+            };
+            if let Some(data) = data {
                 self.session.fetch_item(&data);
             }
         }
         if plan.sets_seen && self.newly_seen.contains(row.uid) {
             if !plan.flags {
-                self.session.fetch_item(&FetchData::Flags(flags_of(row)));
+                let flags = self.flags_of(row);
+                self.session.fetch_item(&flags);
             }
             if !plan.modseq && self.session.enabled().condstore {
                 self.session.fetch_item(&FetchData::ModSeq(row.modseq));
@@ -362,14 +367,13 @@ fn messages(store: &Store, mailbox: Id, uids: &[u32]) -> Result<Vec<Option<Messa
     Ok(found)
 }
 
-/// Items without a literal.
+/// Items without a literal that the message alone decides.
 fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Option<FetchData> {
     let structure = |extended| {
         parsed.as_ref().map(|parsed| FetchData::Structure { part: Arc::clone(&parsed.root), extended })
     };
     Some(match item {
         FetchItem::Uid => FetchData::Uid(row.uid),
-        FetchItem::Flags => FetchData::Flags(flags_of(row)),
         FetchItem::InternalDate => FetchData::InternalDate(moment(row.received).to_zoned(TimeZone::UTC)),
         FetchItem::Envelope => FetchData::Envelope(Arc::clone(&parsed.as_ref()?.envelope)),
         FetchItem::BodyStructure => structure(true)?,
@@ -382,7 +386,9 @@ fn simple(item: &FetchItem, Loaded { row, parsed, preview, .. }: &Loaded) -> Opt
         FetchItem::EmailId => FetchData::EmailId(email_id(row)),
         FetchItem::ThreadId => FetchData::ThreadId(Some(thread_id(row, parsed.as_ref()?))),
         FetchItem::Preview { .. } => FetchData::Preview(preview.clone()),
-        FetchItem::Section { .. }
+        // What is recent, the session knows.
+        FetchItem::Flags
+        | FetchItem::Section { .. }
         | FetchItem::Binary { .. }
         | FetchItem::BinarySize(_)
         | FetchItem::Rfc822

@@ -61,7 +61,7 @@ impl Driver {
         self.data_store().delete_mailbox(found.mailbox.id).await?;
         // Not before: a client that is told NO has it open still.
         if self.view.as_ref().is_some_and(|view| view.mailbox.id == found.mailbox.id) {
-            self.unselect()?;
+            self.unselect().await?;
         }
         self.did(&Did::Remove(found.mailbox.id, name.as_str()));
         Ok(Status::ok("the mailbox is gone"))

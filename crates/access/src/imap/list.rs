@@ -142,7 +142,11 @@ impl Driver {
     ) -> Vec<(StatusItem, StatusValue)> {
         let value = |item: StatusItem| match item {
             StatusItem::Messages => StatusValue::Number(mailbox.messages),
-            StatusItem::Recent => StatusValue::Number(0),
+            // RFC 9051 has none.
+            StatusItem::Recent if self.session.enabled().rev2 => StatusValue::Number(0),
+            StatusItem::Recent => {
+                StatusValue::Number(self.context.mailboxes.recent_count(mailbox.id).unwrap_or(0))
+            }
             StatusItem::UidNext => StatusValue::Number(mailbox.uidnext.into()),
             StatusItem::UidValidity => StatusValue::Number(mailbox.uidvalidity.into()),
             StatusItem::Unseen => StatusValue::Number(mailbox.unseen),

@@ -21,6 +21,7 @@ mod fetch;
 mod flags;
 mod folder;
 mod formula;
+mod found;
 mod list;
 mod matching;
 mod message;

@@ -3,7 +3,7 @@
 use super::connection::Driver;
 use super::message::flags_of;
 use super::stop::Outcome;
-use super::view::News;
+use super::view::{News, View};
 use imap::Runs;
 use imap::response::{Code, Data, FetchData, Status};
 use store::mailbox::Summary;
@@ -29,8 +29,8 @@ impl Driver {
         self.tell_expunged(&news);
         if let Some(exists) = news.exists {
             self.data(&Data::Exists(exists));
-            if !self.session.enabled().rev2 {
-                self.data(&Data::Recent(0));
+            if let Some(recent) = self.view.as_ref().and_then(View::recent).map(Runs::len) {
+                self.data(&Data::Recent(recent));
             }
         }
         self.tell_new(&news.new).await?;
@@ -64,6 +64,12 @@ impl Driver {
         self.tell_each(pages, |driver, row| driver.tell_flags_of(row, with_uid)).await
     }
 
+    /// As this client is told them.
+    pub(super) fn flags_of(&self, row: &Summary) -> FetchData {
+        let recent = self.view.as_ref().is_some_and(|view| view.is_recent(row.uid));
+        FetchData::Flags { flags: flags_of(row), recent }
+    }
+
     pub(super) fn tell_flags_of(&mut self, row: &Summary, with_uid: bool) {
         let Some(number) = self.view.as_ref().and_then(|view| view.number(row.uid)) else { return };
         self.tell_new_keywords(row);
@@ -73,7 +79,7 @@ impl Driver {
         if with_uid || enabled.rev2 || enabled.condstore {
             items.push(FetchData::Uid(row.uid));
         }
-        items.push(FetchData::Flags(flags_of(row)));
+        items.push(self.flags_of(row));
         if enabled.condstore {
             items.push(FetchData::ModSeq(row.modseq));
         }

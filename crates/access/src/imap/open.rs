@@ -53,6 +53,9 @@ struct State {
     account: Id,
     now: Snapshot,
     uidnext: u32,
+    /// The lowest UID that no session has been told of. Ahead of the store's while sessions are open, who note it there when they
+    /// leave: in this way news costs no write.
+    recent_from: u32,
     /// Flag changes after `floor`, oldest first.
     flags: VecDeque<(u64, Arc<Runs>)>,
     floor: u64,
@@ -131,6 +134,16 @@ impl OpenMailboxes {
         let open = Arc::new(OpenMailbox { id: mailbox, account, state, version: watch::Sender::new(0) });
         inner.mailboxes.insert(mailbox, Arc::downgrade(&open));
         Ok(Some(open))
+    }
+
+    /// How many messages no session has been told of. Reads the store.
+    pub(super) fn recent_count(&self, mailbox: Id) -> Result<u64, StoreError> {
+        let store = &self.0.store;
+        let from = match self.known(mailbox) {
+            Some(open) => open.lock().recent_from,
+            None => store.recent_from(mailbox)?,
+        };
+        store.count_from(mailbox, from)
     }
 
     /// If somebody has it open.
@@ -248,7 +261,8 @@ impl State {
         let uidnext = found.uidnext.max(uids.last().map_or(1, |last| last.saturating_add(1)));
         let now = Snapshot { uids: Arc::new(uids), modseq: found.modseq, gone: false };
         let (account, floor) = (found.account, found.modseq);
-        Ok(Some(Self { account, now, uidnext, flags: VecDeque::new(), floor }))
+        let recent_from = store.recent_from(mailbox)?;
+        Ok(Some(Self { account, now, uidnext, recent_from, flags: VecDeque::new(), floor }))
     }
 
     fn apply(&mut self, modseq: u64, change: &MailboxChange) {
@@ -297,6 +311,20 @@ impl OpenMailbox {
         Some(others.fold(Runs::default(), |all, (_, uids)| all.union(uids)))
     }
 
+    /// The messages among `known` that no session has been told of. With `take` this one is told of them, and no later one finds them
+    /// here.
+    pub(super) fn recent(&self, known: &Runs, take: bool) -> Runs {
+        let mut state = self.lock();
+        let Some(last) = known.last().filter(|last| *last >= state.recent_from) else {
+            return Runs::default();
+        };
+        let recent = known.intersection(&Runs::from(state.recent_from..=last));
+        if take {
+            state.recent_from = last.saturating_add(1);
+        }
+        recent
+    }
+
     fn apply(&self, change: &Change) {
         let Change::Mailbox { modseq, kind, .. } = change else { return };
         self.lock().apply(*modseq, kind);
@@ -307,7 +335,7 @@ impl OpenMailbox {
     fn read_again(&self, store: &Store) -> bool {
         let mut state = self.lock();
         match State::read(store, self.id) {
-            Ok(Some(read)) => *state = read,
+            Ok(Some(read)) => *state = State { recent_from: state.recent_from.max(read.recent_from), ..read },
             Ok(None) => state.now.gone = true,
             Err(error) => {
                 tracing::error!(%error, mailbox = %self.id, "an open folder cannot be read again");
@@ -339,7 +367,8 @@ impl OpenMailbox {
     pub(super) fn with(count: u32) -> Arc<Self> {
         let account = Id::generate();
         let now = Snapshot { uids: Arc::new(Runs::from_ranges([1..=count])), modseq: 1, gone: false };
-        let state = State { account, now, uidnext: count + 1, flags: VecDeque::new(), floor: 1 };
+        let state =
+            State { account, now, uidnext: count + 1, recent_from: 1, flags: VecDeque::new(), floor: 1 };
         let (state, version) = (Mutex::new(state), watch::Sender::new(0));
         Arc::new(Self { id: Id::generate(), account, state, version })
     }

@@ -1,19 +1,18 @@
 //! SEARCH, SORT, THREAD (RFC 9051 §6.4.4, RFC 5256).
 //!
-//! [`criteria`](super::criteria) is a search key made ready, [`matching`](super::matching) finds the messages that it names; here the
-//! answer is given.
+//! [`criteria`](super::criteria) is a search key made ready, [`matching`](super::matching) finds the messages that it names,
+//! [`found`](super::found) is what is told and saved of them.
 
 use super::connection::Driver;
 use super::criteria::Criteria;
-use super::fetch::window;
+use super::found::{Found, is_told, named};
 use super::matching::{Bounds, matching};
 use super::message::{message_id, moment, references};
 use super::pages::{Pages, Row};
 use super::progress::Progress;
 use super::stop::{Outcome, Stop, read};
-use super::view::View;
 use ::message::structure::Parsed;
-use imap::response::{Data, Esearch, EsearchAll, Status, StatusKind};
+use imap::response::{Data, Esearch, Status, StatusKind};
 use imap::search::{Search, SearchKey, SearchReturn, Sort, Thread, ThreadAlgorithm};
 use imap::{Runs, sort, thread};
 use jiff::Timestamp;
@@ -50,62 +49,52 @@ impl Driver {
         // RFC 9051 §6.4.4: ALL is what is asked for where nothing is said.
         let all = SearchReturn { all: true, ..SearchReturn::default() };
         let returns = search.returns.or_else(|| self.session.enabled().rev2.then_some(all));
-        let found = self.find(&search.key).await?;
-        let modseq = self.modseq_told(&found, returns).await?;
-        let view = self.view()?;
-        let answer = numbers(view, &found.uids, search.uid);
-        let save = returns.is_some_and(|returns| returns.save);
+        let Matched { uids, modseq } = self.find(&search.key).await?;
         match returns {
-            None => self.data(&Data::Search { numbers: answer.iter().collect(), modseq }),
-            Some(returns) => {
-                let only_save = save && !(returns.min || returns.max || returns.all || returns.count);
-                if !only_save || returns.partial.is_some() {
-                    let esearch =
-                        esearch(&answer, returns, modseq, |range| EsearchAll::Set(window(&answer, range)));
-                    self.data(&Data::Esearch(Esearch { tag: self.tag(), uid: search.uid, ..esearch }));
-                }
+            Some(returns) => self.tell_found(&Found::Rising(uids), search.uid, returns, modseq).await?,
+            None => {
+                let numbers = named(self.view()?, uids.iter(), search.uid).collect();
+                self.data(&Data::Search { numbers, modseq });
             }
-        }
-        if save {
-            self.view()?.saved = saved(&found.uids, returns.unwrap_or_default());
         }
         Ok(Status::ok("these were found"))
     }
 
     async fn sort_now(&mut self, asked: Sort) -> Outcome<Status> {
-        let found = self.find(&asked.key).await?;
-        let (pages, sorter) = (self.pages(found.uids.clone())?, sort::Sorter::new(&asked.criteria));
+        let Matched { uids, modseq } = self.find(&asked.key).await?;
+        let (pages, sorter) = (self.pages(uids)?, sort::Sorter::new(&asked.criteria));
         let sorted = self.with_progress(&Progress::default(), sort_uids(pages, sorter)).await?;
-        let view = self.view()?;
-        let name = |uid: u32| if asked.uid { Some(uid) } else { view.number(uid) };
-        let numbers: Vec<u32> = sorted.into_iter().filter_map(name).collect();
-        let Some(returns) = asked.returns else {
-            self.data(&Data::Sort { numbers, modseq: found.modseq });
-            return Ok(Status::ok("sorted"));
-        };
-        let at = |range: imap::fetch::PartialRange| {
-            let places = Runs::from_ranges([1..=numbers.len() as u32]);
-            let chosen = window(&places, range);
-            EsearchAll::Ordered(
-                chosen.iter().filter_map(|place| numbers.get(place as usize - 1)).copied().collect(),
-            )
-        };
-        // RFC 5267 §3.2: MIN and MAX are the first and last of the order.
-        let esearch = Esearch {
-            tag: self.tag(),
-            uid: asked.uid,
-            min: numbers.first().copied().filter(|_| returns.min),
-            max: numbers.last().copied().filter(|_| returns.max),
-            count: returns.count.then_some(numbers.len() as u32),
-            all: (returns.all && !numbers.is_empty()).then(|| EsearchAll::Ordered(numbers.clone())),
-            modseq: found.modseq.filter(|_| !numbers.is_empty()),
-            partial: returns.partial.map(|range| (range, at(range))),
-        };
-        if returns.save {
-            self.view()?.saved = saved(&found.uids, returns);
+        match asked.returns {
+            Some(returns) => self.tell_found(&Found::Sorted(sorted), asked.uid, returns, modseq).await?,
+            None => {
+                let numbers = named(self.view()?, sorted.into_iter(), asked.uid).collect();
+                self.data(&Data::Sort { numbers, modseq });
+            }
         }
-        self.data(&Data::Esearch(esearch));
         Ok(Status::ok("sorted"))
+    }
+
+    /// The answer to RETURN, if there is to be one, and what is to be saved.
+    async fn tell_found(
+        &mut self,
+        found: &Found,
+        uid: bool,
+        returns: SearchReturn,
+        modseq: Option<u64>,
+    ) -> Outcome<()> {
+        let chosen = found.chosen(returns);
+        if is_told(returns) {
+            let modseq = match modseq {
+                Some(_) if chosen.len() < found.len() => self.highest_of(&chosen).await?,
+                of_all => of_all,
+            };
+            let esearch = found.esearch(self.view()?, uid, returns);
+            self.data(&Data::Esearch(Esearch { tag: self.tag(), modseq, ..esearch }));
+        }
+        if returns.save {
+            self.view()?.saved = chosen;
+        }
+        Ok(())
     }
 
     pub(super) async fn thread(&mut self, asked: Thread) -> Outcome<Status> {
@@ -127,14 +116,12 @@ impl Driver {
         Ok(Status::ok("these are the threads"))
     }
 
-    /// RFC 4731 §3.2: where only MIN and MAX are told, theirs is the highest.
-    async fn modseq_told(&mut self, found: &Found, returns: Option<SearchReturn>) -> Outcome<Option<u64>> {
-        let told = returns.map_or_else(|| found.uids.clone(), |returns| saved(&found.uids, returns));
-        if found.modseq.is_none() || told == found.uids {
-            return Ok(found.modseq);
-        }
-        let highest = |page: Vec<Row>| page.iter().map(|row| row.summary.modseq).max();
-        Ok(self.pages(told)?.next_page(highest).await?.flatten())
+    /// RFC 4731 §3.2: where a part is told, its own modification sequence is.
+    async fn highest_of(&mut self, uids: &Runs) -> Outcome<Option<u64>> {
+        let highest = |highest: &mut Option<u64>, page: Vec<Row>| {
+            *highest = page.iter().map(|row| Some(row.summary.modseq)).fold(*highest, Option::max);
+        };
+        self.pages(uids.clone())?.fold(None, highest).await
     }
 
     /// By which the client knows an answer as its command's.
@@ -143,7 +130,7 @@ impl Driver {
     }
 
     /// The messages that a key names, of those that the client knows.
-    async fn find(&mut self, key: &SearchKey) -> Outcome<Found> {
+    async fn find(&mut self, key: &SearchKey) -> Outcome<Matched> {
         let (store, view) = (self.data_store(), self.view()?);
         let (owner, criteria) = (view.mailbox.account, Criteria::new(key, view, Timestamp::now())?);
         let uids = criteria.within(view.uids());
@@ -155,50 +142,15 @@ impl Driver {
         let matching = matching(store, owner, pages, criteria, Bounds::default(), &progress);
         let matching = self.with_progress(&progress, matching).await?;
         let modseq = (modseq && !matching.uids.is_empty()).then_some(matching.modseq);
-        Ok(Found { uids: matching.uids, modseq })
+        Ok(Matched { uids: matching.uids, modseq })
     }
 }
 
-/// What a search found.
-struct Found {
+/// The messages that a key names.
+struct Matched {
     uids: Runs,
     /// The highest among them, if the client wants to know (RFC 7162 §3.1.5).
     modseq: Option<u64>,
-}
-
-/// As the command names them.
-fn numbers(view: &View, uids: &Runs, uid: bool) -> Runs {
-    match uid {
-        true => uids.clone(),
-        false => uids.iter().filter_map(|uid| view.number(uid)).collect(),
-    }
-}
-
-fn esearch(
-    found: &Runs,
-    returns: SearchReturn,
-    modseq: Option<u64>,
-    at: impl Fn(imap::fetch::PartialRange) -> EsearchAll,
-) -> Esearch {
-    Esearch {
-        tag: None,
-        uid: false,
-        min: found.first().filter(|_| returns.min),
-        max: found.last().filter(|_| returns.max),
-        count: returns.count.then(|| found.len()),
-        all: (returns.all && !found.is_empty()).then(|| EsearchAll::Set(found.clone())),
-        modseq,
-        partial: returns.partial.map(|range| (range, at(range))),
-    }
-}
-
-/// RFC 5182 §2.1: MIN and MAX alone save just these.
-fn saved(uids: &Runs, returns: SearchReturn) -> Runs {
-    if returns.all || returns.count || returns.partial.is_some() || !(returns.min || returns.max) {
-        return uids.clone();
-    }
-    let ends = [uids.first().filter(|_| returns.min), uids.last().filter(|_| returns.max)];
-    ends.into_iter().flatten().collect()
 }
 
 async fn sort_uids(pages: Pages, sorter: sort::Sorter) -> Outcome<Vec<u32>> {

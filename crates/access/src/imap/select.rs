@@ -16,8 +16,7 @@ use store::mailbox::{FlagMask, Summary, flag};
 
 impl Driver {
     pub(super) async fn select(&mut self, select: Select) -> Outcome<Status> {
-        if let Some(view) = self.view.take() {
-            self.left(&view);
+        if self.leave().await {
             // RFC 7162 §3.2.11: what follows is of the other mailbox.
             self.session.select(None);
             self.data(&Data::Status(Status::ok("the mailbox before is closed").with(Code::Closed)));
@@ -31,6 +30,9 @@ impl Driver {
         let changes = Rights::SEEN | Rights::WRITE | Rights::MARK_DELETED | Rights::EXPUNGE | Rights::INSERT;
         let read_only = select.read_only || !found.rights.has_any(changes);
         let mut view = View::new(mailbox, read_only);
+        if self.session.enabled().rev2 {
+            view = view.without_recent();
+        }
         view.learn(keywords.iter().map(String::as_str));
         let found = Found { mailbox: row, ..found };
         self.tell_selected(&select, &found, &view).await?;
@@ -50,8 +52,8 @@ impl Driver {
         self.tell_flags_there(view.read_only, found.rights, &view.keywords);
         self.data(&Data::Exists(exists));
         let rev2 = self.session.enabled().rev2;
-        if !rev2 {
-            self.data(&Data::Recent(0));
+        if let Some(recent) = view.recent() {
+            self.data(&Data::Recent(recent.len()));
             self.tell_first_unseen(found, view).await?;
         }
         self.tell("UIDs are valid", Code::UidValidity(found.mailbox.uidvalidity));
@@ -158,23 +160,30 @@ impl Driver {
             let gone = self.data_store().expunge(id, None).await?;
             self.made(&Own::Expunged(id, &gone));
         }
-        self.unselect()
+        self.unselect().await
     }
 
-    pub(super) fn unselect(&mut self) -> Outcome<Status> {
+    pub(super) async fn unselect(&mut self) -> Outcome<Status> {
         self.view()?;
-        if let Some(view) = self.view.take() {
-            self.left(&view);
-        }
+        self.leave().await;
         self.session.select(None);
         Ok(Status::ok("the mailbox is closed"))
     }
 
-    /// What was told of the folder while it was open is told.
-    fn left(&mut self, view: &View) {
+    /// Forgets the folder that is open; `false`: none is. What was told of it while it was open is told. What this client was the first to
+    /// hear of is noted before, so that it is not recent to whoever opens the folder next; where that cannot be written, it is (RFC 3501
+    /// §2.3.2).
+    pub(super) async fn leave(&mut self) -> bool {
+        let Some(view) = self.view.take() else { return false };
         if let Some(watch) = &mut self.watch {
-            watch.left(view);
+            watch.left(&view);
         }
+        if let Some(below) = view.told_below()
+            && let Err(error) = self.data_store().note_told(view.mailbox.id, below).await
+        {
+            tracing::warn!(protocol = %"imap", session = %self.id, %error, "messages stay recent");
+        }
+        true
     }
 }
 

@@ -14,6 +14,11 @@ pub(super) struct View {
     pub(super) saved: Runs,
     /// Keywords that the client has been told of, by FLAGS.
     pub(super) keywords: Vec<String>,
+    /// Messages that this session is the first to be told of (`\Recent`, RFC 3501 §2.3.2); `None`: its client knows no such thing
+    /// (RFC 9051).
+    recent: Option<Runs>,
+    /// It has been told of the messages below this UID, as the first.
+    told_below: u32,
     versions: watch::Receiver<u64>,
     uids: Arc<Runs>,
     /// Flags are told up to this change, and of the later ones those that were the client's own.
@@ -39,8 +44,50 @@ impl View {
         let mut versions = mailbox.versions();
         versions.mark_unchanged();
         let Snapshot { uids, modseq, .. } = mailbox.snapshot();
-        let (saved, keywords, own) = (Runs::default(), Vec::new(), Vec::new());
-        Self { mailbox, read_only, saved, keywords, versions, uids, modseq, own }
+        let mut view = Self {
+            mailbox,
+            read_only,
+            saved: Runs::default(),
+            keywords: Vec::new(),
+            recent: Some(Runs::default()),
+            told_below: 0,
+            versions,
+            uids,
+            modseq,
+            own: Vec::new(),
+        };
+        view.take_recent(&Arc::clone(&view.uids));
+        view
+    }
+
+    /// For a client of RFC 9051.
+    pub(super) fn without_recent(self) -> Self {
+        Self { recent: None, ..self }
+    }
+
+    /// Which of the messages that the client is about to hear of are recent. Who only looks at a folder takes that from nobody.
+    fn take_recent(&mut self, new: &Runs) {
+        let taken = self.mailbox.recent(new, !self.read_only);
+        if let (Some(last), false) = (taken.last(), self.read_only) {
+            self.told_below = last.saturating_add(1);
+        }
+        if let Some(recent) = &mut self.recent {
+            *recent = recent.union(&taken);
+        }
+    }
+
+    /// The messages that are recent to this client.
+    pub(super) fn recent(&self) -> Option<&Runs> {
+        self.recent.as_ref()
+    }
+
+    pub(super) fn is_recent(&self, uid: u32) -> bool {
+        self.recent.as_ref().is_some_and(|recent| recent.contains(uid))
+    }
+
+    /// What the store has to note before another session opens the folder, if anything.
+    pub(super) fn told_below(&self) -> Option<u32> {
+        (self.told_below > 0).then_some(self.told_below)
     }
 
     /// Takes note of keywords; says whether one of them is new to the client.
@@ -126,6 +173,10 @@ impl View {
                 false => Arc::new(self.uids.union(&news.new)),
             };
             news.exists = (!news.new.is_empty()).then(|| self.uids.len());
+            if let Some(recent) = self.recent.as_mut().filter(|recent| !recent.is_empty()) {
+                *recent = recent.intersection(&self.uids);
+            }
+            self.take_recent(&news.new);
         }
         if now.modseq > self.modseq {
             let known = self.uids.difference(&news.new);
@@ -177,6 +228,28 @@ mod tests {
         assert_eq!(news, News { expunged: vec![(3, 3), (1, 1)], ..News::default() });
         assert_eq!((view.number(3), view.number(5)), (None, Some(3)));
         assert_eq!(view.take_news(true), News::default());
+    }
+
+    #[test]
+    fn a_message_is_recent_to_the_first_that_may_change_the_folder() {
+        let mailbox = OpenMailbox::with(2);
+        let looking = View::new(Arc::clone(&mailbox), true);
+        let (mut first, mut second) =
+            (View::new(Arc::clone(&mailbox), false), View::new(Arc::clone(&mailbox), false));
+        assert_eq!((looking.recent(), looking.told_below()), (Some(&runs(1..=2)), None));
+        assert_eq!((first.recent(), first.told_below()), (Some(&runs(1..=2)), Some(3)));
+        assert_eq!((second.recent(), second.told_below()), (Some(&runs([])), None));
+        mailbox.tell(2, &MailboxChange::Delivered { first: 3, last: 3 });
+        mailbox.tell(3, &expunged([1]));
+        second.take_news(true);
+        first.take_news(true);
+        assert_eq!((second.recent(), second.told_below()), (Some(&runs([3])), Some(4)));
+        assert_eq!((first.recent(), first.told_below()), (Some(&runs([2])), Some(3)));
+        assert!(second.is_recent(3) && !first.is_recent(3));
+        // A client of RFC 9051 is told of them all the same.
+        mailbox.tell(4, &MailboxChange::Delivered { first: 4, last: 4 });
+        let third = View::new(Arc::clone(&mailbox), false).without_recent();
+        assert_eq!((third.recent(), third.is_recent(4), third.told_below()), (None, false, Some(5)));
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl World {
             locks: Locks::default(),
             mailboxes: OpenMailboxes::start(store.clone()),
             message_size: Arc::new((1 << 20).into()),
+            unauthenticate: Arc::new(true.into()),
             sign_of_life: access::SIGN_OF_LIFE,
             shutdown: Shutdown::new(),
         };
@@ -90,6 +91,12 @@ impl World {
     pub(crate) async fn limit(&self, quota: u64) {
         let record = self.store.account_by_id(self.account).unwrap().unwrap();
         self.store.update_account(AccountRecord { quota: Some(quota), ..record }).await.unwrap();
+    }
+
+    /// Octets that all accounts of the domain may have together.
+    pub(crate) async fn limit_domain(&self, quota: u64) {
+        let record = self.store.domain(&"example.org".parse().unwrap()).unwrap().unwrap();
+        self.store.update_domain(DomainRecord { quota: Some(quota), ..record }).await.unwrap();
     }
 
     pub(crate) async fn deliver(&self, text: &str) {
@@ -223,7 +230,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         loop {
             if let Some(end) = self.unread.windows(2).position(|two| two == b"\r\n") {
                 let line: Vec<u8> = self.unread.drain(..end + 2).take(end).collect();
-                return String::from_utf8(line).unwrap();
+                return String::from_utf8_lossy(&line).into_owned();
             }
             assert_ne!(
                 self.read().await,

@@ -1,6 +1,9 @@
 //! Just enough of the syntax of responses (RFC 9051 §9).
 
-use super::picture::{Fetched, Flags};
+use super::picture::Fetched;
+
+/// Is the session's, not the message's.
+const RECENT: &str = "\\Recent";
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Response {
@@ -101,7 +104,9 @@ fn fetched(number: usize, items: &str) -> Fetched {
     Fetched {
         number,
         uid: after("UID ").and_then(|rest| rest.split([' ', ')']).next()?.parse().ok()),
-        flags: flags.map(|flags| flags.split_whitespace().map(str::to_owned).collect::<Flags>()),
+        flags: flags.map(|flags| {
+            flags.split_whitespace().filter(|flag| *flag != RECENT).map(str::to_owned).collect()
+        }),
         modseq: after("MODSEQ (").and_then(|rest| rest.split(')').next()?.parse().ok()),
         is_whole: ["ENVELOPE (", "BODYSTRUCTURE (", "BODY[] "].iter().all(|item| items.contains(item)),
         subject,

@@ -119,6 +119,12 @@ impl Encoder<'_> {
         self.list(flags, |out, flag| out.raw(flag.as_str().as_bytes()));
     }
 
+    /// Of a message: `flag-fetch = flag / "\Recent"` (RFC 3501 §9).
+    pub(super) fn flags_of_message(&mut self, flags: &[Flag], recent: bool) {
+        let flags = flags.iter().map(Flag::as_str).chain(recent.then_some("\\Recent"));
+        self.list(flags, |out, flag| out.raw(flag.as_bytes()));
+    }
+
     fn id(&mut self, parameters: &[(String, Option<String>)]) {
         self.raw(b"ID ");
         match parameters {

@@ -11,6 +11,28 @@ use jiff::tz::TimeZone;
 #[must_use = "a response that is begun is to be ended"]
 pub struct OpenFetch {
     first: bool,
+    holds: Holds,
+}
+
+/// What the octets of a literal may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    /// Of BINARY, which gives out NUL, in a literal8.
+    Any,
+    /// Of everything else (RFC 9051 §4.3.1).
+    NoNul,
+}
+
+/// Stands for NUL where that cannot be: a message keeps its size, and what of it is fetched its offsets.
+const FOR_NUL: u8 = 0x80;
+
+impl Holds {
+    fn of(name: &ContentName) -> Self {
+        match name {
+            ContentName::Binary { .. } => Self::Any,
+            _ => Self::NoNul,
+        }
+    }
 }
 
 impl Encoder<'_> {
@@ -19,16 +41,16 @@ impl Encoder<'_> {
         self.raw(b"* ");
         self.number(number);
         self.raw(b" FETCH (");
-        OpenFetch { first: true }
+        OpenFetch { first: true, holds: Holds::NoNul }
     }
 
     pub fn fetch_item(&mut self, fetch: &mut OpenFetch, item: &FetchData) {
         self.separate(fetch);
         match item {
             FetchData::Uid(uid) => self.labelled(b"UID", *uid),
-            FetchData::Flags(flags) => {
+            FetchData::Flags { flags, recent } => {
                 self.raw(b"FLAGS ");
-                self.flags(flags);
+                self.flags_of_message(flags, *recent);
             }
             FetchData::InternalDate(at) => {
                 self.raw(b"INTERNALDATE ");
@@ -45,7 +67,14 @@ impl Encoder<'_> {
             FetchData::Content { name, value } => {
                 self.content_name(name);
                 match value {
-                    Some(value) => self.literal(value, value.contains(&0)),
+                    Some(value) => {
+                        fetch.holds = Holds::of(name);
+                        self.literal_head(
+                            value.len() as u64,
+                            fetch.holds == Holds::Any && value.contains(&0),
+                        );
+                        self.octets(fetch, value);
+                    }
                     None => self.nil(),
                 }
             }
@@ -67,16 +96,32 @@ impl Encoder<'_> {
         }
     }
 
-    /// The name and size of a section; exactly `size` of its [`octets`](Self::octets) are to follow. `binary`: they hold NUL,
-    /// and go as a literal8. The grammar has that in BINARY alone (RFC 9051 §4.3.1); a literal could not hold them at all.
-    pub fn fetch_literal(&mut self, fetch: &mut OpenFetch, name: &ContentName, size: u64, binary: bool) {
+    /// The name and size of a section; exactly `size` of its [`octets`](Self::octets) are to follow. `nul`: they may hold NUL,
+    /// so that BINARY is a literal8. The grammar has that there alone.
+    pub fn fetch_literal(&mut self, fetch: &mut OpenFetch, name: &ContentName, size: u64, nul: bool) {
         self.separate(fetch);
         self.content_name(name);
-        self.literal_head(size, binary);
+        fetch.holds = Holds::of(name);
+        self.literal_head(size, fetch.holds == Holds::Any && nul);
+    }
+
+    /// Octets of a literal whose size has been said. In what is not BINARY each NUL goes out as 0x80.
+    pub fn octets(&mut self, fetch: &OpenFetch, octets: &[u8]) {
+        if fetch.holds == Holds::Any {
+            return self.raw(octets);
+        }
+        let mut rest = octets;
+        while let Some(at) = memchr::memchr(0, rest) {
+            let (clean, after) = rest.split_at(at);
+            self.raw(clean);
+            self.raw(&[FOR_NUL]);
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.raw(rest);
     }
 
     pub fn end_fetch(&mut self, fetch: OpenFetch) {
-        let OpenFetch { first: _ } = fetch;
+        let OpenFetch { first: _, holds: _ } = fetch;
         self.raw(b")\r\n");
     }
 

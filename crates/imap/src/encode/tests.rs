@@ -264,7 +264,9 @@ fn items_of_fetch() {
     let odd = Timestamp::UNIX_EPOCH.to_zoned(jiff::tz::Offset::from_seconds(-30).unwrap().to_time_zone());
     check_item(FetchData::InternalDate(odd), "INTERNALDATE \" 1-Jan-1970 00:00:00 +0000\"");
     check_item(FetchData::Uid(4_827_313), "UID 4827313");
-    check_item(FetchData::Flags(vec![Flag::Seen]), "FLAGS (\\Seen)");
+    check_item(FetchData::Flags { flags: vec![Flag::Seen], recent: false }, "FLAGS (\\Seen)");
+    check_item(FetchData::Flags { flags: vec![Flag::Seen], recent: true }, "FLAGS (\\Seen \\Recent)");
+    check_item(FetchData::Flags { flags: Vec::new(), recent: true }, "FLAGS (\\Recent)");
     check_item(FetchData::Rfc822Size(u64::MAX), "RFC822.SIZE 18446744073709551615");
     check_item(FetchData::ModSeq(65_402), "MODSEQ (65402)");
     check_item(FetchData::SaveDate(Some(Timestamp::UNIX_EPOCH)), "SAVEDATE \" 1-Jan-1970 00:00:00 +0000\"");
@@ -301,6 +303,29 @@ fn contents() {
     );
     check_item(content(ContentName::Binary { path: vec![1], offset: None }, "a"), "BINARY[1] {1}\r\na");
     check_item(content(ContentName::Rfc822Header, "a"), "RFC822.HEADER {1}\r\na");
+}
+
+#[test]
+fn nul_goes_out_in_binary_alone() {
+    let literal = |name: &ContentName, octets: &[u8]| {
+        let mut out = BytesMut::new();
+        let mut encoder = Encoder::new(&mut out, REV1);
+        let mut fetch = encoder.begin_fetch(1);
+        encoder.fetch_literal(&mut fetch, name, octets.len() as u64, true);
+        octets.chunks(2).for_each(|piece| encoder.octets(&fetch, piece));
+        encoder.end_fetch(fetch);
+        out.to_vec()
+    };
+    let whole = ContentName::Section { section: Section::default(), offset: None };
+    assert_eq!(literal(&whole, b"\0a\0\0b"), b"* 1 FETCH (BODY[] {5}\r\n\x80a\x80\x80b)\r\n");
+    assert_eq!(literal(&ContentName::Rfc822Text, b"a\0"), b"* 1 FETCH (RFC822.TEXT {2}\r\na\x80)\r\n");
+    let binary = ContentName::Binary { path: vec![1], offset: None };
+    assert_eq!(literal(&binary, b"a\0b"), b"* 1 FETCH (BINARY[1] ~{3}\r\na\0b)\r\n");
+    let item = FetchData::Content { name: whole, value: Some(Bytes::from_static(b"a\0")) };
+    let data = Data::Fetch { number: 1, items: vec![item] };
+    let mut out = BytesMut::new();
+    Encoder::new(&mut out, REV1).data(&data);
+    assert_eq!(&out[..], b"* 1 FETCH (BODY[] {2}\r\na\x80)\r\n");
 }
 
 #[test]

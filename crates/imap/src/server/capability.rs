@@ -79,7 +79,7 @@ impl Config {
         }
         names.extend(self.append_limit.map(|limit| format!("APPENDLIMIT={limit}")));
         // RFC 8437 §4.1 ends compression in the middle of a pipeline: where it is on, UNAUTHENTICATE is not offered.
-        if !compressed {
+        if self.unauthenticate && !compressed {
             names.push("UNAUTHENTICATE".into());
         }
         if self.compress && !compressed {

@@ -111,6 +111,9 @@ pub(super) fn command(tag: Tag, command: Command, behind: bool, context: &mut Co
         Command::Enable(names) => enable_command(&tag, &names, context),
         Command::Idle => idle(tag, context),
         Command::CompressDeflate => compress(tag, behind, context),
+        Command::Unauthenticate if !context.config.unauthenticate => {
+            context.bad(&tag, "UNAUTHENTICATE is not offered")
+        }
         Command::Unauthenticate if context.compressed => {
             context.bad(&tag, "UNAUTHENTICATE is not offered under compression")
         }

@@ -27,6 +27,8 @@ pub struct Config {
     pub append_limit: Option<u64>,
     /// There are quotas: `QUOTA=RES-STORAGE` (RFC 9208).
     pub quota: bool,
+    /// UNAUTHENTICATE is offered. A proxy that looks at logins alone would miss the second of a connection (RFC 8437 §8).
+    pub unauthenticate: bool,
     /// Answers ID (RFC 2971): pairs as `("name", "Waypost")`. The same for all sessions, so they share it.
     pub id: Arc<[(String, String)]>,
 }
@@ -45,6 +47,7 @@ impl Config {
             compress: true,
             append_limit: None,
             quota: true,
+            unauthenticate: true,
             id: Arc::new([]),
         }
     }

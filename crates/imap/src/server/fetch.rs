@@ -34,11 +34,12 @@ impl Session {
         }
     }
 
-    /// A section of exactly `size` octets, which [`Self::fetch_octets`] gives. `binary`: they may hold NUL.
-    pub fn fetch_literal(&mut self, name: &ContentName, size: u64, binary: bool) {
+    /// A section of exactly `size` octets, which [`Self::fetch_octets`] gives. `nul`: they may hold NUL, which BINARY gives out as it
+    /// is, and everything else as 0x80 (RFC 9051 §4.3.1).
+    pub fn fetch_literal(&mut self, name: &ContentName, size: u64, nul: bool) {
         match self.take_writing() {
             Writing::Items(mut fetch) => {
-                self.context.encoder().fetch_literal(&mut fetch, name, size, binary);
+                self.context.encoder().fetch_literal(&mut fetch, name, size, nul);
                 self.context.writing = match size {
                     0 => Writing::Items(fetch),
                     _ => Writing::Literal(fetch, size),
@@ -53,7 +54,7 @@ impl Session {
     pub fn fetch_octets(&mut self, octets: &[u8]) {
         match self.take_writing() {
             Writing::Literal(fetch, left) if octets.len() as u64 <= left => {
-                self.context.encoder().octets(octets);
+                self.context.encoder().octets(&fetch, octets);
                 self.context.writing = match left - octets.len() as u64 {
                     0 => Writing::Items(fetch),
                     left => Writing::Literal(fetch, left),

@@ -137,7 +137,7 @@ impl Driver {
             }
             self.session.fetch_octets(piece);
         }
-        self.session.fetch_item(&FetchData::Flags(vec![imap::Flag::Seen]));
+        self.session.fetch_item(&FetchData::Flags { flags: vec![imap::Flag::Seen], recent: false });
         self.session.end_fetch();
     }
 }

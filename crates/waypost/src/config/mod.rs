@@ -35,7 +35,7 @@ pub use listen::{Listener, Service, standard as standard_listeners};
 pub use places::{Endpoint, LMTP_PORT, Peer, SMTP_PORT, SMTPS_PORT, Target, name_server};
 pub use policy::Policy;
 pub use sections::{
-    BareNewline, CertificateFiles, Dkim, Dns, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp,
+    BareNewline, CertificateFiles, Dkim, Dns, Imap, Limits, Log, LogFormat, LogLevel, Queue, Relay, Smtp,
     Submission,
 };
 
@@ -74,6 +74,7 @@ pub struct Config {
     pub submission: Submission,
     pub smtp: Smtp,
     pub policy: Policy,
+    pub imap: Imap,
     pub queue: Queue,
     pub reports: Reports,
     pub log: Log,
@@ -98,6 +99,7 @@ impl Config {
             submission: Submission::default(),
             smtp: Smtp::default(),
             policy: Policy::default(),
+            imap: Imap::default(),
             queue: Queue::default(),
             reports: Reports::default(),
             log: Log::default(),
@@ -218,6 +220,8 @@ struct Raw {
     #[serde(default)]
     policy: policy::Raw,
     #[serde(default)]
+    imap: Imap,
+    #[serde(default)]
     queue: Queue,
     #[serde(default)]
     reports: Reports,
@@ -292,7 +296,7 @@ impl Raw {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let Self { relay, dns, dkim, limits, submission, smtp, queue, reports, log, .. } = self;
+        let Self { relay, dns, dkim, limits, submission, smtp, imap, queue, reports, log, .. } = self;
         let data = self.data.unwrap_or(config.data);
         Ok(Config {
             data,
@@ -303,6 +307,7 @@ impl Raw {
             limits,
             submission,
             smtp,
+            imap,
             queue,
             reports,
             log,

@@ -640,6 +640,18 @@ pub const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "imap",
+        repeated: false,
+        doc: "Mailboxes, for programs that read them.",
+        keys: &[key(
+            "unauthenticate",
+            "true or false",
+            "true",
+            "false",
+            "A connection may serve one account after another (UNAUTHENTICATE), as gateways that work for many people want. Say `false` behind a proxy that looks at the first login of a connection alone: the next one would pass it by. Connections that are open keep what they were offered.",
+        )],
+    },
+    Table {
         name: "queue",
         repeated: false,
         doc: "When to try again, and how hard.",

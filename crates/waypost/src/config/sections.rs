@@ -221,6 +221,19 @@ pub enum BareNewline {
     Normalise,
 }
 
+/// `[imap]`: mailboxes, for programs that read them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Imap {
+    pub unauthenticate: bool,
+}
+
+impl Default for Imap {
+    fn default() -> Self {
+        Self { unauthenticate: true }
+    }
+}
+
 /// `[queue]`: when to try again, and how hard.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

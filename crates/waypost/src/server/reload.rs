@@ -41,6 +41,7 @@ impl Running {
         self.intake.auth_guard.set_rules(settings::auth_rules(config));
         settings::reload_rates(&self.intake, config);
         self.access.message_size.store(config.limits.message_size, Ordering::Relaxed);
+        self.access.unauthenticate.store(config.imap.unauthenticate, Ordering::Relaxed);
         self.limits.set(settings::limit_settings(config));
         self.store.budget().set_limit(settings::body_budget(config));
         self.store.set_undelete(config.limits.undelete);

@@ -227,8 +227,14 @@ impl<'a> Cursor<'a> {
 
     /// Those that can be: neither `\Recent`, nor flags of others' making.
     pub(super) fn flags(&mut self) -> Option<Vec<Flag>> {
-        let flags = self.list(|cursor| cursor.atom().map(Flag::parse))?;
-        Some(flags.into_iter().flatten().collect())
+        self.flags_of_message().map(|(flags, _recent)| flags)
+    }
+
+    /// The same, and whether `\Recent` is among them.
+    pub(super) fn flags_of_message(&mut self) -> Option<(Vec<Flag>, bool)> {
+        let words = self.list(Self::atom)?;
+        let recent = words.iter().any(|word| word.eq_ignore_ascii_case("\\Recent"));
+        Some((words.into_iter().filter_map(Flag::parse).collect(), recent))
     }
 
     /// `1:3,7`, in whatever order.

@@ -80,7 +80,10 @@ fn value(cursor: &mut Cursor<'_>, name: Name<'_>) -> Option<Option<FetchData>> {
     };
     Some(Some(match word.as_str() {
         "UID" => FetchData::Uid(cursor.number()?),
-        "FLAGS" => FetchData::Flags(cursor.flags()?),
+        "FLAGS" => {
+            let (flags, recent) = cursor.flags_of_message()?;
+            FetchData::Flags { flags, recent }
+        }
         "INTERNALDATE" => FetchData::InternalDate(date::date_time(&cursor.string()?)?),
         "RFC822.SIZE" => FetchData::Rfc822Size(cursor.number()?),
         "MODSEQ" => FetchData::ModSeq(cursor.list(Cursor::number)?.pop()?),

@@ -252,8 +252,14 @@ fn content() -> impl Strategy<Value = FetchData> {
         (path(), of(any::<u64>())).prop_map(|(path, offset)| ContentName::Binary { path, offset }),
         prop::sample::select(vec![ContentName::Rfc822, ContentName::Rfc822Header, ContentName::Rfc822Text]),
     ];
-    let value = of(vec(any::<u8>(), 0..20).prop_map(Bytes::from));
-    (name, value).prop_map(|(name, value)| FetchData::Content { name, value })
+    let value = of(vec(any::<u8>(), 0..20));
+    (name, value).prop_map(|(name, mut value)| {
+        // Only BINARY gives out NUL as it is.
+        if !matches!(name, ContentName::Binary { .. }) {
+            value.iter_mut().flatten().for_each(|octet| *octet = (*octet).max(1));
+        }
+        FetchData::Content { name, value: value.map(Bytes::from) }
+    })
 }
 
 fn fetch_item() -> impl Strategy<Value = FetchData> {
@@ -265,7 +271,7 @@ fn fetch_item() -> impl Strategy<Value = FetchData> {
     };
     prop_oneof![
         any::<u32>().prop_map(FetchData::Uid),
-        flags().prop_map(FetchData::Flags),
+        (flags(), any::<bool>()).prop_map(|(flags, recent)| FetchData::Flags { flags, recent }),
         zoned,
         envelope().prop_map(|envelope| FetchData::Envelope(Arc::new(envelope))),
         structure(true),

@@ -126,7 +126,9 @@ fn searches_and_threads() {
 #[test]
 fn messages() {
     let date = |text: &str| FetchData::InternalDate(text.parse().unwrap());
-    check_items("UID 4 FLAGS (\\Seen \\Recent)", &[FetchData::Uid(4), FetchData::Flags(vec![Flag::Seen])]);
+    let flags = |recent| FetchData::Flags { flags: vec![Flag::Seen], recent };
+    check_items("UID 4 FLAGS (\\Seen)", &[FetchData::Uid(4), flags(false)]);
+    check_items("UID 4 FLAGS (\\recent \\Odd \\Seen)", &[FetchData::Uid(4), flags(true)]);
     check_items("INTERNALDATE \"17-Jul-1996 02:44:25 -0700\"", &[date("1996-07-17T02:44:25-07:00[-07:00]")]);
     check_items("INTERNALDATE \" 1-jan-2024 02:44:25 +0530\" ", &[date("2024-01-01T02:44:25+05:30[+05:30]")]);
     // Items that are not known are passed over.

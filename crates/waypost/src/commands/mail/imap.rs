@@ -252,7 +252,7 @@ impl Line {
                 FetchData::Uid(uid) => line.id = uid,
                 FetchData::Rfc822Size(size) => line.size = size,
                 FetchData::InternalDate(date) => line.received = date.timestamp().as_millisecond(),
-                FetchData::Flags(flags) => {
+                FetchData::Flags { flags, .. } => {
                     let plain = |flag: &imap::Flag| flag.to_string().trim_start_matches('\\').to_lowercase();
                     line.flags = flags.iter().map(plain).collect();
                 }

@@ -191,7 +191,7 @@ impl Noted {
     fn take(&mut self, items: Vec<FetchData>) {
         for item in items {
             match item {
-                FetchData::Flags(flags) => self.flags = own_flags(&flags),
+                FetchData::Flags { flags, .. } => self.flags = own_flags(&flags),
                 FetchData::InternalDate(date) => self.received = date.timestamp().as_millisecond(),
                 _ => {}
             }

@@ -20,7 +20,7 @@ impl Driver {
         let (store, keep) = (self.data_store(), settable(to.rights));
         let copying = async { Ok(store.copy_messages_with(from, uids, to.mailbox.id, keep).await?) };
         let copied = self.with_progress(&Progress::default(), copying).await?;
-        self.made(&Own::Delivered(to, &copied.pairs.to));
+        self.made(&Own::Delivered(to.mailbox.id, &copied.pairs.to));
         let code = copy_uid(copied).ok_or_else(|| gone(uid))?;
         Ok(Status::ok("copied").with(code))
     }
@@ -43,7 +43,7 @@ impl Driver {
         let (store, keep) = (self.data_store(), settable(to.rights));
         let moving = async { Ok(store.move_messages_with(from, uids, to.mailbox.id, keep).await?) };
         let moved = self.with_progress(&Progress::default(), moving).await?;
-        self.made(&Own::Delivered(to, &moved.pairs.to));
+        self.made(&Own::Delivered(to.mailbox.id, &moved.pairs.to));
         let code = copy_uid(moved).ok_or_else(|| gone(uid))?;
         // RFC 9051 §6.4.8: before the expunges.
         self.data(&Data::Status(Status::ok("moved").with(code)));

@@ -276,6 +276,8 @@ async fn annotations_are_private_or_shared() {
     set(me, inbox, "/Private/Comment", Some(b"mine")).await.unwrap();
     set(you, inbox, "/private/comment", Some(b"yours")).await.unwrap();
     for who in [me, you] {
+        let annotated = changes.recv().await.unwrap();
+        assert!(matches!(annotated, Change::Mailbox { kind: MailboxChange::Annotated, .. }), "{annotated:?}");
         let Change::Metadata { account, mailbox, by, entries } = changes.recv().await.unwrap() else {
             panic!()
         };

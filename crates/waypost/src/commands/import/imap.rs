@@ -193,7 +193,7 @@ fn message(event: &Event, known: &Known) -> Option<(u32, u64, Option<Flags>)> {
         match item {
             FetchData::Uid(own) => uid = Some(*own),
             FetchData::Rfc822Size(octets) => size = *octets,
-            FetchData::Flags(all) => flags = Some(own_flags(all)),
+            FetchData::Flags { flags: all, .. } => flags = Some(own_flags(all)),
             _ => {}
         }
     }

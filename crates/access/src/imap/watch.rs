@@ -1,8 +1,12 @@
 //! What a client asked by NOTIFY to be told (RFC 5465), the folders as it knows them, and what has gathered for it.
 
-use super::list::Listed;
+mod gathered;
+mod known;
+
+pub(super) use gathered::{Gathered, Happenings, Own};
+pub(super) use known::Known;
+
 use super::open::{Happened, Watched};
-use super::rights::Rights;
 use super::user::SHARED;
 use super::view::View;
 use imap::Runs;
@@ -11,7 +15,6 @@ use imap::fetch::FetchItem;
 use imap::response::ListEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use store::mailbox::INBOX;
 use store::{Change, Id, MailboxChange};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -31,46 +34,6 @@ pub(super) struct Watch {
     own: Runs,
 }
 
-/// A folder as the client knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) name: String,
-    own: bool,
-    subscribed: bool,
-    /// What happens to its messages and notes is told to who may read it alone (§5).
-    readable: bool,
-    /// As LIST tells them.
-    attributes: Vec<String>,
-}
-
-/// What is to be told.
-#[derive(Debug, Default)]
-pub(super) struct Gathered {
-    pub(super) messages: BTreeMap<Id, Happenings>,
-    /// Entries that changed, of folders and, under `None`, of the account.
-    pub(super) notes: BTreeMap<Option<Id>, BTreeSet<String>>,
-    /// There may be other folders now.
-    pub(super) folders: bool,
-    /// More than was kept.
-    pub(super) overflow: bool,
-}
-
-/// Which kinds of events there were in a folder.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Happenings {
-    new: bool,
-    expunged: bool,
-    flags: bool,
-}
-
-/// What the client has just done itself: it is not told of it (RFC 5465 §5).
-#[derive(Debug)]
-pub(super) enum Own<'a> {
-    Delivered(Id, &'a Runs),
-    Expunged(Id, &'a Runs),
-    Noted(Option<Id>, &'a [String]),
-}
-
 /// The same with a folder, by the names that the client has for it.
 #[derive(Debug)]
 pub(super) enum Did<'a> {
@@ -83,116 +46,6 @@ pub(super) enum Did<'a> {
         to: &'a str,
     },
     Subscribe(&'a str, bool),
-}
-
-impl Happenings {
-    pub(super) const ANY: Self = Self { new: true, expunged: true, flags: true };
-
-    fn note(&mut self, kind: &MailboxChange) {
-        match kind {
-            MailboxChange::Delivered { .. } => self.new = true,
-            MailboxChange::Expunged { .. } => self.expunged = true,
-            MailboxChange::Flags { .. } => self.flags = true,
-            MailboxChange::Annotated | MailboxChange::Gone => {}
-        }
-    }
-
-    fn include(self, event: &NotifyEvent) -> bool {
-        match event {
-            NotifyEvent::MessageNew(_) => self.new,
-            NotifyEvent::MessageExpunge => self.expunged,
-            NotifyEvent::FlagChange => self.flags,
-            _ => false,
-        }
-    }
-}
-
-impl Own<'_> {
-    fn is(&self, change: &Change, user: Id) -> bool {
-        match (self, change) {
-            (Self::Delivered(to, uids), Change::Mailbox { mailbox, kind, .. }) => {
-                matches!(kind, MailboxChange::Delivered { first, .. } if uids.contains(*first))
-                    && mailbox == to
-            }
-            (Self::Expunged(from, uids), Change::Mailbox { mailbox, kind, .. }) => {
-                matches!(kind, MailboxChange::Expunged { uids: gone } if gone.difference(uids).is_empty())
-                    && mailbox == from
-            }
-            (Self::Noted(of, names), Change::Metadata { mailbox, by, entries, .. }) => {
-                let same = |(name, entry): (&String, &String)| name.eq_ignore_ascii_case(entry);
-                mailbox == of
-                    && *by == user
-                    && names.len() == entries.len()
-                    && names.iter().zip(&**entries).all(same)
-            }
-            _ => false,
-        }
-    }
-}
-
-impl Gathered {
-    fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.notes.is_empty() && !self.folders && !self.overflow
-    }
-
-    fn note(&mut self, change: &Change, user: Id) {
-        match change {
-            Change::Mailbox { mailbox, kind, .. } => {
-                self.folders |= matches!(kind, MailboxChange::Gone);
-                self.messages.entry(*mailbox).or_default().note(kind);
-            }
-            Change::Folders { .. } | Change::Access { .. } => self.folders = true,
-            Change::Metadata { mailbox, by, entries, .. } => {
-                let seen = entries.iter().filter(|entry| *by == user || entry.starts_with("/shared/"));
-                let seen: Vec<String> = seen.cloned().collect();
-                if !seen.is_empty() {
-                    self.notes.entry(*mailbox).or_default().extend(seen);
-                }
-            }
-            Change::Queued(_) | Change::Domains => {}
-        }
-    }
-}
-
-impl Known {
-    /// A name that can be listed, if there is a folder of that name.
-    pub(super) fn of(name: &str, listed: &Listed, user: Id) -> Option<(Id, Self)> {
-        let found = listed.found.as_ref()?;
-        let readable = found.rights.has(Rights::LOOKUP | Rights::READ);
-        let mut attributes = listed.attributes(true, true);
-        if !readable {
-            attributes.push("\\NoAccess".into());
-        }
-        let own = found.mailbox.account == user;
-        let (name, subscribed) = (name.to_owned(), listed.subscribed);
-        Some((found.mailbox.id, Self { name, own, subscribed, readable, attributes }))
-    }
-
-    fn entry(&self, old_name: Option<&str>) -> ListEntry {
-        let (mailbox, attributes) = (self.name.clone(), self.attributes.clone());
-        ListEntry { mailbox, attributes, old_name: old_name.map(str::to_owned), ..ListEntry::default() }
-    }
-
-    /// When it is not there any more, or not for this client.
-    fn entry_without(&self, attribute: &str) -> ListEntry {
-        let attributes = vec![attribute.to_owned()];
-        ListEntry { mailbox: self.name.clone(), attributes, ..ListEntry::default() }
-    }
-
-    fn is_within(&self, root: &str) -> bool {
-        self.name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    }
-
-    fn matches(&self, filter: &MailboxFilter) -> bool {
-        match filter {
-            MailboxFilter::Selected | MailboxFilter::SelectedDelayed => false,
-            MailboxFilter::Inboxes => self.own && self.name == INBOX,
-            MailboxFilter::Personal => self.own,
-            MailboxFilter::Subscribed => self.subscribed,
-            MailboxFilter::Mailboxes(names) => names.iter().any(|named| named.as_str() == self.name),
-            MailboxFilter::Subtree(roots) => roots.iter().any(|root| self.is_within(root.as_str())),
-        }
-    }
 }
 
 impl Watch {

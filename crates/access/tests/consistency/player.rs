@@ -77,8 +77,6 @@ pub(crate) struct Player {
     /// UIDVALIDITY of a folder of which it was told that it is no more.
     pub(crate) gone: Option<u32>,
     pub(crate) searched: Option<Searched>,
-    /// What it might do in the open folder when it opened it.
-    pub(crate) opened_with: String,
     pub(crate) place: Endpoint,
     pub(crate) client: Client<Stream>,
     pub(crate) commands: usize,
@@ -120,7 +118,6 @@ impl Player {
             seen: Seen::default(),
             gone: None,
             searched: None,
-            opened_with: String::new(),
             place: place.clone(),
             client,
             commands: 0,
@@ -314,7 +311,7 @@ impl Player {
         }
         self.numbered = self.picture.iter().flat_map(Picture::uids).collect();
         if let Some(allowed) = &mut self.allowed {
-            self.opened_with = allowed.opened(folder);
+            allowed.opened(folder);
         }
         Ok(true)
     }

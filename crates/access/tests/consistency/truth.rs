@@ -20,7 +20,7 @@ pub(crate) struct Scene {
 pub(crate) struct Allowed {
     /// By place in [`FOLDERS`]; `None`: there is no such folder.
     folders: [Option<String>; FOLDERS.len()],
-    /// In the folder that is open: also what was allowed when it was opened, as those rights may last as long.
+    /// In the folder that is open.
     here: String,
 }
 
@@ -33,9 +33,8 @@ impl Allowed {
         self.folders[folder].as_ref().is_some_and(|rights| rights.contains(right))
     }
 
-    pub(crate) fn opened(&mut self, folder: usize) -> String {
+    pub(crate) fn opened(&mut self, folder: usize) {
         self.here = self.folders[folder].clone().unwrap_or_default();
-        self.here.clone()
     }
 
     pub(crate) fn may_any_here(&self, rights: &str) -> bool {
@@ -71,7 +70,7 @@ impl Scene {
         let open = mailboxes.iter().find(|mailbox| Some(mailbox.uidvalidity) == open);
         Allowed {
             folders: FOLDERS.map(|name| named(name).map(rights)),
-            here: open.map(rights).unwrap_or_default() + &player.opened_with,
+            here: open.map(rights).unwrap_or_default(),
         }
     }
 

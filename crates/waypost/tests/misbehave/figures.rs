@@ -97,10 +97,12 @@ impl Figures {
         now
     }
 
-    /// That doing the same again took hardly more memory than doing it before: by a tenth, and what an allocator has in pieces.
+    /// That doing the same again took hardly more memory than doing it before: by a tenth, and what an allocator has in
+    /// pieces, with some more connections to the databases (2 MiB of pages each) and threads with heaps of their own. In
+    /// nine rounds it went up and down between 36 and 57 MiB.
     #[track_caller]
     pub(crate) fn grew_little(self, before: Self) {
-        const PIECES_KIB: u64 = 4 << 10;
+        const PIECES_KIB: u64 = 20 << 10;
         let most = before.anonymous_kib + before.anonymous_kib / 10 + PIECES_KIB;
         assert!(self.anonymous_kib <= most, "memory grew from {before:?} to {self:?}");
     }

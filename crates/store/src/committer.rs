@@ -10,7 +10,7 @@
 
 use crate::body::files::Files;
 use crate::database::{self, Kind, Readers};
-use crate::log::{Log, LogLimits, checkpoint};
+use crate::log::{Copier, LogLimits, Logs, checkpoint};
 use crate::{Change, Id, StoreError, body};
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
@@ -28,6 +28,9 @@ const MAX_WAITING: usize = 20_000;
 const MAX_BATCH: usize = 1_000;
 /// Bodies removed in one transaction, so that a large clean-up does not hold up mail.
 const MAX_REMOVED: usize = 500;
+/// What is left of a job of bulk work where others wait for the same transaction: a fifth. Mail then waits for a millisecond
+/// of it instead of five.
+const SHARED: usize = 5;
 /// How long freed bodies wait for a batch to be removed with, when there is nothing else to write; and how long after a try
 /// the log that is full is tried again.
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
@@ -43,6 +46,8 @@ pub(crate) struct Writer<'a> {
     bodies: &'a Connection,
     bodies_begun: Cell<bool>,
     after: RefCell<After>,
+    /// In this transaction.
+    jobs: usize,
 }
 
 /// What a durable transaction brings with it.
@@ -74,6 +79,11 @@ impl Writer<'_> {
             self.bodies_begun.set(true);
         }
         Ok(self.bodies)
+    }
+
+    /// Of so many rows that a job of bulk work may change, how many it should now.
+    pub(crate) fn share(&self, rows: usize) -> usize {
+        if self.jobs > 1 { rows / SHARED } else { rows }
     }
 
     /// To be told to those who listen once the transaction is durable.
@@ -167,12 +177,14 @@ impl Committer {
         publish: impl Fn(Change) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::default());
-        let logs = Arc::new(Logs { main: Log::new(log_limits), bodies: Log::new(log_limits) });
+        let logs = Arc::new(Logs::new(log_limits));
         let databases = Databases::open(folder, &logs)?;
         let mut freed = body::unreferenced(&databases.main)?;
         freed.extend(body::sweep(&databases.main, &databases.bodies, &files, Id::generate())?);
         let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
-        let worker = Worker { shared: shared_too, logs: Arc::clone(&logs), folder, files, readers, publish };
+        let copier = Copier::start(folder.clone(), Arc::clone(&logs))?;
+        let worker =
+            Worker { shared: shared_too, logs: Arc::clone(&logs), copier, folder, files, readers, publish };
         let thread = std::thread::Builder::new()
             .name("committer".into())
             .spawn(move || worker.run(databases, freed))
@@ -231,34 +243,16 @@ impl Databases {
         logs.bodies.follow(&mut bodies)?;
         Ok(Self { main, bodies })
     }
-}
 
-/// The write-ahead logs of both.
-#[derive(Debug)]
-struct Logs {
-    main: Log,
-    bodies: Log,
-}
-
-impl Logs {
-    fn is_full(&self) -> bool {
-        self.main.is_full() || self.bodies.is_full()
-    }
-
-    fn shorten(&self, databases: &Databases) -> Result<(), StoreError> {
-        let was_full = self.is_full();
-        self.main.shorten(&databases.main)?;
-        self.bodies.shorten(&databases.bodies)?;
-        if was_full && !self.is_full() {
-            tracing::warn!("store: the write-ahead log is short again; intake is open");
-        }
-        Ok(())
+    fn both(&self) -> [&Connection; 2] {
+        [&self.main, &self.bodies]
     }
 }
 
 struct Worker<P> {
     shared: Arc<Shared>,
     logs: Arc<Logs>,
+    copier: Copier,
     folder: PathBuf,
     files: Files,
     /// Of both databases.
@@ -283,13 +277,19 @@ impl Cleanup {
 
     fn run(&self, writer: &Writer<'_>, files: &Files) -> Result<(), StoreError> {
         self.doubtful.iter().try_for_each(|id| body::drop_reference(writer, *id))?;
-        body::remove(writer, files, &self.freed[..self.freed.len().min(MAX_REMOVED)])
+        body::remove(writer, files, &self.freed[..self.now(writer.jobs)])
     }
 
-    fn done(&mut self, newly_freed: Vec<Id>) {
+    fn done(&mut self, jobs: usize, newly_freed: Vec<Id>) {
         self.doubtful.clear();
-        self.freed.drain(..self.freed.len().min(MAX_REMOVED));
+        self.freed.drain(..self.now(jobs));
         self.freed.extend(newly_freed);
+    }
+
+    /// How many go with so many jobs: never fewer than those may have freed, a message each.
+    fn now(&self, jobs: usize) -> usize {
+        let most = if jobs == 0 { MAX_REMOVED } else { MAX_REMOVED.min(MAX_REMOVED / SHARED + jobs) };
+        self.freed.len().min(most)
     }
 }
 
@@ -304,7 +304,10 @@ impl<P: Fn(Change)> Worker<P> {
             if !was_full && self.logs.is_full() {
                 tracing::error!("store: {LOG_IS_FULL}; intake is closed until it is shorter");
             }
-            let Err(error) = committed.and_then(|()| self.logs.shorten(&databases)) else { continue };
+            let Err(error) = committed.and_then(|()| self.logs.shorten(databases.both(), &self.copier))
+            else {
+                continue;
+            };
             tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
             drop(databases);
             let Some(reopened) = self.recover(&error) else { return };
@@ -352,16 +355,18 @@ impl<P: Fn(Change)> Worker<P> {
             bodies: &databases.bodies,
             bodies_begun: Cell::new(false),
             after: RefCell::default(),
+            jobs: batch.len(),
         };
         let result = run_batch(&writer, &mut batch)
             .and_then(|outcomes| cleanup.run(&writer, &self.files).map(|()| outcomes))
             .and_then(|outcomes| writer.commit().map(|()| outcomes));
+        let jobs = writer.jobs;
         let after = writer.after.into_inner();
         match result {
             Ok(outcomes) => {
                 after.changes.into_iter().for_each(&self.publish);
                 batch.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
-                cleanup.done(after.freed);
+                cleanup.done(jobs, after.freed);
                 Ok(())
             }
             Err(error) => {
@@ -445,14 +450,14 @@ fn run_batch(
     Ok(outcomes)
 }
 
-/// A committer that died would leave every session waiting for ever: the process ends instead, and what was
-/// answered 250 is on disk.
-struct AbortOnPanic;
+/// A committer that died, or a copier for which it waits, would leave every session waiting for ever: the process ends
+/// instead, and what was answered 250 is on disk.
+pub(crate) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("store: the committer panicked; the process ends");
+            tracing::error!("store: the thread that writes panicked; the process ends");
             std::process::abort();
         }
     }

@@ -109,6 +109,16 @@ impl Kind {
     }
 }
 
+/// Opens one that is there and open for writing, to copy its log.
+pub(crate) fn open_copier(kind: Kind, folder: &Path) -> Result<Connection, StoreError> {
+    let path = kind.path(folder);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(&path, flags).map_err(|e| StoreError::file(&path, e))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(connection)
+}
+
 /// Opens for writing, creates and migrates.
 pub(crate) fn open_writer(kind: Kind, folder: &Path) -> Result<Connection, StoreError> {
     open_writer_at(kind, folder, kind.migrations().len() as u32)

@@ -1,13 +1,19 @@
 //! The write-ahead logs of the databases that the committer writes, and copying them back in time.
 //!
-//! SQLite begins a log again when all of it has been copied and nobody reads in it. So the committer copies a part now and
-//! then, between two batches: little at a time, so that nobody waits for long. What readers stand in the way of stays, and the
-//! log grows; when that is too much the committer waits for them, and when even that does not help intake is closed.
+//! SQLite begins a log again when all of it has been copied and nobody reads in it. So when there is enough in it the
+//! [`Copier`] copies it, while the committer goes on; what has come meanwhile is little, and the committer copies that itself,
+//! between two batches. What readers stand in the way of stays, and the log grows; when that is too much the committer waits
+//! for them, and when even that does not help intake is closed.
 
+mod copier;
+
+pub(crate) use copier::Copier;
+
+use crate::database::{BUSY_TIMEOUT, Kind};
 use crate::{Store, StoreError};
 use rusqlite::Connection;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long those who write wait for readers. A read transaction ends within a second, mostly at once; one that does not
@@ -17,8 +23,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// Octets of pages that a log may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogLimits {
-    /// After so many more, what can be copied is.
+    /// After so many more they are copied.
     copy: u64,
+    /// So many the committer copies itself.
+    rest: u64,
     /// From so many on, readers are waited for.
     restart: u64,
     /// With so many, intake is closed.
@@ -26,9 +34,10 @@ pub(crate) struct LogLimits {
 }
 
 impl LogLimits {
-    /// Full with so many octets, from an eighth on readers are waited for, each 32nd part is copied: 512, 64 and 16 MiB.
+    /// Full with so many octets, from an eighth on readers are waited for, each 32nd part is copied: 512, 64 and 16 MiB. The
+    /// committer's own part is a quarter of that.
     pub(crate) fn new(octets: u64) -> Self {
-        Self { copy: octets / 32, restart: octets / 8, full: octets.max(1) }
+        Self { copy: octets / 32, rest: octets / 128, restart: octets / 8, full: octets.max(1) }
     }
 }
 
@@ -38,13 +47,40 @@ pub(crate) struct Log {
     limits: LogLimits,
     /// By the pages of which SQLite tells at each commit. The file itself stays as long as it once was.
     octets: Arc<AtomicU64>,
+    progress: Mutex<Progress>,
+    /// Told when the copier has done its part.
+    done: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
     /// How many there were when they were last copied, or when that was last tried.
-    tried: AtomicU64,
+    copied: u64,
+    /// The copier is at it.
+    copying: bool,
+    /// The copier was at it, and what has come since is to be copied too.
+    rest: bool,
+}
+
+/// What is to be done about a log now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Nothing,
+    /// By the copier.
+    Copy,
+    /// What the copier left, by the committer.
+    Rest,
+    /// All of it, waiting for readers.
+    Restart,
 }
 
 impl Log {
     pub(crate) fn new(limits: LogLimits) -> Self {
-        Self { limits, octets: Arc::default(), tried: AtomicU64::new(0) }
+        Self { limits, octets: Arc::default(), progress: Mutex::default(), done: Condvar::new() }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn octets(&self) -> u64 {
@@ -67,35 +103,100 @@ impl Log {
 
     fn emptied(&self) {
         self.octets.store(0, Ordering::Relaxed);
-        self.tried.store(0, Ordering::Relaxed);
+        let mut progress = self.progress();
+        (progress.copied, progress.rest) = (0, false);
     }
 
     pub(crate) fn is_full(&self) -> bool {
         self.octets() >= self.limits.full
     }
 
-    /// Copies what has come since the last time, if that is enough to be worth it.
-    pub(crate) fn shorten(&self, writer: &Connection) -> Result<(), StoreError> {
-        let octets = self.octets();
-        let tried = match self.tried.load(Ordering::Relaxed) {
+    /// Where the log has become long the copier is waited for: who writes faster than the disk copies has to.
+    fn next(&self) -> Step {
+        let (octets, mut progress) = (self.octets(), self.progress());
+        while progress.copying && octets >= self.limits.restart {
+            progress = self.done.wait(progress).unwrap_or_else(PoisonError::into_inner);
+        }
+        if progress.copied > octets {
             // It was begun again.
-            tried if tried > octets => 0,
-            tried => tried,
+            (progress.copied, progress.rest) = (0, false);
+        }
+        let since = octets - progress.copied;
+        let enough = since >= self.limits.copy;
+        let step = match (progress.copying, progress.rest) {
+            (_, rest) if self.is_full() || ((rest || enough) && octets >= self.limits.restart) => {
+                Step::Restart
+            }
+            (true, _) => Step::Nothing,
+            (false, true) if since <= self.limits.rest => Step::Rest,
+            (false, rest) if rest || enough => Step::Copy,
+            _ => Step::Nothing,
         };
-        self.tried.store(tried, Ordering::Relaxed);
-        if octets - tried < self.limits.copy && !self.is_full() {
-            return Ok(());
+        match step {
+            Step::Nothing => {}
+            Step::Copy => progress.copying = true,
+            Step::Rest | Step::Restart => (progress.copied, progress.rest) = (octets, false),
         }
-        self.tried.store(octets, Ordering::Relaxed);
-        if octets < self.limits.restart {
-            checkpoint(writer, "PASSIVE")?;
-            return Ok(());
+        step
+    }
+
+    /// Copies what has come since the last time, if that is enough to be worth it, or has it copied.
+    fn shorten(&self, writer: &Connection, copy: impl FnOnce()) -> Result<(), StoreError> {
+        match self.next() {
+            Step::Nothing => {}
+            Step::Copy => copy(),
+            Step::Rest => drop(checkpoint(writer, "PASSIVE")?),
+            Step::Restart => {
+                writer.busy_timeout(PATIENCE)?;
+                let done = checkpoint(writer, "RESTART");
+                writer.busy_timeout(BUSY_TIMEOUT)?;
+                if done? {
+                    self.emptied();
+                }
+            }
         }
-        writer.busy_timeout(PATIENCE)?;
-        let done = checkpoint(writer, "RESTART");
-        writer.busy_timeout(crate::database::BUSY_TIMEOUT)?;
-        if done? {
-            self.emptied();
+        Ok(())
+    }
+
+    /// The copier's part: what is in it now is copied, as far as no reader is in the way.
+    fn copy(&self, open: impl FnOnce() -> Result<Connection, StoreError>) -> Result<(), StoreError> {
+        let octets = self.octets();
+        let copied = open().and_then(|database| checkpoint(&database, "PASSIVE"));
+        let mut progress = self.progress();
+        (progress.copied, progress.copying, progress.rest) = (octets, false, true);
+        self.done.notify_one();
+        copied.map(drop)
+    }
+}
+
+/// Those of both databases.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    pub(crate) main: Log,
+    pub(crate) bodies: Log,
+}
+
+impl Logs {
+    pub(crate) fn new(limits: LogLimits) -> Self {
+        Self { main: Log::new(limits), bodies: Log::new(limits) }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.main.is_full() || self.bodies.is_full()
+    }
+
+    /// Between two batches, by the connections that write. Fails also where the copier did.
+    pub(crate) fn shorten(
+        &self,
+        [main, bodies]: [&Connection; 2],
+        copier: &Copier,
+    ) -> Result<(), StoreError> {
+        let was_full = self.is_full();
+        copier.failed()?;
+        self.main.shorten(main, || copier.copy(Kind::Main))?;
+        self.bodies.shorten(bodies, || copier.copy(Kind::Bodies))?;
+        if was_full && !self.is_full() {
+            tracing::warn!("store: the write-ahead log is short again; intake is open");
         }
         Ok(())
     }

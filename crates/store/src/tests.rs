@@ -132,20 +132,20 @@ async fn a_dropped_spool_leaves_nothing() {
 #[tokio::test]
 async fn past_the_budget_bodies_go_to_disk_and_the_budget_comes_back() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), &Options { body_budget: 100_000, ..Options::default() }).unwrap();
+    let store = Store::open(folder.path(), &Options { body_budget: 50_000, ..Options::default() }).unwrap();
     let mut first = store.spool();
-    first.write(vec![b'x'; 90_000].into()).await.unwrap();
+    first.write(vec![b'x'; 45_000].into()).await.unwrap();
     let first = first.finish().await.unwrap();
     assert_eq!(store.budget().percent_used(), 90);
     let mut second = store.spool();
-    second.write(vec![b'y'; 20_000].into()).await.unwrap();
+    second.write(vec![b'y'; 10_000].into()).await.unwrap();
     let second = second.finish().await.unwrap();
     assert!(first.in_memory().is_some() && second.in_memory().is_none());
-    assert_eq!(read(&second).await, vec![b'y'; 20_000]);
-    store.budget().set_limit(200_000);
+    assert_eq!(read(&second).await, vec![b'y'; 10_000]);
+    store.budget().set_limit(100_000);
     assert_eq!(store.budget().percent_used(), 45);
     let mut third = store.spool();
-    third.write(vec![b'z'; 20_000].into()).await.unwrap();
+    third.write(vec![b'z'; 10_000].into()).await.unwrap();
     assert!(third.finish().await.unwrap().in_memory().is_some());
     drop(first);
     assert_eq!(store.budget().percent_used(), 0);

@@ -43,9 +43,10 @@ impl Store {
         loop {
             let among = Arc::clone(&uids);
             let work = move |w: &Writer<'_>| {
-                let slice = sqlite::next_uids(w, mailbox, &among, after, SLICE)?;
+                let limit = w.share(SLICE);
+                let slice = sqlite::next_uids(w, mailbox, &among, after, limit)?;
                 let gone = sqlite::expunge::remove(w, mailbox, &slice, flags, keep)?;
-                Ok((gone, slice.last().filter(|_| slice.len() as usize == SLICE)))
+                Ok((gone, slice.last().filter(|_| slice.len() as usize == limit)))
             };
             let (gone, next) = self.inner.committer.write(work).await?;
             removed = removed.union(&gone);

@@ -51,8 +51,9 @@ pub(in crate::mailbox) fn slice(
     part: &Part,
 ) -> Result<Slice, StoreError> {
     let (db, &Part { how, from, ref uids, to, keep, after }) = (writer.db, part);
-    let mut source = rows(db, from, uids, 0, after, SLICE)?;
-    let next = source.last().filter(|_| source.len() == SLICE).map(|row| row.summary.uid);
+    let limit = writer.share(SLICE);
+    let mut source = rows(db, from, uids, 0, after, limit)?;
+    let next = source.last().filter(|_| source.len() == limit).map(|row| row.summary.uid);
     if source.is_empty() {
         let folder = super::folder::by_id(db, to)?.ok_or_else(|| folder::not_found(to))?;
         return Ok(Slice { uidvalidity: folder.uidvalidity, pairs: UidPairs::default(), next: None });

@@ -49,8 +49,9 @@ pub(in crate::mailbox) fn set(
 ) -> Result<(FlagsSet, Option<u32>), StoreError> {
     let db = writer.db;
     let unchanged = super::folder::by_id(db, mailbox)?.ok_or_else(|| folder::not_found(mailbox))?;
-    let slice = rows(db, mailbox, uids, 0, after, SLICE)?;
-    let next = slice.last().filter(|_| slice.len() == SLICE).map(|row| row.summary.uid);
+    let limit = writer.share(SLICE);
+    let slice = rows(db, mailbox, uids, 0, after, limit)?;
+    let next = slice.last().filter(|_| slice.len() == limit).map(|row| row.summary.uid);
     let keywords = match slice.is_empty() {
         true => Keywords::default(),
         false => known(db, mailbox, &change.keywords)?,

@@ -7,7 +7,7 @@ use crate::mailbox::SLICE;
 use crate::{Id, StoreError, body};
 use rusqlite::{OptionalExtension as _, Params};
 
-/// Messages of one job: mail does not wait for what nobody waits for.
+/// Messages of one job, at most: mail does not wait for what nobody waits for.
 const PURGED: usize = SLICE / 2;
 
 /// A folder, or an account, that has gone.
@@ -25,17 +25,18 @@ pub(in crate::mailbox) fn slice(writer: &Writer<'_>, removed: Id, others: Id) ->
     let row = |row: &rusqlite::Row<'_>| {
         Ok(Emptied { mailbox: row.get(0)?, account: row.get(1)?, name: row.get(2)?, keep: row.get(3)? })
     };
+    let limit = writer.share(PURGED);
     let Some(emptied) = writer.db.prepare_cached(sql)?.query_row([], row).optional()? else {
-        let full = purge(writer, "id < ? ORDER BY id", [removed])? == PURGED;
-        return Ok(full || purge(writer, "read_only = 1 AND id < ? ORDER BY id", [others])? == PURGED);
+        let full = purge(writer, "id < ? ORDER BY id", [removed], limit)? == limit;
+        return Ok(full || purge(writer, "read_only = 1 AND id < ? ORDER BY id", [others], limit)? == limit);
     };
     let done = if emptied.mailbox == emptied.account {
-        let purged = purge(writer, "account = ?", [emptied.account])?;
-        purged + import::forget(writer.db, emptied.account, PURGED - purged)?
+        let purged = purge(writer, "account = ?", [emptied.account], limit)?;
+        purged + import::forget(writer.db, emptied.account, limit - purged)?
     } else {
-        empty(writer, &emptied)?
+        empty(writer, &emptied, limit)?
     };
-    if done < PURGED {
+    if done < limit {
         for table in ["keyword", "vanished", "emptied"] {
             let sql = format!("DELETE FROM {table} WHERE mailbox = ?");
             writer.db.prepare_cached(&sql)?.execute([emptied.mailbox])?;
@@ -45,10 +46,10 @@ pub(in crate::mailbox) fn slice(writer: &Writer<'_>, removed: Id, others: Id) ->
 }
 
 /// Takes the next messages of a folder that has gone; returns how many.
-fn empty(writer: &Writer<'_>, emptied: &Emptied) -> Result<usize, StoreError> {
+fn empty(writer: &Writer<'_>, emptied: &Emptied, limit: usize) -> Result<usize, StoreError> {
     let sql = format!("SELECT {MESSAGE} FROM message WHERE mailbox = ? ORDER BY uid LIMIT ?");
     let mut statement = writer.db.prepare_cached(&sql)?;
-    let rows = statement.query_map((emptied.mailbox, PURGED as i64), read)?;
+    let rows = statement.query_map((emptied.mailbox, limit as i64), read)?;
     let rows: Vec<_> = rows.collect::<Result<_, _>>()?;
     let keep = if emptied.keep { Keep::ToBringBack } else { Keep::Nothing };
     for stored in &rows {
@@ -59,10 +60,15 @@ fn empty(writer: &Writer<'_>, emptied: &Emptied) -> Result<usize, StoreError> {
 }
 
 /// Lets the next expunged messages of a condition go for good; returns how many.
-fn purge(writer: &Writer<'_>, condition: &str, parameters: impl Params) -> Result<usize, StoreError> {
+fn purge(
+    writer: &Writer<'_>,
+    condition: &str,
+    parameters: impl Params,
+    limit: usize,
+) -> Result<usize, StoreError> {
     let db = writer.db;
     let sql = format!(
-        "DELETE FROM expunged WHERE id IN (SELECT id FROM expunged WHERE {condition} LIMIT {PURGED}) RETURNING body, prefix"
+        "DELETE FROM expunged WHERE id IN (SELECT id FROM expunged WHERE {condition} LIMIT {limit}) RETURNING body, prefix"
     );
     let mut statement = db.prepare_cached(&sql)?;
     let rows = statement.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;

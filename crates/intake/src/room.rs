@@ -82,11 +82,11 @@ mod tests {
     async fn bodies_in_memory_keep_more_mail_out() {
         let folder = tempfile::tempdir().unwrap();
         let store =
-            Store::open(folder.path(), &Options { body_budget: 100_000, ..Options::default() }).unwrap();
+            Store::open(folder.path(), &Options { body_budget: 50_000, ..Options::default() }).unwrap();
         let room = Room::new();
         let refused = |size| room.refuse(&store, 1000, size).map(|(reply, _)| reply.code());
         let mut bodies = Vec::new();
-        for (taken, expected) in [(70_000, None), (15_000, None), (5_000, Some(452))] {
+        for (taken, expected) in [(35_000, None), (7_500, None), (2_500, Some(452))] {
             let mut spool = store.spool();
             spool.write(vec![b'x'; taken].into()).await.unwrap();
             bodies.push(spool);

@@ -10,6 +10,7 @@
 
 use crate::body::files::Files;
 use crate::database::{self, Kind, Readers};
+use crate::freelist::{Freelist, FreelistLimits};
 use crate::log::{Copier, LogLimits, Logs, checkpoint};
 use crate::{Change, Id, StoreError, body};
 use rusqlite::Connection;
@@ -19,7 +20,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Jobs that may wait. Each holds a message in memory; past it sessions are told to try later.
@@ -173,18 +174,26 @@ impl Committer {
         folder: &Path,
         files: Files,
         readers: [Arc<Readers>; 2],
-        log_limits: LogLimits,
+        bounds: Bounds,
         publish: impl Fn(Change) + Send + 'static,
     ) -> Result<Self, StoreError> {
         let shared = Arc::new(Shared::default());
-        let logs = Arc::new(Logs::new(log_limits));
+        let logs = Arc::new(Logs::new(bounds.logs));
         let databases = Databases::open(folder, &logs)?;
         let mut freed = body::unreferenced(&databases.main)?;
         freed.extend(body::sweep(&databases.main, &databases.bodies, &files, Id::generate())?);
         let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
         let copier = Copier::start(folder.clone(), Arc::clone(&logs))?;
-        let worker =
-            Worker { shared: shared_too, logs: Arc::clone(&logs), copier, folder, files, readers, publish };
+        let worker = Worker {
+            shared: shared_too,
+            logs: Arc::clone(&logs),
+            copier,
+            freelist: bounds.freelist,
+            folder,
+            files,
+            readers,
+            publish,
+        };
         let thread = std::thread::Builder::new()
             .name("committer".into())
             .spawn(move || worker.run(databases, freed))
@@ -235,6 +244,12 @@ struct Databases {
     bodies: Connection,
 }
 
+/// What bounds the databases' files.
+pub(crate) struct Bounds {
+    pub(crate) logs: LogLimits,
+    pub(crate) freelist: FreelistLimits,
+}
+
 impl Databases {
     fn open(folder: &Path, logs: &Logs) -> Result<Self, StoreError> {
         let mut main = database::open_writer(Kind::Main, folder)?;
@@ -253,6 +268,7 @@ struct Worker<P> {
     shared: Arc<Shared>,
     logs: Arc<Logs>,
     copier: Copier,
+    freelist: FreelistLimits,
     folder: PathBuf,
     files: Files,
     /// Of both databases.
@@ -298,16 +314,19 @@ impl<P: Fn(Change)> Worker<P> {
     fn run(&self, mut databases: Databases, freed: Vec<Id>) {
         let _abort = AbortOnPanic;
         let mut cleanup = Cleanup { freed, doubtful: Vec::new() };
-        while let Some(batch) = self.next_batch(!cleanup.is_empty() || self.logs.is_full()) {
+        let mut freelists = [Freelist::new(self.freelist), Freelist::new(self.freelist)];
+        loop {
+            let tidy = self.logs.wants() || freelists.iter().any(Freelist::wants);
+            let Some(batch) = self.next_batch(tidy || !cleanup.is_empty()) else { return };
             let was_full = self.logs.is_full();
             let committed = self.commit(&databases, batch, &mut cleanup);
             if !was_full && self.logs.is_full() {
                 tracing::error!("store: {LOG_IS_FULL}; intake is closed until it is shorter");
             }
-            let Err(error) = committed.and_then(|()| self.logs.shorten(databases.both(), &self.copier))
-            else {
-                continue;
-            };
+            let done = committed
+                .and_then(|()| self.give_back(&databases, &mut freelists))
+                .and_then(|()| self.logs.shorten(databases.both(), &self.copier));
+            let Err(error) = done else { continue };
             tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
             drop(databases);
             let Some(reopened) = self.recover(&error) else { return };
@@ -376,6 +395,17 @@ impl<P: Fn(Change)> Worker<P> {
                 Err(error)
             }
         }
+    }
+
+    /// Pages that nothing needs any more. The last piece has the log copied, so that the file is shorter soon.
+    fn give_back(&self, databases: &Databases, freelists: &mut [Freelist; 2]) -> Result<(), StoreError> {
+        let logs = [&self.logs.main, &self.logs.bodies];
+        for ((freelist, database), log) in freelists.iter_mut().zip(databases.both()).zip(logs) {
+            if freelist.look(database, Instant::now())? {
+                log.finish();
+            }
+        }
+        Ok(())
     }
 
     /// Refuses everything until a probe file syncs and a full checkpoint succeeds (DESIGN.md, Trouble).

@@ -58,7 +58,7 @@ struct Progress {
     copied: u64,
     /// The copier is at it.
     copying: bool,
-    /// The copier was at it, and what has come since is to be copied too.
+    /// The copier was at it, or somebody asked: what has come since is to be copied too.
     rest: bool,
 }
 
@@ -111,6 +111,12 @@ impl Log {
         self.octets() >= self.limits.full
     }
 
+    /// Something is to be copied, though it is little.
+    fn wants(&self) -> bool {
+        let progress = self.progress();
+        progress.rest || progress.copying
+    }
+
     /// Where the log has become long the copier is waited for: who writes faster than the disk copies has to.
     fn next(&self) -> Step {
         let (octets, mut progress) = (self.octets(), self.progress());
@@ -119,7 +125,7 @@ impl Log {
         }
         if progress.copied > octets {
             // It was begun again.
-            (progress.copied, progress.rest) = (0, false);
+            progress.copied = 0;
         }
         let since = octets - progress.copied;
         let enough = since >= self.limits.copy;
@@ -158,6 +164,11 @@ impl Log {
         Ok(())
     }
 
+    /// All that is in it is to be copied soon, however little it is.
+    pub(crate) fn finish(&self) {
+        self.progress().rest = true;
+    }
+
     /// The copier's part: what is in it now is copied, as far as no reader is in the way.
     fn copy(&self, open: impl FnOnce() -> Result<Connection, StoreError>) -> Result<(), StoreError> {
         let octets = self.octets();
@@ -183,6 +194,11 @@ impl Logs {
 
     pub(crate) fn is_full(&self) -> bool {
         self.main.is_full() || self.bodies.is_full()
+    }
+
+    /// To be shortened also when nothing is written.
+    pub(crate) fn wants(&self) -> bool {
+        self.is_full() || self.main.wants() || self.bodies.wants()
     }
 
     /// Between two batches, by the connections that write. Fails also where the copier did.

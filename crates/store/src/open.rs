@@ -3,9 +3,10 @@
 use crate::body::files::{Files, sync_folder};
 use crate::body::{self, Body, Budget, Spool};
 use crate::change::{Announcer, Change, Changes, QueueFeed};
-use crate::committer::Committer;
+use crate::committer::{Bounds, Committer};
 use crate::database::{Kind, Readers};
 use crate::directory::KnownDomains;
+use crate::freelist::FreelistLimits;
 use crate::lock::Lock;
 use crate::log::LogLimits;
 use crate::search::Search;
@@ -39,6 +40,8 @@ pub struct Options {
     pub log_limit: u64,
     /// How long the trail of a message is kept, from when it came.
     pub trail_kept: Duration,
+    /// Pages of `waypost.db` and `bodies.db` that go back to the system once nothing needs them.
+    pub freelist: FreelistLimits,
 }
 
 impl Default for Options {
@@ -48,6 +51,7 @@ impl Default for Options {
             undelete: DEFAULT_UNDELETE,
             log_limit: DEFAULT_LOG_LIMIT,
             trail_kept: DEFAULT_TRAIL_KEPT,
+            freelist: FreelistLimits::default(),
         }
     }
 }
@@ -103,8 +107,8 @@ impl Store {
         let main = Arc::new(Readers::new(Kind::Main, folder));
         let bodies = Arc::new(Readers::new(Kind::Bodies, folder));
         let readers = [Arc::clone(&main), Arc::clone(&bodies)];
-        let log_limits = LogLimits::new(options.log_limit);
-        let committer = Committer::start(folder, files.clone(), readers, log_limits, move |change| {
+        let bounds = Bounds { logs: LogLimits::new(options.log_limit), freelist: options.freelist };
+        let committer = Committer::start(folder, files.clone(), readers, bounds, move |change| {
             if matches!(change, Change::Domains) {
                 known.forget();
             }

@@ -10,6 +10,8 @@ mod sweep;
 use super::{Shared, sqlite};
 use crate::body::files::Files;
 use crate::database::Readers;
+use crate::freelist::{Freelist, FreelistLimits};
+use crate::log::checkpoint;
 use crate::{Change, Changes, Id, MailboxChange, StoreError};
 use rusqlite::Connection;
 use std::collections::{HashSet, VecDeque};
@@ -53,6 +55,7 @@ pub(super) struct Indexer {
     changes: Changes,
     due: Due,
     sweep: Sweep,
+    freelist: Freelist,
 }
 
 /// Folders with something new, each once, and whether all are to be compared.
@@ -108,7 +111,8 @@ impl Indexer {
     pub(super) fn new(folder: &Path, shared: Arc<Shared>, sources: Sources, changes: Changes) -> Self {
         let due = Due { compare: true, ..Due::default() };
         let sweep = Sweep { next: Some(0), again: false };
-        Self { folder: folder.to_owned(), shared, sources, changes, due, sweep }
+        let freelist = Freelist::new(FreelistLimits::default());
+        Self { folder: folder.to_owned(), shared, sources, changes, due, sweep, freelist }
     }
 
     pub(super) fn run(mut self) {
@@ -164,9 +168,17 @@ impl Indexer {
             let busy = !self.changes.is_empty();
             return Ok(Pause::Rest(if busy { rest_after(began.elapsed(), filled) } else { Duration::ZERO }));
         }
-        let Some(from) = self.sweep.next else { return Ok(Pause::Wait(None)) };
+        let Some(from) = self.sweep.next else { return self.give_back(db) };
         let removed = self.sweep(db, from)?;
         Ok(if removed { Pause::Rest(began.elapsed()) } else { Pause::Wait(Some(SWEEP_REST)) })
+    }
+
+    /// Pages that nothing needs any more, while there is nothing else to do.
+    fn give_back(&mut self, db: &Connection) -> Result<Pause, StoreError> {
+        if self.freelist.look(db, Instant::now())? {
+            checkpoint(db, "PASSIVE")?;
+        }
+        Ok(Pause::Wait(self.freelist.wants().then_some(SWEEP_REST)))
     }
 
     async fn pause(&mut self, pause: Pause) {

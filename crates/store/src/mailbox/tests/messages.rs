@@ -260,3 +260,41 @@ async fn moved_messages_are_in_one_folder_and_vanish_from_the_other() {
     assert_eq!(world.uids(theirs), runs(&[11..=20]));
     world.check();
 }
+
+#[tokio::test]
+async fn bulk_work_takes_a_smaller_part_where_others_wait_for_the_same_transaction() {
+    let world = World::new().await;
+    world.fill(world.inbox, MANY).await;
+    let to = world.make("To").await;
+    let mut changes = world.store.changes();
+    let (begun, has_begun) = std::sync::mpsc::channel();
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    // A transaction that lasts until two jobs wait for the next one.
+    let busy = tokio::spawn({
+        let store = world.store.clone();
+        async move {
+            let work = move |_: &crate::committer::Writer<'_>| {
+                begun.send(()).unwrap();
+                released.recv().unwrap();
+                Ok(())
+            };
+            store.inner.committer.write(work).await
+        }
+    });
+    tokio::task::yield_now().await;
+    has_begun.recv().unwrap();
+    let copy = world.store.copy_messages(world.inbox, ALL, to);
+    let other = world.store.inner.committer.write(|_| Ok(()));
+    let (copied, other, ()) = tokio::join!(copy, other, async { release.send(()).unwrap() });
+    busy.await.unwrap().unwrap();
+    other.unwrap();
+    assert_eq!(copied.unwrap().pairs.to, runs(&[1..=MANY]));
+    let slice = crate::mailbox::SLICE as u32;
+    for expected in [1..=slice / 5, slice / 5 + 1..=slice / 5 + slice] {
+        let told = changes.recv().await.unwrap();
+        let Change::Mailbox { kind: MailboxChange::Delivered { first, last }, .. } = told else {
+            panic!("{told:?}")
+        };
+        assert_eq!(first..=last, expected);
+    }
+}

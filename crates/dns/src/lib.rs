@@ -26,6 +26,7 @@ mod local;
 mod lookup;
 mod mx;
 mod names;
+mod probe;
 mod resolver;
 mod services;
 #[cfg(feature = "test-server")]

@@ -1,6 +1,5 @@
 //! Answers from real servers, with a cache.
 
-use crate::authoritative::DNS_PORT;
 use crate::validator::{Dnssec, Validator};
 use crate::{
     Answer, Caa, DnsError, Lookup, MAX_ADDRESSES, MAX_RECORDS, MxRecord, Srv, Tlsa, Validated, local,
@@ -13,7 +12,7 @@ use hickory_resolver::lookup::Lookup as Answers;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError as Refusal, NetError};
 use hickory_resolver::proto::op::{Query, ResponseCode};
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use hickory_resolver::{Hosts, TokioResolver};
 use std::net::{IpAddr, SocketAddr};
@@ -63,8 +62,8 @@ struct Servers {
     validator: Validator,
     /// The bound for one question with all its tries and aliases.
     patience: Duration,
-    /// Those of the settings that do not listen where resolvers do.
-    own: Vec<SocketAddr>,
+    /// Those of the settings.
+    configured: Vec<SocketAddr>,
 }
 
 impl Resolver {
@@ -76,13 +75,15 @@ impl Resolver {
         Ok(Self(Arc::new(RwLock::new(Arc::new(Servers::new(settings)?)))))
     }
 
-    /// Asks others from now on, and forgets all answers. On an error everything stays as it was.
+    /// Asks others from now on, and forgets all answers; that answers can be validated is not forgotten where the servers are the same.
+    /// On an error everything stays as it was.
     ///
     /// # Errors
     /// As [`Resolver::new`].
     pub fn set(&self, settings: &Settings) -> Result<(), DnsError> {
-        let servers = Arc::new(Servers::new(settings)?);
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = servers;
+        let servers = Servers::new(settings)?;
+        servers.validator.inherit(&self.servers().validator);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
         Ok(())
     }
 
@@ -99,18 +100,29 @@ impl Resolver {
         self.servers().validator.state().await
     }
 
-    /// The configured servers that are nobody's resolvers, by their port ([`Resolver::txt_everywhere`]).
-    pub(crate) fn own_servers(&self) -> Vec<SocketAddr> {
-        self.servers().own.clone()
+    /// The servers that the settings name.
+    pub(crate) fn configured(&self) -> Vec<SocketAddr> {
+        self.servers().configured.clone()
     }
 
-    /// The NS records of a name.
+    /// The NS records of a name itself, not those of what it is an alias of.
     pub(crate) async fn name_servers(&self, name: &str, most: usize) -> Result<Vec<Domain>, DnsError> {
-        let pick = |data: &RData| match data {
-            RData::NS(ns) => Domain::parse(&ns.0.to_ascii()).ok(),
+        let owner = absolute(name)?;
+        let pick = |record: &Record| match &record.data {
+            RData::NS(ns) if record.name == owner => Domain::parse(&ns.0.to_ascii()).ok(),
             _ => None,
         };
-        self.records(name, RecordType::NS, pick, most).await
+        self.servers().records_as(name, RecordType::NS, pick, most).await
+    }
+
+    /// What a name is an alias of.
+    pub(crate) async fn alias(&self, name: &str) -> Result<String, DnsError> {
+        let pick = |data: &RData| match data {
+            RData::CNAME(target) => Some(plain(&target.0).trim_end_matches('.').to_ascii_lowercase()),
+            _ => None,
+        };
+        let mut found = self.records(name, RecordType::CNAME, pick, 1).await?;
+        found.pop().ok_or_else(|| DnsError::NoSuchName(name.to_owned()))
     }
 
     async fn records<T>(
@@ -169,9 +181,9 @@ impl Servers {
         // One second more than the tries need, so that their own, more telling error comes first.
         let patience = settings.timeout * u32::try_from(tries).unwrap_or(u32::MAX) + Duration::from_secs(1);
         let validator = Validator::new(settings, &servers, patience)?;
-        let own = settings.servers.iter().copied().filter(|server| server.port() != DNS_PORT).collect();
+        let configured = settings.servers.clone();
         let hosts = settings.servers.is_empty().then(Hosts::from_system).and_then(Result::ok);
-        Ok(Self { pool: build(servers)?, each, hosts, validator, patience, own })
+        Ok(Self { pool: build(servers)?, each, hosts, validator, patience, configured })
     }
 
     /// Whether the hosts file answers: nobody signs that.
@@ -198,14 +210,23 @@ impl Servers {
         pick: impl Fn(&RData) -> Option<T>,
         most: usize,
     ) -> Result<Vec<T>, DnsError> {
+        self.records_as(name, kind, |record| pick(&record.data), most).await
+    }
+
+    async fn records_as<T>(
+        &self,
+        name: &str,
+        kind: RecordType,
+        pick: impl Fn(&Record) -> Option<T>,
+        most: usize,
+    ) -> Result<Vec<T>, DnsError> {
         let query = absolute(name)?;
         let answer = tokio::time::timeout(self.patience, self.ask(query, kind)).await;
         let lookup = match answer {
             Ok(answer) => answer.map_err(|error| classify(name, kind, &error))?,
             Err(_) => return Err(temporary(name, type_name(kind), &NetError::Timeout)),
         };
-        let found: Vec<T> =
-            lookup.answers().iter().filter_map(|record| pick(&record.data)).take(most).collect();
+        let found: Vec<T> = lookup.answers().iter().filter_map(pick).take(most).collect();
         if found.is_empty() {
             return Err(DnsError::NoRecords { name: name.to_owned(), kind: type_name(kind) });
         }

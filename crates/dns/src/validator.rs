@@ -1,6 +1,7 @@
 //! DNSSEC (RFC 4033, RFC 4034 and RFC 4035), validated here: a resolver elsewhere may say that it has, but who is between us and it?
 
 use crate::denials::Denials;
+use crate::probe::{Found, probe};
 use crate::resolver::{absolute, classify, set_options, temporary, type_name};
 use crate::{Alias, DnsError, Settings, Validated};
 use hickory_resolver::TokioResolver;
@@ -11,14 +12,17 @@ use hickory_resolver::net::{DnsError as Refusal, NetError};
 use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-/// After this, servers through which nothing could be validated are tried again.
+/// After this, servers that take signatures out are tried again.
 const RETRY: Duration = Duration::from_secs(10 * 60);
+/// After this, servers in trouble are tried again: mail waits for them.
+const RETRY_SOON: Duration = Duration::from_secs(5);
 /// Longest chain of aliases that is followed.
 const MAX_ALIASES: usize = 8;
 
@@ -26,8 +30,12 @@ const MAX_ALIASES: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dnssec {
     On,
-    /// The servers do not hand the root's signed keys through: most forwarders. Mail flows without DANE.
+    /// The servers do not hand the root's signatures through: some forwarders. Mail flows without DANE.
     Off {
+        reason: String,
+    },
+    /// It cannot be told now: the servers do not answer, or signatures come and none is valid. What needs it waits.
+    Unknown {
         reason: String,
     },
 }
@@ -45,13 +53,28 @@ pub(crate) struct Validator {
 }
 
 enum State {
-    Unknown,
+    /// Nobody has asked yet.
+    Unasked,
     /// It stays so: servers that validated once and do not any more are under attack, or broken.
-    On(Arc<TokioResolver>),
+    On {
+        resolver: Arc<TokioResolver>,
+        through: Vec<NameServerConfig>,
+    },
     Off {
         reason: String,
         until: Instant,
     },
+    Unknown {
+        reason: String,
+        until: Instant,
+    },
+}
+
+/// What a state comes to for whoever asks.
+enum Known {
+    On(Arc<TokioResolver>),
+    Off(String),
+    Unknown(String),
 }
 
 impl Validator {
@@ -68,10 +91,24 @@ impl Validator {
             anchors: Arc::new(anchors?),
             // Keys and their hashes have to be fetched up to the root, one after the other.
             patience: 2 * patience,
-            state: RwLock::new(State::Unknown),
+            state: RwLock::new(State::Unasked),
             probing: Mutex::default(),
             denials: Denials::default(),
         })
+    }
+
+    /// What was found out holds on where the same servers are asked as `before`: who has to start anew can be led astray anew.
+    pub(crate) fn inherit(&self, before: &Self) {
+        if places(&self.servers) != places(&before.servers) {
+            return;
+        }
+        let through = match &*before.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::On { through, .. } => through.clone(),
+            State::Unasked | State::Off { .. } | State::Unknown { .. } => return,
+        };
+        if let Ok(resolver) = self.build(through.clone()) {
+            self.set(State::On { resolver: Arc::new(resolver), through });
+        }
     }
 
     /// A validated answer; `None` where nothing can be validated.
@@ -82,25 +119,32 @@ impl Validator {
         pick: &impl Fn(&RData) -> Option<T>,
         most: usize,
     ) -> Option<Result<Validated<T>, DnsError>> {
-        let resolver = self.resolver().await.ok()?;
-        Some(self.ask(&resolver, name, kind, pick, most).await)
+        match self.known_now().await {
+            Known::On(resolver) => Some(self.ask(&resolver, name, kind, pick, most).await),
+            Known::Off(_) => None,
+            Known::Unknown(reason) => {
+                let reason = format!("whether DNSSEC can be validated is not known yet: {reason}");
+                Some(Err(DnsError::Temporary { name: name.to_owned(), kind: type_name(kind), reason }))
+            }
+        }
     }
 
     pub(crate) async fn state(&self) -> Dnssec {
-        match self.resolver().await {
-            Ok(_) => Dnssec::On,
-            Err(reason) => Dnssec::Off { reason },
+        match self.known_now().await {
+            Known::On(_) => Dnssec::On,
+            Known::Off(reason) => Dnssec::Off { reason },
+            Known::Unknown(reason) => Dnssec::Unknown { reason },
         }
     }
 
     pub(crate) fn clear_cache(&self) {
         self.denials.clear();
-        if let Some(Ok(resolver)) = self.known() {
+        if let Some(Known::On(resolver)) = self.known() {
             resolver.clear_cache();
         }
     }
 
-    async fn resolver(&self) -> Result<Arc<TokioResolver>, String> {
+    async fn known_now(&self) -> Known {
         if let Some(known) = self.known() {
             return known;
         }
@@ -108,52 +152,58 @@ impl Validator {
         if let Some(known) = self.known() {
             return known;
         }
-        let found = self.probe().await;
-        let state = match &found {
-            Ok(resolver) => State::On(Arc::clone(resolver)),
-            Err(reason) => {
-                tracing::warn!(%reason, "DANE is off: DNSSEC cannot be validated through the name servers");
-                State::Off { reason: reason.clone(), until: Instant::now() + RETRY }
-            }
-        };
+        let found = self.find_out().await;
+        let known = found.known();
+        self.set(found);
+        known
+    }
+
+    fn known(&self) -> Option<Known> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.holds().then(|| state.known())
+    }
+
+    fn set(&self, state: State) {
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = state;
-        found
     }
 
-    fn known(&self) -> Option<Result<Arc<TokioResolver>, String>> {
-        match &*self.state.read().unwrap_or_else(PoisonError::into_inner) {
-            State::Unknown => None,
-            State::On(resolver) => Some(Ok(Arc::clone(resolver))),
-            State::Off { reason, until } => (*until > Instant::now()).then(|| Err(reason.clone())),
-        }
-    }
-
-    /// Finds the servers that hand the root's keys through with their signatures: only they are asked from now on.
-    async fn probe(&self) -> Result<Arc<TokioResolver>, String> {
-        let mut good = Vec::new();
-        let mut reason = "there is no name server".to_owned();
+    /// Finds the servers that hand the root's signatures through: only they are asked from now on. One that does not answer
+    /// counts only where no other does.
+    async fn find_out(&self) -> State {
+        let (mut good, mut takes_out, mut disturbed, mut silent) = (Vec::new(), None, None, None);
         for server in &self.servers {
-            match self.probe_one(server).await {
-                Ok(()) => good.push(server.clone()),
-                Err(why) => reason = format!("{}: {why}", server.ip),
+            let say = |why: String| Some(format!("{}: {why}", server.ip));
+            match self.probe(server).await {
+                Found::HandsThrough => good.push(server.clone()),
+                Found::TakesOut(why) => takes_out = say(why),
+                Found::Disturbed(why) => disturbed = say(why),
+                Found::Silent(why) => silent = say(why),
             }
         }
-        if good.is_empty() {
-            return Err(reason);
+        let wait = |reason: String| {
+            tracing::warn!(%reason, "mail that DANE may be for waits: DNSSEC cannot be validated now");
+            State::Unknown { reason, until: Instant::now() + RETRY_SOON }
+        };
+        if !good.is_empty() {
+            return match self.build(good.clone()) {
+                Ok(resolver) => State::On { resolver: Arc::new(resolver), through: good },
+                Err(error) => wait(error.to_string()),
+            };
         }
-        self.build(good).map(Arc::new).map_err(|error| error.to_string())
+        match (disturbed, takes_out, silent) {
+            (None, Some(reason), _) => {
+                tracing::error!(alert = "dane-off", %reason, "DANE is off: the name servers do not hand signatures through");
+                State::Off { reason, until: Instant::now() + RETRY }
+            }
+            (Some(reason), ..) | (None, None, Some(reason)) => wait(reason),
+            (None, None, None) => wait("there is no name server".to_owned()),
+        }
     }
 
-    /// The root's SOA record is signed with a key that the trust anchor vouches for.
-    async fn probe_one(&self, server: &NameServerConfig) -> Result<(), String> {
-        let resolver = self.build(vec![server.clone()]).map_err(|error| error.to_string())?;
-        let asked =
-            tokio::time::timeout(self.patience / 2, resolver.lookup(Name::root(), RecordType::SOA)).await;
-        let answers = asked.map_err(|_| "it does not answer")?.map_err(|error| error.to_string())?;
-        let soa = answers.answers().iter().find(|record| record.record_type() == RecordType::SOA);
-        match soa {
-            Some(soa) if soa.proof == Proof::Secure => Ok(()),
-            _ => Err("the records of the root come without a valid signature".to_owned()),
+    async fn probe(&self, server: &NameServerConfig) -> Found {
+        match self.build(vec![server.clone()]) {
+            Ok(resolver) => probe(&resolver, server, &self.settings, self.patience / 2).await,
+            Err(error) => Found::Disturbed(error.to_string()),
         }
     }
 
@@ -190,6 +240,35 @@ impl Validator {
         }
         result
     }
+}
+
+impl State {
+    /// Whether it need not be found out anew.
+    fn holds(&self) -> bool {
+        match self {
+            Self::Unasked => false,
+            Self::On { .. } => true,
+            Self::Off { until, .. } | Self::Unknown { until, .. } => *until > Instant::now(),
+        }
+    }
+
+    fn known(&self) -> Known {
+        match self {
+            Self::On { resolver, .. } => Known::On(Arc::clone(resolver)),
+            Self::Off { reason, .. } => Known::Off(reason.clone()),
+            Self::Unknown { reason, .. } => Known::Unknown(reason.clone()),
+            Self::Unasked => Known::Unknown("nobody has asked".to_owned()),
+        }
+    }
+}
+
+/// Where servers are, by which they are told apart.
+fn places(servers: &[NameServerConfig]) -> Vec<(IpAddr, u16)> {
+    let ports = |server: &NameServerConfig| server.connections.iter().map(|by| by.port).collect::<Vec<_>>();
+    let places = |server: &NameServerConfig| {
+        ports(server).into_iter().map(|port| (server.ip, port)).collect::<Vec<_>>()
+    };
+    servers.iter().flat_map(places).collect()
 }
 
 fn read_anchors(file: &Path) -> Result<TrustAnchors, DnsError> {

@@ -37,16 +37,23 @@ async fn server() -> Running {
         .await
 }
 
-fn resolver(server: &Running) -> Resolver {
+fn anchor(server: &Running) -> tempfile::NamedTempFile {
     let mut anchor = tempfile::NamedTempFile::new().unwrap();
     anchor.write_all(server.trust_anchor().as_bytes()).unwrap();
-    let settings = Settings {
+    anchor
+}
+
+fn settings(server: &Running, anchor: &tempfile::NamedTempFile) -> Settings {
+    Settings {
         servers: vec![server.address()],
         timeout: Duration::from_millis(500),
         tries: 2,
         trust_anchor: Some(anchor.path().to_owned()),
-    };
-    Resolver::new(&settings).unwrap()
+    }
+}
+
+fn resolver(server: &Running) -> Resolver {
+    Resolver::new(&settings(server, &anchor(server))).unwrap()
 }
 
 fn domain(name: &str) -> Domain {
@@ -140,10 +147,13 @@ async fn no_trouble_passes_for_a_zone_without_signatures() {
     }
 }
 
+/// A server that takes out all signatures cannot be told from somebody before it who does: that way has to be trusted.
 #[tokio::test]
-async fn servers_that_take_the_signatures_out_turn_it_off_and_mail_flows() {
+async fn servers_that_take_all_signatures_out_turn_it_off_and_mail_flows() {
     let server = server().await;
-    server.trouble(".", "SOA", Trouble::Stripped);
+    for kind in ROOT {
+        server.trouble(".", kind, Trouble::Stripped);
+    }
     let dns = resolver(&server);
     let state = dns.dnssec().await;
     assert!(matches!(&state, Dnssec::Off { reason } if reason.contains("127.0.0.1")), "{state:?}");
@@ -153,6 +163,91 @@ async fn servers_that_take_the_signatures_out_turn_it_off_and_mail_flows() {
     let asked = server.asked(".", "SOA");
     assert!(dns.validated_addresses(&domain("mx.signed.test"), Family::V4).await.is_ok());
     assert_eq!(server.asked(".", "SOA"), asked, "it is found out once");
+}
+
+/// Of the root, what is looked at to learn whether signatures come through.
+const ROOT: [&str; 3] = ["SOA", "DNSKEY", "NS"];
+
+/// Trouble with the first question of all is no reason to do without DANE: what needs it waits, and nothing else does.
+#[tokio::test]
+async fn what_cannot_be_told_of_the_root_is_waited_out() {
+    let cases: [(&[&str], Trouble, &str); 7] = [
+        (&["SOA"], Trouble::ServFail, "cannot be validated"),
+        (&["SOA"], Trouble::Forged, "cannot be validated"),
+        (&["SOA"], Trouble::Stripped, "cannot be validated"),
+        (&["SOA"], Trouble::Denied, "cannot be validated"),
+        (&["SOA"], Trouble::Silence, "cannot be validated"),
+        (&ROOT, Trouble::ServFail, "Server Failure"),
+        (&ROOT, Trouble::Silence, "answer"),
+    ];
+    for (kinds, trouble, why) in cases {
+        let server = server().await;
+        kinds.iter().for_each(|kind| server.trouble(".", kind, trouble));
+        let dns = resolver(&server);
+        let state = dns.dnssec().await;
+        assert!(
+            matches!(&state, Dnssec::Unknown { reason } if reason.contains(why)),
+            "{kinds:?} {trouble:?}: {state:?}"
+        );
+        for error in [
+            dns.tlsa(TLSA).await.unwrap_err(),
+            dns.validated_mx(&domain("signed.test"), 1).await.unwrap_err(),
+            dns.validated_addresses(&domain("host.plain.test"), Family::V4).await.unwrap_err(),
+        ] {
+            assert!(error.is_temporary(), "{kinds:?} {trouble:?}: {error:?}");
+        }
+        assert!(dns.address_records("mx.signed.test", false).await.is_ok(), "unsigned answers do");
+        assert!(
+            dns.validated_addresses(&domain("mx.hidden.internal"), Family::V4).await.is_ok(),
+            "private names too"
+        );
+    }
+}
+
+/// One that does not answer may not be there at all; one in trouble may be the one that would hand signatures through.
+#[tokio::test]
+async fn of_several_servers_one_in_trouble_counts_and_a_silent_one_does_not() {
+    for (trouble, off) in [(Trouble::Silence, true), (Trouble::ServFail, false), (Trouble::Forged, false)] {
+        let (strips, other) = (server().await, server().await);
+        ROOT.iter().for_each(|kind| strips.trouble(".", kind, Trouble::Stripped));
+        ROOT.iter().for_each(|kind| other.trouble(".", kind, trouble));
+        let anchor = anchor(&strips);
+        let both =
+            Settings { servers: vec![strips.address(), other.address()], ..settings(&strips, &anchor) };
+        let state = Resolver::new(&both).unwrap().dnssec().await;
+        assert_eq!(matches!(state, Dnssec::Off { .. }), off, "{trouble:?}: {state:?}");
+    }
+}
+
+#[tokio::test]
+async fn trouble_that_has_passed_is_forgotten_soon() {
+    let server = server().await;
+    server.trouble(".", "SOA", Trouble::ServFail);
+    let dns = resolver(&server);
+    assert!(matches!(dns.dnssec().await, Dnssec::Unknown { .. }));
+    server.no_trouble(".", "SOA");
+    let on = async {
+        while dns.dnssec().await != Dnssec::On {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), on).await.unwrap();
+    assert!(dns.tlsa(TLSA).await.unwrap().secure);
+}
+
+/// Servers that validated once and do not any more are under attack, or broken; other servers are looked at afresh.
+#[tokio::test]
+async fn what_was_on_stays_on_when_the_configuration_is_read_again() {
+    let (first, second) = (server().await, server().await);
+    let (dns, anchor) = (resolver(&first), anchor(&first));
+    assert_eq!(dns.dnssec().await, Dnssec::On);
+    for server in [&first, &second] {
+        ROOT.iter().for_each(|kind| server.trouble(".", kind, Trouble::Stripped));
+    }
+    dns.set(&settings(&first, &anchor)).unwrap();
+    assert_eq!(dns.dnssec().await, Dnssec::On);
+    dns.set(&settings(&second, &anchor)).unwrap();
+    assert!(matches!(dns.dnssec().await, Dnssec::Off { .. }));
 }
 
 #[tokio::test]

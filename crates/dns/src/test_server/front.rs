@@ -112,7 +112,7 @@ impl Front {
         let reply = ask(server, query).await.ok()?;
         let Some(trouble) = trouble else { return Some(reply) };
         let mut reply = Message::from_vec(&reply).ok()?;
-        for section in [&mut reply.answers, &mut reply.authorities] {
+        for section in [&mut reply.answers, &mut reply.authorities, &mut reply.additionals] {
             spoil(section, trouble);
         }
         reply.to_vec().ok()

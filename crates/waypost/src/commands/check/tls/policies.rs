@@ -12,8 +12,8 @@ use transport::{Settings, Sts, StsMode, TlsaRecords, Transport};
 /// The verdict of DANE.
 #[derive(Debug, Serialize)]
 pub(super) struct Dane {
-    /// `valid`, `invalid`, `unusable` (records, but none that mail can use), `none`, `unknown` (the look-up failed: no mail
-    /// comes from those who use DANE), `off` (nothing can be validated through these name servers).
+    /// `valid`, `invalid`, `unusable` (records, but none that mail can use), `none`, `unknown` (the look-up failed, or it cannot be told
+    /// now whether anything can be validated: whoever uses DANE and cannot learn it either sends no mail), `off` (nothing can be validated through these name servers).
     pub(super) state: &'static str,
     pub(super) records: Vec<String>,
     /// Why, in words.
@@ -133,7 +133,7 @@ impl Dane {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.state {
             "invalid" => Some(format!("DANE: who uses it sends no mail here: {reason}")),
-            "unknown" => Some(format!("DANE: who uses it sends no mail here for now: {reason}")),
+            "unknown" => Some(format!("DANE: who cannot learn it either sends no mail here for now: {reason}")),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use address::Secret;
 use comfy_table::{ContentArrangement, Table, presets};
 use directory::MIN_ADVISED_PASSWORD;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -179,8 +179,17 @@ pub fn confirm(question: &str) -> Result<bool, Failure> {
 
 /// A moment as people here read it, with the zone; `milliseconds` since 1970.
 pub fn moment(milliseconds: i64) -> String {
+    written(milliseconds, "%Y-%m-%d %H:%M:%S %:z")
+}
+
+/// The same to the millisecond, where it names something.
+pub fn exact_moment(milliseconds: i64) -> String {
+    written(milliseconds, "%Y-%m-%d %H:%M:%S%.3f %:z")
+}
+
+fn written(milliseconds: i64, form: &str) -> String {
     let when = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
-    when.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S %:z").to_string()
+    when.to_zoned(jiff::tz::TimeZone::system()).strftime(form).to_string()
 }
 
 /// Says something on standard error that is no reason to stop.
@@ -194,13 +203,19 @@ pub fn progress(length: u64, what: &str, json: bool) -> ProgressBar {
     if json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {rate} {eta}");
     let bar = ProgressBar::new(length).with_message(what.to_owned());
     // The template is a constant; were it wrong, the bar would only be plainer.
     match style {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("rate", rate)),
         Err(_) => bar,
     }
+}
+
+/// As many in a second, of late.
+fn rate(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    // What a bar cannot show is no reason to stop.
+    let _ = write!(to, "{:.0}/s", state.per_sec());
 }
 
 #[cfg(test)]

@@ -101,6 +101,41 @@ fn all_of_it_comes_back_where_there_is_no_data() {
     assert_eq!(std::os::unix::fs::MetadataExt::mode(&mode) & 0o077, 0);
 }
 
+/// Whatever is printed of it names each of several.
+#[test]
+fn each_of_two_comes_back_by_its_time_as_it_is_listed() {
+    let program = install(1);
+    program.run(&["backup", "backup"]).done();
+    let mbox = "From a@b Tue Nov 14 22:13:20 2023\nSubject: later\n\ntext\n\n";
+    program.write("INBOX.mbox", mbox);
+    program.run(&["import", "mbox", "INBOX.mbox", "--account", USER]).done();
+    program.run(&["backup", "backup"]).done();
+
+    let listed = program.run(&["restore", "backup", "--list"]).done().out;
+    let times: Vec<String> = listed.lines().skip(1).map(|line| line.trim_start()[..30].to_owned()).collect();
+    let json = program.run(&["restore", "backup", "--list", "--json"]).done().json();
+    let from = program.path("backup");
+    for (index, time) in times.iter().enumerate() {
+        let at = number(&json[index], "at");
+        // Without the zone it is a time of here.
+        for form in [time.as_str(), &time[..23], &at.to_string()] {
+            let other = elsewhere();
+            let words = ["restore", from.to_str().unwrap(), "--at", form, "--json"];
+            let report = other.run(&words).done().json();
+            let found = (number(&report, "at"), number(&report, "messages"));
+            assert_eq!(found, (at, 1 + index as u64), "{form} of {listed}");
+        }
+    }
+    // All of the second, minute and day of the last one.
+    for length in [19, 16, 10] {
+        let words = ["restore", "backup", "--at", &times[1][..length], "--account", USER, "--json"];
+        let report = program.run(&words).done().json();
+        let messages: u64 =
+            report["folders"].as_array().unwrap().iter().map(|one| number(one, "messages")).sum();
+        assert_eq!(messages, 2, "{} of {listed}", &times[1][..length]);
+    }
+}
+
 #[test]
 fn one_folder_comes_back_into_the_running_server() {
     let program = install(3);

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use store::mailbox::Expunged;
 use store::{Id, Store};
 
-/// What can still be brought back into a folder, in the order in which it was removed, page by page.
+/// What can still be brought back, in the order in which it was removed, page by page.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Removed {
     pub account: Address,
-    /// What the folder was called when they were in it.
-    pub folder: String,
+    /// Only what was in this folder, by what it was called then.
+    pub folder: Option<String>,
     /// Only those removed later: the last one of the page before.
     pub after: Option<Id>,
     /// At most [`MAX_PAGE`].
@@ -26,6 +26,8 @@ pub struct Removed {
 pub struct RemovedMessage {
     /// Names it for [`Undelete`].
     pub id: Id,
+    /// What the folder was called when it was in it.
+    pub folder: String,
     /// Milliseconds since 1970.
     pub removed: i64,
     pub received: i64,
@@ -59,7 +61,7 @@ impl Operation for Removed {
     }
 }
 
-/// Looks through all that was removed, of which most is of other folders or little.
+/// Page by page, as with a folder most of what was removed may be of others.
 fn find(store: &Store, asked: &Removed) -> Result<Vec<Expunged>, AdminError> {
     let account = account::find(store, &asked.account)?;
     let limit = asked.limit.min(MAX_PAGE) as usize;
@@ -68,7 +70,8 @@ fn find(store: &Store, asked: &Removed) -> Result<Vec<Expunged>, AdminError> {
         let page = store.expunged(account.id, after, MAX_PAGE as usize)?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        found.extend(page.into_iter().filter(|one| one.folder == asked.folder));
+        let is_asked = |one: &Expunged| asked.folder.as_ref().is_none_or(|folder| one.folder == *folder);
+        found.extend(page.into_iter().filter(is_asked));
     }
     found.truncate(limit);
     Ok(found)
@@ -80,6 +83,7 @@ impl RemovedMessage {
         let field = |name| header.get(name).map(|field| decode_words(&field.value())).unwrap_or_default();
         Self {
             id: removed.id,
+            folder: removed.folder.clone(),
             removed: removed.removed(),
             received: removed.received,
             size: removed.size,

@@ -298,17 +298,18 @@ async fn removed_mail_is_listed_and_brought_back() {
     let account = address("me@example.org");
     let inbox = operations.store().inbox(operations.store().accounts(None).unwrap()[0].id).unwrap().id;
     operations.store().remove_messages(inbox, vec![1, 3]).await.unwrap();
-    let removed = |folder: &str, after| mail::Removed {
+    let removed = |folder: Option<&str>, after| mail::Removed {
         account: account.clone(),
-        folder: folder.to_owned(),
+        folder: folder.map(str::to_owned),
         after,
         limit: 1,
     };
-    let first = root(&operations, removed("INBOX", None)).await.unwrap();
-    let second = root(&operations, removed("INBOX", Some(first[0].id))).await.unwrap();
+    let first = root(&operations, removed(Some("INBOX"), None)).await.unwrap();
+    let second = root(&operations, removed(None, Some(first[0].id))).await.unwrap();
     assert_eq!([&*first[0].subject, &*second[0].subject], ["No 1", "No 3"]);
-    assert_eq!(root(&operations, removed("INBOX", Some(second[0].id))).await.unwrap(), []);
-    assert_eq!(root(&operations, removed("Archive", None)).await.unwrap(), []);
+    assert_eq!(second[0].folder, "INBOX");
+    assert_eq!(root(&operations, removed(Some("INBOX"), Some(second[0].id))).await.unwrap(), []);
+    assert_eq!(root(&operations, removed(Some("Archive"), None)).await.unwrap(), []);
 
     let back = || mail::Undelete { account: account.clone(), messages: vec![first[0].id] };
     assert_eq!(root(&operations, back()).await.unwrap(), 1);

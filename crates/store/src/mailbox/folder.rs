@@ -15,10 +15,7 @@ impl Store {
         name: &str,
         role: Option<&str>,
     ) -> Result<Mailbox, StoreError> {
-        name::check(name)?;
-        let (name, role) = (name.to_owned(), role.map(str::to_owned));
-        let work = move |w: &Writer<'_>| sqlite::folder::create(w, account, &name, role.as_deref());
-        self.inner.committer.write(work).await
+        self.make_mailbox(account, name, role, sqlite::folder::create).await
     }
 
     /// The same; what is made has the access list of the nearest folder that it is in (RFC 4314 §4, CREATE).
@@ -31,11 +28,19 @@ impl Store {
         name: &str,
         role: Option<&str>,
     ) -> Result<Mailbox, StoreError> {
+        self.make_mailbox(account, name, role, sqlite::folder::create_shared_as_above).await
+    }
+
+    async fn make_mailbox(
+        &self,
+        account: Id,
+        name: &str,
+        role: Option<&str>,
+        create: fn(&Writer<'_>, Id, &str, Option<&str>) -> Result<Mailbox, StoreError>,
+    ) -> Result<Mailbox, StoreError> {
         name::check(name)?;
         let (name, role) = (name.to_owned(), role.map(str::to_owned));
-        let work =
-            move |w: &Writer<'_>| sqlite::folder::create_shared_as_above(w, account, &name, role.as_deref());
-        self.inner.committer.write(work).await
+        self.inner.committer.write(move |w| create(w, account, &name, role.as_deref())).await
     }
 
     /// Renames a folder and all that is in it, in one transaction; subscriptions keep their names. INBOX stays: its

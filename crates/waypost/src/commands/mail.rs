@@ -31,7 +31,7 @@ Examples:
   waypost mail show 7 --user you@example.org
   waypost mail search invoice --user you@example.org --folder Archive
   waypost mail save 7 --user you@example.org --dir attachments
-  waypost mail undelete --all --user you@example.org --folder INBOX
+  waypost mail undelete --all --user you@example.org --folder Archive
   waypost mail list --server imaps://imap.example.org --user you@example.org --folder Archive
   waypost mail list --server pop3s://pop.example.org --user you@example.org --password-stdin";
 
@@ -58,9 +58,9 @@ pub struct Args {
     /// Take any certificate. Then nobody knows who reads along
     #[arg(long, global = true)]
     pub insecure: bool,
-    /// The folder
-    #[arg(long, global = true, value_name = "NAME", default_value = "INBOX")]
-    pub folder: String,
+    /// The folder [default: INBOX; of `undelete` all]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub folder: Option<String>,
     /// Ask this name server instead of the configured ones
     #[arg(long, global = true, value_name = "ADDRESS[:PORT]", value_parser = crate::config::name_server)]
     pub dns: Option<std::net::SocketAddr>,
@@ -114,11 +114,12 @@ pub enum Verb {
         #[arg(long, conflicts_with = "part")]
         source: bool,
     },
-    /// Bring removed messages of a folder back; without an id, list those that can be
+    /// Bring removed messages back into their folders; without an id, list those that can be
     ///
-    /// What was removed, by whatever program, is kept for two weeks, or as long as `limits.undelete` says.
+    /// What was removed from any folder, or with it, by whatever program, is kept for two weeks, or as long as `limits.undelete`
+    /// says. --folder NAME: only what was removed from that folder, as it was called then.
     #[command(
-        after_help = "Example:\n  waypost mail undelete --user you@example.org --folder Archive\n  waypost mail undelete 0d3xw8kq2m000 --user you@example.org"
+        after_help = "Example:\n  waypost mail undelete --user you@example.org\n  waypost mail undelete --user you@example.org --folder Archive --all\n  waypost mail undelete 0d3xw8kq2m000 --user you@example.org"
     )]
     Undelete {
         #[arg(value_name = "ID")]
@@ -129,6 +130,8 @@ pub enum Verb {
     },
 }
 
+/// The folder when nothing else is said.
+const INBOX: &str = "INBOX";
 /// Messages of a listing when nothing else is said.
 const LISTED: u32 = 50;
 /// Header fields that people read.
@@ -140,7 +143,7 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
     }
     administer::with_client(global, async move |client, _| {
         let account = whose(client, args.user.as_deref()).await?;
-        let (folder, json) = (args.folder, args.json);
+        let (folder, json) = (args.one_folder().to_owned(), args.json);
         match args.verb {
             Verb::List { folders: true, .. } => {
                 print_folders(&client.call(mail::Folders { account }).await?, json)
@@ -159,9 +162,16 @@ pub fn run(global: &Global, args: Args) -> Result<Exit, Failure> {
                 let whole = client.message(&account, &folder, uid(&id)?).await?;
                 save(&whole, &id, &dir, part, source, json)
             }
-            Verb::Undelete { ids, all } => undelete::run(client, account, folder, &ids, all, json).await,
+            Verb::Undelete { ids, all } => undelete::run(client, account, args.folder, &ids, all, json).await,
         }
     })
+}
+
+impl Args {
+    /// The folder for what is done in one.
+    fn one_folder(&self) -> &str {
+        self.folder.as_deref().unwrap_or(INBOX)
+    }
 }
 
 /// The account that was named, or the only one there is.

@@ -35,6 +35,9 @@ pub struct Args {
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// As it was at that time: the newest back-up from then or before [default: the newest]
+    ///
+    /// As `--list` prints it, as `at` in its `--json`, or less exactly: a time without seconds is all of its minute, a day
+    /// alone all of it, and what has no zone is a time of here.
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub at: Option<i64>,
     /// Only say which back-ups there are
@@ -110,7 +113,7 @@ fn list(global: &Global, args: &Args) -> Result<Exit, Failure> {
         let rows = found.good.iter().map(|one| {
             let counts = [one.accounts, one.folders, one.messages, one.queued].map(|count| count.to_string());
             let [accounts, folders, messages, queued] = counts;
-            [output::moment(one.at), accounts, folders, messages, show_size(one.octets), queued]
+            [output::exact_moment(one.at), accounts, folders, messages, show_size(one.octets), queued]
         });
         output::table(["TIME", "ACCOUNTS", "FOLDERS", "MESSAGES", "SIZE", "QUEUED"], rows)?;
     }
@@ -144,7 +147,7 @@ fn whole(global: &Global, args: &Args) -> Result<Exit, Failure> {
 
 fn print_whole(report: &WholeReport, queue: QueueFate) -> Result<(), Failure> {
     let Loaded { accounts, folders, messages, queued, without_body } = &report.loaded;
-    let at = output::moment(report.at);
+    let at = output::exact_moment(report.at);
     output::line(&format!(
         "{messages} messages, {folders} folders, {accounts} accounts, as they were at {at}"
     ))?;

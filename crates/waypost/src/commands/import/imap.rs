@@ -16,7 +16,7 @@ use imap::fetch::FetchItem;
 use imap::response::{Code, Data, FetchData, Status};
 use imap::{SeqNumber, SequenceSet};
 use mailfile::Flags;
-use std::cmp::Reverse;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// Connections that break one after another without a message between, before it is given up.
@@ -24,6 +24,11 @@ const MAX_TRIES: u32 = 6;
 /// Before the first new connection, doubled up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Messages of a folder: of each, UID and size are held.
+const MAX_LISTED: usize = 4_000_000;
+
+/// Messages that are still to be fetched, UID and octets, by UID: from the front.
+type Left = VecDeque<(u32, u64)>;
 
 /// An account on a server.
 pub(super) struct Imap {
@@ -34,7 +39,7 @@ pub(super) struct Imap {
     /// Folders that were named, which are read whatever they are for.
     wanted: Vec<String>,
     listed: Vec<Listed>,
-    /// UIDs and octets of the folder that was read last.
+    /// UIDs and octets of the folder that was read last, by UID.
     sizes: Vec<(u32, u64)>,
 }
 
@@ -81,20 +86,33 @@ impl Imap {
         Ok(())
     }
 
-    /// All messages of the open folder, by UID: octets, and the flags of those that are known.
-    async fn list_messages(&mut self, known: &Known) -> Result<Vec<(u32, u64, Option<Flags>)>, Failure> {
+    /// Notes all messages of the open folder as the server names them one by one, and gives those that are known with their
+    /// flags.
+    async fn list_messages(&mut self, known: &Known, out: Option<&Out>) -> Result<(), Failure> {
         let all = SequenceSet::Numbers(vec![(SeqNumber::Number(1), SeqNumber::Last)]);
         let items = vec![FetchItem::Uid, FetchItem::Rfc822Size, FetchItem::Flags];
-        let fetch = Command::Fetch { uids: all, items, changed_since: None };
-        let (answers, last) = self.connection().await?.ask(fetch).await?;
-        if !matches!(last, Event::Done(_)) {
-            return Err(said("to list messages", &last));
+        let connection = self.connection().await?;
+        connection.send(Command::Fetch { uids: all, items, changed_since: None })?;
+        let mut listed = Vec::new();
+        loop {
+            let event = match self.connection().await?.next().await {
+                Event::Done(_) => break,
+                event if event.ends_command() => return Err(said("to list messages", &event)),
+                event => event,
+            };
+            let Some((uid, size, flags)) = message(&event) else { continue };
+            if listed.len() >= MAX_LISTED {
+                return Err(Failure::no("the server names more messages than there can be"));
+            }
+            listed.push((uid, size));
+            if let Some(out) = out.filter(|_| known.contains_key(&key(uid)[..])) {
+                let _ = out.send(Item::Known { key: key(uid).to_vec(), flags }).await;
+            }
         }
-        let mut listed: Vec<_> = answers.iter().filter_map(|event| message(event, known)).collect();
-        // What a server says unasked of a message has no size.
-        listed.sort_by_key(|(uid, size, _)| (*uid, Reverse(*size)));
-        listed.dedup_by_key(|(uid, ..)| *uid);
-        Ok(listed)
+        listed.sort_unstable_by_key(|(uid, _)| *uid);
+        listed.dedup_by_key(|(uid, _)| *uid);
+        self.sizes = listed;
+        Ok(())
     }
 
     /// Reads a folder once, as far as the connection lasts. What was given is taken from `left`.
@@ -102,26 +120,29 @@ impl Imap {
         &mut self,
         folder: usize,
         known: &Known,
-        left: &mut Option<Vec<(u32, u64)>>,
+        left: &mut Option<Left>,
         out: Option<&Out>,
     ) -> Result<(), Failure> {
         self.examine(folder).await?;
         if left.is_none() {
-            let listed = self.list_messages(known).await?;
-            self.sizes = listed.iter().map(|(uid, size, _)| (*uid, *size)).collect();
+            self.list_messages(known, out).await?;
             let fresh = self.sizes.iter().filter(|(uid, _)| !known.contains_key(&key(*uid)[..]));
-            let fresh: Vec<(u32, u64)> = fresh.copied().collect();
+            let fresh: Left = fresh.copied().collect();
             if let Some(out) = out {
                 let _ = out.send(Item::Expected(fresh.len() as u64)).await;
-                for (uid, _, flags) in listed.into_iter().filter(|one| known.contains_key(&key(one.0)[..])) {
-                    let _ = out.send(Item::Known { key: key(uid).to_vec(), flags }).await;
-                }
             }
             *left = Some(fresh);
         }
         let (Some(left), Some(out)) = (left.as_mut(), out) else { return Ok(()) };
         let connection = self.connection().await?;
         Fetching { connection, out }.run(left).await
+    }
+}
+
+impl Imap {
+    /// Number and octets of what was listed.
+    fn total(&self) -> (u64, u64) {
+        (self.sizes.len() as u64, self.sizes.iter().map(|(_, size)| size).sum())
     }
 }
 
@@ -142,15 +163,15 @@ impl Source for Imap {
     }
 
     async fn read(&mut self, folder: usize, known: Known, out: Option<Out>) -> Result<Count, Failure> {
-        let (mut left, mut tries, mut pause) = (None::<Vec<(u32, u64)>>, 0, FIRST_PAUSE);
+        let (mut left, mut tries, mut pause) = (None::<Left>, 0, FIRST_PAUSE);
         loop {
-            let before = left.as_ref().map(Vec::len);
+            let before = left.as_ref().map(Left::len);
             let failure = match self.read_once(folder, &known, &mut left, out.as_ref()).await {
                 Ok(()) => break,
                 Err(failure) => failure,
             };
             self.connection = None;
-            if left.as_ref().map(Vec::len) != before {
+            if left.as_ref().map(Left::len) != before {
                 (tries, pause) = (0, FIRST_PAUSE);
             }
             tries += 1;
@@ -162,15 +183,17 @@ impl Source for Imap {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
         let there = self.sizes.iter().filter(|(uid, _)| known.contains_key(&key(*uid)[..])).count();
-        Ok(Count {
-            messages: self.sizes.len() as u64,
-            known: there as u64,
-            octets: Some(self.sizes.iter().map(|(_, size)| size).sum()),
-        })
+        let (messages, octets) = self.total();
+        Ok(Count { messages, known: there as u64, octets: Some(octets) })
     }
 
-    fn sizes(&self) -> Option<Vec<(Vec<u8>, u64)>> {
-        Some(self.sizes.iter().map(|(uid, size)| (key(*uid).to_vec(), *size)).collect())
+    fn totals(&self) -> Option<(u64, u64)> {
+        Some(self.total())
+    }
+
+    fn has(&self, key: &[u8]) -> bool {
+        let uid = key.try_into().map(u32::from_be_bytes);
+        uid.is_ok_and(|uid| self.sizes.binary_search_by_key(&uid, |(uid, _)| *uid).is_ok())
     }
 
     async fn end(&mut self) {
@@ -185,18 +208,17 @@ fn key(uid: u32) -> [u8; 4] {
     uid.to_be_bytes()
 }
 
-/// UID and octets, and the flags of one that is known.
-fn message(event: &Event, known: &Known) -> Option<(u32, u64, Option<Flags>)> {
+/// UID, octets and flags. What a server says unasked of a message has no size, and is none of these.
+fn message(event: &Event) -> Option<(u32, u64, Option<Flags>)> {
     let Event::Data(Data::Fetch { items, .. }) = event else { return None };
-    let (mut uid, mut size, mut flags) = (None, 0, None);
+    let (mut uid, mut size, mut flags) = (None, None, None);
     for item in items {
         match item {
             FetchData::Uid(own) => uid = Some(*own),
-            FetchData::Rfc822Size(octets) => size = *octets,
+            FetchData::Rfc822Size(octets) => size = Some(*octets),
             FetchData::Flags { flags: all, .. } => flags = Some(own_flags(all)),
             _ => {}
         }
     }
-    let uid = uid?;
-    Some((uid, size, flags.filter(|_| known.contains_key(&key(uid)[..]))))
+    Some((uid?, size?, flags))
 }

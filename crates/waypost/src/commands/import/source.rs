@@ -102,10 +102,15 @@ pub(super) trait Source {
     /// counts. Ends early when nobody takes what it gives any more.
     async fn read(&mut self, folder: usize, known: Known, out: Option<Out>) -> Result<Count, Failure>;
 
-    /// Keys and octets of the messages of the folder that was read last, where the other side says: what is here is
+    /// Number and octets of the messages of the folder that was read last, where the other side says them: what is here is
     /// compared with them.
-    fn sizes(&self) -> Option<Vec<(Vec<u8>, u64)>> {
+    fn totals(&self) -> Option<(u64, u64)> {
         None
+    }
+
+    /// Whether the message of that key is one of these.
+    fn has(&self, _key: &[u8]) -> bool {
+        false
     }
 
     /// Takes leave of the other side.

@@ -76,13 +76,23 @@ impl Transfer<'_> {
 
     /// All that was brought from a folder before.
     async fn known(&self, source: &str) -> Result<Known, Failure> {
-        let (mut all, mut after) = (HashMap::new(), Octets::default());
+        let mut all = HashMap::new();
+        self.each_known(source, |key, octets| {
+            all.insert(key, octets);
+        })
+        .await?;
+        Ok(Arc::new(all))
+    }
+
+    /// Page by page.
+    async fn each_known(&self, source: &str, mut take: impl FnMut(Vec<u8>, u64)) -> Result<(), Failure> {
+        let mut after = Octets::default();
         loop {
             let page = import::Known { account: self.account.clone(), source: source.to_owned(), after };
             let page = self.client.call(page).await?;
-            let Some((last, _)) = page.last() else { return Ok(Arc::new(all)) };
+            let Some((last, _)) = page.last() else { return Ok(()) };
             after = last.clone();
-            all.extend(page.into_iter().map(|(key, octets)| (key.0.to_vec(), octets)));
+            page.into_iter().for_each(|(key, octets)| take(key.0.to_vec(), octets));
         }
     }
 
@@ -131,15 +141,17 @@ impl Transfer<'_> {
         mut one: FolderReport,
         report: &mut Report,
     ) -> Result<FolderReport, Failure> {
-        let Some(there) = source.sizes().filter(|_| !self.dry_run) else { return Ok(one) };
-        let known = self.known(name).await?;
-        let here: Vec<u64> = there.iter().filter_map(|(key, _)| known.get(key).copied()).collect();
-        let octets = |sizes: &mut dyn Iterator<Item = u64>| sizes.sum::<u64>();
-        let (count, size) = (here.len(), octets(&mut here.iter().copied()));
-        let wanted = octets(&mut there.iter().map(|(_, size)| *size));
-        one.verified = Some(count == there.len() && size == wanted);
+        let Some((all, wanted)) = source.totals().filter(|_| !self.dry_run) else { return Ok(one) };
+        let (mut count, mut size) = (0, 0);
+        self.each_known(name, |key, octets| {
+            if source.has(&key) {
+                (count, size) = (count + 1, size + octets);
+            }
+        })
+        .await?;
+        one.verified = Some((count, size) == (all, wanted));
         if one.verified == Some(false) {
-            let (from, all) = (&one.source, there.len());
+            let from = &one.source;
             report.differences.push(format!(
                 "{from}: the server says {all} messages of {wanted} octets, here are {count} of {size} octets"
             ));

@@ -48,7 +48,8 @@ pub(super) fn run(args: Args, server: &Server, login: Login) -> Result<Exit, Fai
     client::block_on(async {
         let connection = Connection::open(&settings, &user, &password).await?;
         let mut mailbox = Mailbox { connection };
-        let done = mailbox.carry_out(args.verb, &args.folder, args.json).await;
+        let folder = args.one_folder().to_owned();
+        let done = mailbox.carry_out(args.verb, &folder, args.json).await;
         mailbox.connection.quit().await;
         done
     })

@@ -66,7 +66,7 @@ pub(super) fn run(global: &Global, args: Args, server: &Server) -> Result<Exit, 
         return Err(Failure::usage("undelete is for the mailboxes of this machine: leave --server out"));
     }
     if let Server::Pop3(_) = server {
-        remote::check_folder(&args.folder)?;
+        remote::check_folder(args.one_folder())?;
     }
     let login = Login::new(global, &args)?;
     match server {

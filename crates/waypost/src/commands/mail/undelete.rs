@@ -14,18 +14,18 @@ const PAGE: u32 = 1_000;
 /// Messages brought back with one request.
 const SLICE: usize = 10_000;
 
-/// Without ids and without `all`, what there is.
+/// Without ids and without `all`, what there is; without a folder, what was in any.
 pub(super) async fn run(
     client: &Client,
     account: Address,
-    folder: String,
+    folder: Option<String>,
     ids: &[String],
     all: bool,
     json: bool,
 ) -> Result<Exit, Failure> {
     let ids = match (ids, all) {
-        ([], false) => return print(&removed(client, &account, &folder).await?, json),
-        ([], true) => removed(client, &account, &folder).await?.iter().map(|one| one.id).collect(),
+        ([], false) => return print(&removed(client, &account, folder).await?, json),
+        ([], true) => removed(client, &account, folder).await?.iter().map(|one| one.id).collect(),
         (ids, _) => ids.iter().map(|id| id.parse()).collect::<Result<Vec<Id>, _>>().map_err(|error| {
             Failure::usage(format!("{error}: `mail undelete` without an id prints those there are"))
         })?,
@@ -42,10 +42,14 @@ pub(super) async fn run(
 }
 
 /// Page by page.
-async fn removed(client: &Client, account: &Address, folder: &str) -> Result<Vec<RemovedMessage>, Failure> {
+async fn removed(
+    client: &Client,
+    account: &Address,
+    folder: Option<String>,
+) -> Result<Vec<RemovedMessage>, Failure> {
     let (mut all, mut after) = (Vec::new(), None);
     loop {
-        let page = Removed { account: account.clone(), folder: folder.to_owned(), after, limit: PAGE };
+        let page = Removed { account: account.clone(), folder: folder.clone(), after, limit: PAGE };
         let page = client.call(page).await?;
         let Some(last) = page.last() else { return Ok(all) };
         after = Some(last.id);
@@ -60,8 +64,15 @@ fn print(list: &[RemovedMessage], json: bool) -> Result<Exit, Failure> {
     }
     let rows = list.iter().map(|one| {
         let removed = output::moment(one.removed);
-        [one.id.to_string(), removed, one.from.clone(), one.subject.clone(), show_size(one.size)]
+        [
+            one.id.to_string(),
+            one.folder.clone(),
+            removed,
+            one.from.clone(),
+            one.subject.clone(),
+            show_size(one.size),
+        ]
     });
-    output::table(["id", "removed", "from", "subject", "size"], rows)?;
+    output::table(["id", "folder", "removed", "from", "subject", "size"], rows)?;
     Ok(Exit::Done)
 }

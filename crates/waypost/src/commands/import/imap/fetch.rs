@@ -1,7 +1,7 @@
 //! The messages of an open folder, a few at a time: what is noted of them first, then their octets, which are passed on as
 //! they come.
 
-use super::key;
+use super::{Left, key};
 use crate::client::imap::{Connection, said};
 use crate::commands::import::source::{Content, Item, MAX_WHOLE, Message, Out, PIECES_AHEAD, Piece};
 use crate::exit::Failure;
@@ -49,7 +49,7 @@ struct Coming {
 
 impl Fetching<'_> {
     /// Gives messages until none is left, or nobody takes them any more.
-    pub(super) async fn run(mut self, left: &mut Vec<(u32, u64)>) -> Result<(), Failure> {
+    pub(super) async fn run(mut self, left: &mut Left) -> Result<(), Failure> {
         let mut alone = 0;
         while !left.is_empty() && !self.out.is_closed() {
             let most = if alone > 0 { 1 } else { MAX_MESSAGES };
@@ -70,10 +70,9 @@ impl Fetching<'_> {
     }
 
     /// Those that were asked for and did not come: removed meanwhile, or not to be had.
-    async fn give_up(&self, wanted: &[u32], left: &mut Vec<(u32, u64)>, why: &str) {
+    async fn give_up(&self, wanted: &[u32], left: &mut Left, why: &str) {
         for uid in wanted {
-            if left.iter().take(wanted.len()).any(|(other, _)| other == uid) {
-                left.retain(|(other, _)| other != uid);
+            if take_out(left, *uid) {
                 let failed = Item::Failed { label: format!("UID {uid}"), why: why.to_owned() };
                 let _ = self.out.send(failed).await;
             }
@@ -95,7 +94,7 @@ impl Fetching<'_> {
     }
 
     /// Why the server refused, if it did.
-    async fn fetch(&mut self, batch: Batch, left: &mut Vec<(u32, u64)>) -> Result<Option<String>, Failure> {
+    async fn fetch(&mut self, batch: Batch, left: &mut Left) -> Result<Option<String>, Failure> {
         if batch.noted.is_empty() {
             return Ok(None);
         }
@@ -153,7 +152,7 @@ impl Fetching<'_> {
         coming
     }
 
-    async fn end(&self, mut one: Coming, batch: &Batch, left: &mut Vec<(u32, u64)>) {
+    async fn end(&self, mut one: Coming, batch: &Batch, left: &mut Left) {
         let Some(noted) = batch.noted.get(&one.uid) else { return };
         let held = one.held.split().freeze();
         match one.pieces.take() {
@@ -164,7 +163,7 @@ impl Fetching<'_> {
                 let _ = pieces.send(Piece::End).await;
             }
         }
-        left.retain(|(uid, _)| *uid != one.uid);
+        take_out(left, one.uid);
     }
 
     async fn give(&self, uid: u32, noted: &Noted, content: Content) {
@@ -199,8 +198,14 @@ impl Noted {
     }
 }
 
+/// Whether it was among those asked for, which are the first.
+fn take_out(left: &mut Left, uid: u32) -> bool {
+    let place = left.iter().take(MAX_MESSAGES).position(|(other, _)| *other == uid);
+    place.is_some_and(|place| left.remove(place).is_some())
+}
+
 /// The next messages, bounded in number and octets; at least one.
-fn batch(left: &[(u32, u64)], most: usize) -> Vec<u32> {
+fn batch(left: &Left, most: usize) -> Vec<u32> {
     let mut octets = 0;
     let fits = |(_, size): &&(u32, u64)| {
         let first = octets == 0;

@@ -11,6 +11,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a last word and the end of TLS may take.
 pub(crate) const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// In the log, of a fault that ended one session.
+pub(crate) const PANICKED: &str = "a session panicked and was ended; please report this";
+
 /// Why a client is not served, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unserved {

@@ -17,6 +17,10 @@ use tokio::time::timeout;
 const READ: usize = 32 << 10;
 /// How long a peer may take to read our replies (RFC 5321 §4.5.3.2.7).
 const WRITE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long a last word and the end of TLS may take.
+const FAREWELL_TIMEOUT: Duration = Duration::from_secs(1);
+/// The last word of a session that panicked (RFC 5321 §3.8: whatever was not answered was not taken).
+const FAULT: &[u8] = b"421 4.3.0 a fault here ends this session, please try again later\r\n";
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; READ]);
@@ -28,6 +32,14 @@ enum Wakeup {
     End,
     Timeout,
     Stop,
+}
+
+/// Why a conversation stops.
+enum Pause {
+    /// For a handshake, which needs the stream.
+    StartTls,
+    /// The connection has ended, for this reason.
+    End(String),
 }
 
 pub(crate) async fn run(intake: Arc<Intake>, listener: Arc<Listener>, connection: Connection) {
@@ -43,27 +55,46 @@ pub(crate) async fn run(intake: Arc<Intake>, listener: Arc<Listener>, connection
         Ok(stream) => {
             session.connected(&stream);
             let reason =
-                converse(&intake, &mut session, stream).await.unwrap_or_else(|error| error.to_string());
+                attend(&intake, &mut session, stream).await.unwrap_or_else(|error| error.to_string());
             session.log_end(&reason);
         }
         Err(error) => session.log_end(&error.to_string()),
     }
 }
 
-/// Returns why the connection ended.
-async fn converse(intake: &Intake, session: &mut Session, mut stream: Stream) -> io::Result<String> {
+/// Returns why the connection ended. The stream is held outside of what may panic, so that the client can be told.
+async fn attend(intake: &Intake, session: &mut Session, mut stream: Stream) -> io::Result<String> {
+    loop {
+        match net::contain(converse(intake, session, &mut stream)).await {
+            Ok(Ok(Pause::StartTls)) => stream = Box::pin(start_tls(intake, session, stream)).await?,
+            Ok(Ok(Pause::End(reason))) => return Ok(reason),
+            Ok(Err(error)) => return Err(error),
+            Err(panicked) => {
+                session.log_panic(&panicked);
+                let farewell = async {
+                    stream.write_all(FAULT).await?;
+                    stream.shutdown().await
+                };
+                let _ = timeout(FAREWELL_TIMEOUT, farewell).await;
+                return Ok(panicked.to_string());
+            }
+        }
+    }
+}
+
+async fn converse(intake: &Intake, session: &mut Session, stream: &mut Stream) -> io::Result<Pause> {
     let mut stopping = false;
     loop {
         let Some(event) = session.smtp.poll_event() else {
             if let Some(bytes) = session.smtp.poll_transmit() {
-                write(&mut stream, &bytes).await?;
+                write(stream, &bytes).await?;
                 continue;
             }
             if session.smtp.is_closed() {
-                let _ = timeout(Duration::from_secs(1), stream.shutdown()).await;
-                return Ok(session.end_reason());
+                let _ = timeout(FAREWELL_TIMEOUT, stream.shutdown()).await;
+                return Ok(Pause::End(session.end_reason()));
             }
-            match wait(intake, session, &mut stream, stopping).await? {
+            match wait(intake, session, stream, stopping).await? {
                 Wakeup::Input => {}
                 Wakeup::End => session.smtp.handle_disconnect(),
                 Wakeup::Timeout => session.smtp.handle_timeout(Instant::now()),
@@ -76,11 +107,11 @@ async fn converse(intake: &Intake, session: &mut Session, mut stream: Stream) ->
         };
         match event {
             Event::Connect => {
-                let early = greeting_delay(session, &mut stream).await?;
+                let early = greeting_delay(session, stream).await?;
                 let decision = session.greet(early);
                 session.smtp.answer(decision);
             }
-            Event::StartTls => stream = Box::pin(start_tls(intake, session, stream)).await?,
+            Event::StartTls => return Ok(Pause::StartTls),
             // In a box: an event and its answer take room for a moment, and every idle connection would keep it.
             event => {
                 if let Some(decision) = Box::pin(session.handle(event)).await {

@@ -316,6 +316,13 @@ impl Session {
         self.closed.map_or_else(|| "closed".into(), |reason| format!("{reason:?}").to_lowercase())
     }
 
+    pub(crate) fn log_panic(&self, panicked: &net::Panicked) {
+        let peer = &self.client.peer;
+        tracing::error!(
+            session = %self.id, %peer, %panicked, "a session panicked and was ended; please report this"
+        );
+    }
+
     pub(crate) fn log_end(&self, reason: &str) {
         let seconds = self.began.elapsed().as_secs_f64();
         tracing::info!(session = %self.id, peer = %self.client.peer, reason, seconds, "disconnected");

@@ -93,6 +93,7 @@ dialogues! {
     memory_scarce
     message_rate
     notify
+    panic
     pipelining
     proxy
     quota

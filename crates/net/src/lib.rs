@@ -30,6 +30,7 @@
 
 mod adopt;
 mod connect;
+mod contain;
 mod endpoint;
 mod error;
 mod files;
@@ -46,6 +47,7 @@ pub mod tls;
 
 pub use adopt::Adopted;
 pub use connect::connect;
+pub use contain::{Panicked, contain};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::NetError;
 pub use files::{FileLimit, raise_file_limit};

@@ -72,7 +72,8 @@ impl fmt::Debug for ServeOptions {
 }
 
 /// Accepts until `shutdown` is triggered, giving each connection a task of its own, then closes the listener and
-/// returns when the last session is over. A panic ends its session only. Dropping the future ends all sessions.
+/// returns when the last session is over. A panic ends its session only; a handler that wants to say so to its client has
+/// [`contain`](crate::contain). Dropping the future ends all sessions.
 pub async fn serve<H, F>(listener: Listener, options: ServeOptions, handler: H)
 where
     H: Fn(Connection) -> F + Clone + Send + 'static,

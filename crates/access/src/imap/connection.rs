@@ -15,7 +15,7 @@ use imap::Runs;
 use imap::command::Command;
 use imap::response::{Code, Status};
 use imap::server::{Config, Decision, Event, IDLE_TIMEOUT, Reason, Session};
-use net::Stream;
+use net::{Panicked, Stream};
 use policy::{Gate, Outcome};
 use std::io;
 use std::sync::Arc;
@@ -26,6 +26,9 @@ use tokio::time::{sleep_until, timeout};
 
 const STOPPING: &[u8] = b"* BYE [UNAVAILABLE] the server is stopping; connect again later\r\n";
 const SHUT_OUT: &[u8] = b"* BYE [UNAVAILABLE] too many failed logins from your address; try again later\r\n";
+
+/// The last word of a session that panicked.
+const FAULT: &[u8] = b"* BYE [SERVERBUG] a fault here ends this session; connect again later\r\n";
 
 /// One connection.
 pub(super) struct Driver {
@@ -61,6 +64,8 @@ pub(super) enum End {
     Unserved(#[from] Unserved),
     #[error("connection lost: {0}")]
     Lost(#[from] io::Error),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// What ended the wait between two commands.
@@ -108,7 +113,15 @@ impl Driver {
 
     /// Goes on to the end.
     pub(super) async fn run(mut self) -> (End, Summary) {
-        let end = self.serve().await;
+        let end = match net::contain(self.serve()).await {
+            Ok(end) => end,
+            Err(panicked) => {
+                if !self.session.is_inside_fetch() {
+                    let _ = timeout(FAREWELL_TIMEOUT, self.wire.say(FAULT)).await;
+                }
+                panicked.into()
+            }
+        };
         Box::pin(self.leave()).await;
         (end, self.summary)
     }

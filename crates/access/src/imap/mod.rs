@@ -46,7 +46,8 @@ mod words;
 pub use open::OpenMailboxes;
 
 use crate::Context;
-use connection::Driver;
+use crate::socket::PANICKED;
+use connection::{Driver, End};
 use net::{Connection, OverLimit};
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -86,6 +87,9 @@ pub async fn serve(connection: Connection, port: Port, context: Arc<Context>) {
         Ok(driver) => driver.run().await,
         Err(end) => (end, Summary::default()),
     };
+    if let End::Panicked(panicked) = &end {
+        tracing::error!(protocol = %"imap", %session, %peer, %panicked, "{PANICKED}");
+    }
     let Summary { user, fetched, appended, removed } = summary;
     tracing::info!(
         protocol = %"imap", %session, %peer, ?user, fetched, appended, removed, reason = %end, "session ended"

@@ -6,7 +6,7 @@ use super::maildrop::{Fault, Maildrop};
 use crate::Context;
 use crate::login::{Entrance, Guest, Verdict};
 use crate::socket::{FAREWELL_TIMEOUT, Unserved, handshake, is_local, say};
-use net::Stream;
+use net::{Panicked, Stream};
 use policy::{Gate, Outcome};
 use pop3::server::{Config, Decision, Event, IDLE_TIMEOUT, MessageFlow, Reason, Refusal, Session};
 use std::future::poll_fn;
@@ -27,6 +27,9 @@ const PIECE: usize = 32 * 1024;
 
 const STOPPING: &[u8] = b"-ERR [SYS/TEMP] the server is stopping; try again later\r\n";
 const SHUT_OUT: &[u8] = b"-ERR [SYS/TEMP] too many failed logins from your address; try again later\r\n";
+
+/// The last word of a session that panicked.
+const FAULT: &[u8] = b"-ERR [SYS/TEMP] a fault here ends this session; try again later\r\n";
 
 /// One connection.
 pub(super) struct Driver {
@@ -68,6 +71,16 @@ pub(super) enum End {
     Unserved(#[from] Unserved),
     #[error("connection lost: {0}")]
     Lost(#[from] io::Error),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
+}
+
+/// Why serving stops.
+enum Pause {
+    /// For a handshake, which needs the stream.
+    StartTls,
+    Closed(Reason),
+    End(End),
 }
 
 impl Driver {
@@ -95,24 +108,39 @@ impl Driver {
     /// Goes on to the end. What is not committed by then is not removed.
     pub(super) async fn run(mut self) -> End {
         loop {
-            match self.step().await {
-                Ok(Some(Event::StartTls)) => match self.start_tls().await {
+            match net::contain(self.serve()).await {
+                Ok(Pause::StartTls) => match self.start_tls().await {
                     Ok(secured) => self = secured,
                     Err(end) => return end,
                 },
-                Ok(Some(Event::Closed(reason))) => {
+                Ok(Pause::Closed(reason)) => {
                     // The maildrop is free before the client can know that the connection is closed.
                     self.client = Client::Unknown;
                     let _ = timeout(FAREWELL_TIMEOUT, self.stream.shutdown()).await;
                     return End::Session { reason, summary: self.summary };
                 }
-                Ok(Some(event)) => {
-                    if let Err(end) = self.carry_out(event).await {
-                        return end;
+                Ok(Pause::End(end)) => return end,
+                Err(panicked) => {
+                    if self.session.message_flow() == MessageFlow::Closed {
+                        say(&mut self.stream, FAULT).await;
                     }
+                    return panicked.into();
                 }
-                Ok(None) => {}
-                Err(end) => return end,
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> Pause {
+        loop {
+            let done = match self.step().await {
+                Ok(Some(Event::StartTls)) => return Pause::StartTls,
+                Ok(Some(Event::Closed(reason))) => return Pause::Closed(reason),
+                Ok(Some(event)) => self.carry_out(event).await,
+                Ok(None) => Ok(()),
+                Err(end) => Err(end),
+            };
+            if let Err(end) = done {
+                return Pause::End(end);
             }
         }
     }

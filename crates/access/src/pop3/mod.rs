@@ -11,6 +11,7 @@ mod maildrop;
 pub use maildrop::MAX_MAILDROP;
 
 use crate::Context;
+use crate::socket::PANICKED;
 use connection::{Driver, End};
 use net::{Connection, OverLimit};
 use std::borrow::Cow;
@@ -35,6 +36,9 @@ pub async fn serve(connection: Connection, port: Port, context: Arc<Context>) {
         Ok(driver) => driver.run().await,
         Err(end) => end,
     };
+    if let End::Panicked(panicked) = &end {
+        tracing::error!(protocol = %"pop3", %session, %peer, %panicked, "{PANICKED}");
+    }
     match end {
         End::Session { reason, summary } => {
             tracing::info!(

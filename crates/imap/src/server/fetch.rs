@@ -72,6 +72,11 @@ impl Session {
         }
     }
 
+    /// Between [`Self::begin_fetch`] and [`Self::end_fetch`]: whatever is written now is taken for a part of the response.
+    pub fn is_inside_fetch(&self) -> bool {
+        !matches!(self.context.writing, Writing::Nothing)
+    }
+
     fn misuse(&mut self, writing: Writing) {
         self.context.writing = writing;
         self.close(Reason::WrongAnswer);

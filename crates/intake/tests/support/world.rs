@@ -464,6 +464,7 @@ impl RecipientCheck for NextHost {
         Box::pin(std::future::ready(match address.local().as_str() {
             "known" => Verification::Taken,
             "busy" => Verification::Unknown("421 4.3.2 closed".into()),
+            "fault" => panic!("on purpose"),
             _ => Verification::Refused("550 5.1.1 who?".into()),
         }))
     }

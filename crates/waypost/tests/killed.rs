@@ -15,5 +15,6 @@ fn what_was_answered_250_survives_kill_9_and_is_there_once() {
     let settings = Settings { rounds: ROUNDS, longest: Duration::from_millis(400), ..Settings::new(program) };
     let report = run(&settings, |_| {}).unwrap();
     assert!(report.failed == 0, "{report:#?}");
+    assert!(report.tally.promised_large > 0, "{report:#?}");
     assert!(report.tally.arrived_in_mailboxes > 0 && report.tally.arrived_elsewhere > 0, "{report:#?}");
 }

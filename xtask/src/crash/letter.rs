@@ -75,6 +75,14 @@ impl Letter {
         Self { name, recipients, flaw, content }
     }
 
+    /// One of 5 MB for a mailbox here, and `everywhere`: for a recipient elsewhere too.
+    pub(super) fn large(name: String, everywhere: bool) -> Self {
+        let mut recipients = vec![LOCAL[0]];
+        recipients.extend(REMOTE.first().copied().filter(|_| everywhere));
+        let content = content(&name, LARGE.start, None);
+        Self { name, recipients, flaw: None, content }
+    }
+
     pub(super) fn is_large(&self) -> bool {
         self.content.len() >= LARGE_OCTETS
     }
@@ -144,7 +152,7 @@ mod tests {
 
     #[test]
     fn some_have_5_mb() {
-        assert!(content("r1", LARGE.start, None).len() >= LARGE_OCTETS);
+        assert!(Letter::large("r1".to_owned(), true).is_large());
         assert!(content("r1", SMALL.end, None).len() < 8_000);
     }
 }

@@ -26,8 +26,6 @@ use std::time::{Duration, Instant};
 /// Once in so many rounds the kill comes while the server starts.
 const ONE_IN_EARLY: u64 = 10;
 const EARLY: std::ops::Range<Duration> = Duration::ZERO..Duration::from_millis(150);
-/// From so many rounds on, some message of 5 MB must have been answered 250, or nothing is said of those.
-const ENOUGH_FOR_LARGE: u32 = 100;
 /// For a queue that a loaded machine has to empty.
 const QUEUE_LIMIT: Duration = Duration::from_secs(300);
 
@@ -38,7 +36,8 @@ pub struct Settings {
     pub rounds: u32,
     pub seed: u64,
     pub sessions: usize,
-    /// After so many rounds the queue is left to get empty, and the mailboxes are read and emptied.
+    /// After so many rounds the queue is left to get empty, and the mailboxes are read and emptied. The kill of such a round
+    /// waits until a message of 5 MB is answered.
     pub settle_every: u32,
     /// How long the sessions may work before the kill, at most.
     pub longest: Duration,
@@ -158,6 +157,10 @@ impl Harness<'_> {
                 let (installation, shared, random) = (&self.installation, &*self.shared, &*random);
                 scope.spawn(move || sender::run(installation, shared, round, session, random));
             }
+            if settles {
+                let turn = round / self.settings.settle_every;
+                sender::large(&self.installation, &self.shared, round, turn, random);
+            }
             std::thread::sleep(random.clone().duration(Duration::ZERO..self.settings.longest));
             if !server.is_alive() {
                 self.shared.ledger().fail(format!("round {round}: the server ended by itself"));
@@ -192,7 +195,7 @@ impl Harness<'_> {
         let Self { settings, installation, shared, killed_early } = self;
         let mut ledger = shared.ledger();
         let tally = ledger.judge();
-        if settings.rounds >= ENOUGH_FOR_LARGE && tally.promised_large == 0 {
+        if settings.rounds >= settings.settle_every && tally.promised_large == 0 {
             ledger.fail("no message of 5 MB was answered 250, so none was tried".to_owned());
         }
         for line in installation.logged().lines().filter(|line| line.contains("panicked")) {

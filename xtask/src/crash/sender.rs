@@ -81,6 +81,19 @@ pub(super) fn run(installation: &Installation, shared: &Shared, round: u32, sess
     }
 }
 
+/// Brings one message of 5 MB beside the others, and returns when it is answered. Rounds with one take turns with the
+/// ways to speak.
+pub(super) fn large(installation: &Installation, shared: &Shared, round: u32, turn: u32, random: &Random) {
+    let way = WAYS[turn as usize % WAYS.len()];
+    let mut random = random.branch(u64::MAX);
+    let letter = Letter::large(format!("r{round}large"), !way.lmtp);
+    let sent =
+        Sender::open(installation, way, &mut random).and_then(|mut sender| sender.send(&letter, shared));
+    if let Err(error) = sent {
+        shared.ledger().fail(format!("{}, while the server lived: {error}", letter.name));
+    }
+}
+
 struct Sender<'a> {
     wire: Wire,
     way: Way,

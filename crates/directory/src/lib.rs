@@ -16,7 +16,7 @@ mod verifier;
 
 pub use error::DirectoryError;
 pub use login::{Login, Progress};
-pub use onward::Onward;
+pub use onward::{Onward, RememberedSender};
 pub use resolve::{MAX_ALIAS_DEPTH, MAX_TARGETS, RelayRecipient, Resolution, Target};
 pub use signers::Signers;
 pub use verifier::{MIN_ADVISED_PASSWORD, Verifier, generate_app_password};

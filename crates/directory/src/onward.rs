@@ -2,23 +2,32 @@
 
 use crate::{Directory, DirectoryError};
 use address::{Address, Domain, ReversePath};
-use mailauth::srs::{self, SrsError};
-use store::clock;
+use mailauth::srs::{self, DAY, MAX_AGE, Original, Rewritten, SrsError};
 use store::directory::DomainKind;
+use store::{StoreError, clock};
 
 /// Mail that goes on: its sender, and whether it leaves the house.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Onward {
     pub reverse_path: ReversePath,
+    /// Who does not fit into it: to be remembered ([`Directory::remember`]) before the mail goes on.
+    pub remembered: Option<RememberedSender>,
     /// Its next host is another's, who does not know that we looked at it.
     pub leaves: bool,
     /// Why it is still the old one although an address of ours was needed: SPF will not pass.
     pub unchanged: Option<SrsError>,
 }
 
+/// A sender whose rewritten address has a token of it only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RememberedSender {
+    pub token: String,
+    pub sender: Address,
+}
+
 impl From<&ReversePath> for Onward {
     fn from(sender: &ReversePath) -> Self {
-        Self { reverse_path: sender.clone(), leaves: false, unchanged: None }
+        Self { reverse_path: sender.clone(), remembered: None, leaves: false, unchanged: None }
     }
 }
 
@@ -41,17 +50,33 @@ impl Directory {
         }
         let Some(by) = self.forwarding_domain(recipient)? else { return Ok(same) };
         Ok(match self.srs.forward(stranger, &by, clock::seconds()) {
-            Ok(rewritten) => Onward { reverse_path: ReversePath::Address(rewritten), ..same },
+            Ok(Rewritten { address, token }) => Onward {
+                reverse_path: ReversePath::Address(address),
+                remembered: token.map(|token| RememberedSender { token, sender: stranger.clone() }),
+                ..same
+            },
             Err(error) => Onward { unchanged: Some(error), ..same },
         })
     }
 
+    /// Remembers a sender for as long as the address that stands for it is taken.
+    pub async fn remember(&self, remembered: RememberedSender) -> Result<(), StoreError> {
+        let RememberedSender { token, sender } = remembered;
+        // A day more than the address itself counts, which has days only.
+        let until = clock::seconds() + (MAX_AGE + 1) * DAY;
+        self.store.remember_sender(token, sender, until as i64).await
+    }
+
     /// The stranger to whom a notification to `address`, of a domain of ours, goes on.
-    pub(crate) fn returned(&self, address: &Address) -> Option<Address> {
+    pub(crate) fn returned(&self, address: &Address) -> Result<Option<Address>, DirectoryError> {
         if !srs::is_rewritten(address.local()) {
-            return None;
+            return Ok(None);
         }
-        self.srs.reverse(address, clock::seconds()).ok()
+        Ok(match self.srs.reverse(address, clock::seconds()) {
+            Ok(Original::Sender(sender)) => Some(sender),
+            Ok(Original::Token(token)) => self.store.remembered_sender(&token)?,
+            Err(_) => None,
+        })
     }
 
     fn is_ours(&self, address: &Address) -> Result<bool, DirectoryError> {

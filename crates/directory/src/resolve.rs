@@ -76,7 +76,7 @@ impl Directory {
                 (false, RelayRecipients::Listed) => Resolution::Unknown,
             });
         }
-        if let Some(sender) = self.returned(address) {
+        if let Some(sender) = self.returned(address)? {
             return Ok(Resolution::Returned(sender));
         }
         walk.follow(address, &domain, 0)?;

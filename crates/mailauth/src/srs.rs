@@ -12,18 +12,26 @@
 //! such addresses, and so send through the forwarder, but who has the key. `TT` is the day: an address is of no use later. A
 //! second forwarder keeps the first one's name, not the whole way: bounces go from it to the first forwarder, and home.
 //!
+//! A local part has 64 octets (RFC 5321 §4.5.3.1.1), and senders of newsletters fill them alone. One that does not fit is left with
+//! the forwarder, who remembers it under a token until the address is too old:
+//!
+//! ```text
+//! SRS0=HHHHH=TT==KKKKKKKKKKKKKKKK@forwarder.example
+//! ```
+//!
 //! There is no RFC; the scheme is that of <https://www.libsrs2.net/srs/srs.pdf>, and addresses of its other
 //! implementations are forwarded as they are. Letters may change case on the way.
 //!
 //! ```
 //! use address::{Address, Secret};
-//! use mailauth::srs::Srs;
+//! use mailauth::srs::{Original, Srs};
 //!
 //! let srs = Srs::new(&Secret::new([7; 32]));
 //! let (joe, now) = ("joe@example.org".parse::<Address>()?, 1_528_637_909);
 //! let rewritten = srs.forward(&joe, &"forwarder.example".parse()?, now)?;
-//! assert!(rewritten.to_string().ends_with("=example.org=joe@forwarder.example"));
-//! assert_eq!(srs.reverse(&rewritten, now)?, joe);
+//! assert!(rewritten.address.to_string().ends_with("=example.org=joe@forwarder.example"));
+//! assert_eq!(rewritten.token, None, "nothing to be remembered");
+//! assert_eq!(srs.reverse(&rewritten.address, now)?, Original::Sender(joe));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -38,8 +46,10 @@ pub const MAX_AGE: u64 = 21;
 /// Characters of the hash, of 5 bits each: guesses are made one RCPT at a time, and one that hits sends a notification
 /// to one address. Every character is one less for the sender in the 64 octets of a local part.
 const HASH_LEN: usize = 5;
+/// Characters of a token, of 5 bits each: two senders never get the same one by chance.
+const TOKEN_LEN: usize = 16;
 /// Seconds of the unit of time.
-const DAY: u64 = 24 * 60 * 60;
+pub const DAY: u64 = 24 * 60 * 60;
 /// Days after which `TT`, two characters of 5 bits, begins anew.
 const CYCLE: u64 = 1 << 10;
 /// What digits of `TT` look like.
@@ -49,6 +59,22 @@ const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 #[derive(Debug)]
 pub struct Srs {
     key: hmac::Key,
+}
+
+/// A sender as an address of the forwarder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    pub address: Address,
+    /// The sender did not fit into it: under this it is to be remembered for [`MAX_AGE`] days. The same for the same sender.
+    pub token: Option<String>,
+}
+
+/// Who is behind a rewritten address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Original {
+    Sender(Address),
+    /// The one who is remembered under this.
+    Token(String),
 }
 
 /// Why an address cannot be rewritten, or taken back.
@@ -78,8 +104,8 @@ impl Srs {
 
     /// The reverse-path for mail of `sender` that `by` forwards. `now` is in seconds since 1970.
     ///
-    /// Fails for senders that do not fit, within the 64 octets of a local part (RFC 5321 §4.5.3.1.1).
-    pub fn forward(&self, sender: &Address, by: &Domain, now: u64) -> Result<Address, SrsError> {
+    /// What does not fit into the 64 octets of a local part (RFC 5321 §4.5.3.1.1) gets a token.
+    pub fn forward(&self, sender: &Address, by: &Domain, now: u64) -> Result<Rewritten, SrsError> {
         let domain = sender.domain().ok_or_else(|| SrsError::NoDomain(sender.clone()))?;
         let local = sender.local().as_str();
         let text = match Form::of(local) {
@@ -90,8 +116,17 @@ impl Srs {
                 format!("SRS0={}={rest}", self.hash("SRS0", &rest))
             }
         };
-        let local = LocalPart::from_value(&text).map_err(|_| SrsError::TooLong(sender.clone()))?;
-        Ok(Address::new(local, by.clone()))
+        let (local, token) = match LocalPart::from_value(&text) {
+            Ok(local) => (local, None),
+            Err(_) => {
+                let token = self.token(sender);
+                let rest = format!("{}=={token}", stamp(now / DAY));
+                let text = format!("SRS0={}={rest}", self.hash("SRS0", &rest));
+                let local = LocalPart::from_value(&text).map_err(|_| SrsError::TooLong(sender.clone()))?;
+                (local, Some(token))
+            }
+        };
+        Ok(Rewritten { address: Address::new(local, by.clone()), token })
     }
 
     fn second(&self, first: &str, rest: &str) -> String {
@@ -100,7 +135,7 @@ impl Srs {
     }
 
     /// Where mail to `address`, which [`forward`](Self::forward) made, goes.
-    pub fn reverse(&self, address: &Address, now: u64) -> Result<Address, SrsError> {
+    pub fn reverse(&self, address: &Address, now: u64) -> Result<Original, SrsError> {
         let not_rewritten = || SrsError::NotRewritten(address.clone());
         let text = address.local().as_str();
         let (tag, after) = text.split_at_checked(5).ok_or_else(not_rewritten)?;
@@ -110,8 +145,10 @@ impl Srs {
                 self.verify("SRS0", rest, hash, address)?;
                 let (day, sender) = rest.split_once('=').ok_or_else(not_rewritten)?;
                 check_age(day, now / DAY).map_err(|()| SrsError::Expired(address.clone()))?;
-                let (domain, local) = sender.split_once('=').ok_or_else(not_rewritten)?;
-                (domain, local.to_owned())
+                match sender.split_once('=').ok_or_else(not_rewritten)? {
+                    ("", token) => return Ok(Original::Token(token.to_ascii_uppercase())),
+                    (domain, local) => (domain, local.to_owned()),
+                }
             }
             "SRS1=" => {
                 self.verify("SRS1", rest, hash, address)?;
@@ -122,13 +159,21 @@ impl Srs {
         };
         let domain = Domain::parse(domain).map_err(|_| not_rewritten())?;
         let local = LocalPart::from_value(&local).map_err(|_| not_rewritten())?;
-        Ok(Address::new(local, domain))
+        Ok(Original::Sender(Address::new(local, domain)))
     }
 
     fn verify(&self, form: &str, rest: &str, hash: &str, address: &Address) -> Result<(), SrsError> {
         let (expected, hash) = (self.hash(form, rest), hash.to_ascii_uppercase());
         verify_slices_are_equal(expected.as_bytes(), hash.as_bytes())
             .map_err(|_| SrsError::Hash(address.clone()))
+    }
+
+    /// Of the sender to the letter: who comes back is the same in every respect.
+    fn token(&self, sender: &Address) -> String {
+        let tag = hmac::sign(&self.key, format!("token={sender}").as_bytes());
+        let mut token = BASE32_NOPAD.encode(tag.as_ref());
+        token.truncate(TOKEN_LEN);
+        token
     }
 
     /// Of the text in one case: servers on the way may change it.
@@ -194,7 +239,11 @@ mod tests {
     }
 
     fn forward(sender: &str, by: &str) -> Address {
-        srs().forward(&address(sender), &by.parse().unwrap(), NOW).unwrap()
+        srs().forward(&address(sender), &by.parse().unwrap(), NOW).unwrap().address
+    }
+
+    fn sender(text: &str) -> Original {
+        Original::Sender(address(text))
     }
 
     #[test]
@@ -208,7 +257,7 @@ mod tests {
         ] {
             let rewritten = forward(sender, "here.example");
             assert!(is_rewritten(rewritten.local()) && rewritten.host() == &"here.example".parse().unwrap());
-            assert_eq!(srs().reverse(&rewritten, NOW), Ok(address(sender)), "{rewritten}");
+            assert_eq!(srs().reverse(&rewritten, NOW), Ok(self::sender(sender)), "{rewritten}");
         }
         assert_eq!(
             forward("joe@example.org", "here.example").to_string(),
@@ -220,7 +269,7 @@ mod tests {
     fn case_may_change_on_the_way() {
         let rewritten = forward("joe@example.org", "here.example").to_string();
         for text in [rewritten.to_lowercase(), rewritten.to_uppercase()] {
-            let back = srs().reverse(&address(&text), NOW).unwrap();
+            let Ok(Original::Sender(back)) = srs().reverse(&address(&text), NOW) else { panic!("{text}") };
             assert_eq!(back.folded(), "joe@example.org", "{text}");
         }
     }
@@ -237,12 +286,12 @@ mod tests {
                 "{text}"
             );
             // The bounce goes from each straight to the first.
-            assert_eq!(srs().reverse(rewritten, NOW), Ok(first.clone()));
+            assert_eq!(srs().reverse(rewritten, NOW), Ok(Original::Sender(first.clone())));
         }
         // Addresses of other implementations are kept to the letter.
         for foreign in ["SRS0+abcd=XY=e.org=joe@f.example", "srs0-abcd=XY=e.org=joe@f.example"] {
             let back = srs().reverse(&forward(foreign, "here.example"), NOW).unwrap();
-            assert_eq!(back.to_string(), foreign.replace("srs0", "SRS0"));
+            assert_eq!(back, sender(&foreign.replace("srs0", "SRS0")));
         }
     }
 
@@ -287,11 +336,34 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_not_rewritten() {
+    fn what_does_not_fit_gets_a_token() {
         let by = "here.example".parse().unwrap();
-        let long = address(&format!("{}@example.org", "x".repeat(40)));
-        assert_eq!(srs().forward(&long, &by, NOW), Err(SrsError::TooLong(long)));
+        let newsletter = format!("bounces+1234567-{}@news.example.org", "x".repeat(40));
+        let (newsletter, other) = (address(&newsletter), address(&newsletter.replace("12345", "54321")));
+        let rewritten = srs().forward(&newsletter, &by, NOW).unwrap();
+        let token = rewritten.token.clone().unwrap();
+        assert!(rewritten.address.to_string().ends_with(&format!("=I4=={token}@here.example")));
+        assert_eq!(srs().forward(&newsletter, &by, NOW + DAY).unwrap().token, Some(token.clone()));
+        assert_ne!(srs().forward(&other, &by, NOW).unwrap().token, Some(token.clone()));
+        // It comes back whatever its case has become, not after its time, and no other token is taken.
+        let lower = address(&rewritten.address.to_string().to_lowercase());
+        for address in [&rewritten.address, &lower] {
+            assert_eq!(srs().reverse(address, NOW), Ok(Original::Token(token.clone())));
+            assert!(matches!(srs().reverse(address, NOW + (MAX_AGE + 1) * DAY), Err(SrsError::Expired(_))));
+        }
+        let forged = address(&rewritten.address.to_string().replace(&token, "AAAAAAAAAAAAAAAA"));
+        assert!(matches!(srs().reverse(&forged, NOW), Err(SrsError::Hash(_))));
+        // Others pass it on as an address like any other, and so do we theirs, however long.
+        let second = forward(&rewritten.address.to_string(), "second.example");
+        assert_eq!(srs().reverse(&second, NOW), Ok(Original::Sender(rewritten.address)));
+        let long = address(&format!("SRS0=abcd=XY=e.org={}@first.example", "x".repeat(45)));
+        assert!(srs().forward(&long, &by, NOW).unwrap().token.is_some());
+    }
+
+    #[test]
+    fn a_sender_at_an_address_literal_is_not_rewritten() {
         let literal = address("joe@[192.0.2.1]");
+        let by = "here.example".parse().unwrap();
         assert_eq!(srs().forward(&literal, &by, NOW), Err(SrsError::NoDomain(literal)));
     }
 }

@@ -8,8 +8,8 @@ use address::{Address, ReversePath};
 use delivery::{Action, Forward, Incoming, Keep};
 use smtp::Reply;
 use smtp::parameter::{MailParameters, OriginalRecipient, RcptParameters};
-use store::Body;
 use store::queue::{NewMessage, NewRecipient, QueuedMessage, QueuedRecipient};
+use store::{Body, StoreError};
 
 /// Octets of a message that are searched for its header's `Delivered-To`.
 const MAX_SEARCHED: usize = 256 << 10;
@@ -99,8 +99,7 @@ impl Round<'_> {
                 NewMessage { id: self.shared.clock.id(), ..copy_of(self.message, self.copies.body.clone()) };
             let mut forwarded = forward(again, &recipient, &forwards, &self.parameters, several);
             notes.push(note(&recipient.address, &forwards, &forwarded));
-            let leaves = forwards.first().is_some_and(|first| first.sender.leaves);
-            match self.forwarding.prepare(&recipient.address, leaves, &mut forwarded).await {
+            match self.prepare(&recipient.address, &forwards, &mut forwarded).await {
                 Ok(said) => notes.extend(said),
                 Err(error) => {
                     tracing::error!(queue = %self.message.id, %error, "cannot store a message that goes on");
@@ -119,6 +118,20 @@ impl Round<'_> {
             false => Verdict::Forwarded,
         };
         Settled { notes, ..Settled::here(recipient, verdict, "250 2.1.5 delivered") }
+    }
+
+    /// Remembers and writes what there must be before the message goes on. What there is to say of it.
+    async fn prepare(
+        &mut self,
+        alias: &Address,
+        forwards: &[Forward],
+        forwarded: &mut NewMessage,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(Forward { sender, .. }) = forwards.first() else { return Ok(None) };
+        if let Some(remembered) = &sender.remembered {
+            self.shared.directory.remember(remembered.clone()).await?;
+        }
+        self.forwarding.prepare(alias, sender.leaves, forwarded).await
     }
 
     fn finish(mut self) -> Vec<NewMessage> {

@@ -36,6 +36,7 @@ mod open;
 pub mod queue;
 pub mod report;
 pub mod search;
+mod sender;
 pub mod sts;
 pub mod trail;
 
@@ -46,6 +47,7 @@ pub use freelist::FreelistLimits;
 pub use id::{Id, IdError};
 pub use log::LogHold;
 pub use open::{Options, Store, make_folder};
+pub use sender::MAX_SENDERS;
 pub use sts::{OwnSts, StsPolicyRecord};
 
 #[cfg(test)]

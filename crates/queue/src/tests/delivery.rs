@@ -145,15 +145,40 @@ async fn only_a_stranger_who_leaves_the_house_is_rewritten() {
     let world = World::new().await;
     world.send("me@example.org", "", &["out@example.org"]).await;
     world.send("<>", "", &["out@example.org"]).await;
-    let long = format!("{}@near.example", "x".repeat(60));
-    let id = world.send(&long, "", &["out@example.org"]).await;
+    let literal = "joe@[192.0.2.1]";
+    let id = world.send(literal, "", &["out@example.org"]).await;
     let to = |from: &str| format!("far.example: <{from}> → you@far.example");
-    assert_eq!(world.carried(), [to("me@example.org"), to(""), to(&long)]);
+    assert_eq!(world.carried(), [to("me@example.org"), to(""), to(literal)]);
     let events = world.events(id);
     assert!(
-        events.iter().any(|event| event.contains("with its own sender") && event.contains("too long")),
+        events.iter().any(|event| event.contains("with its own sender") && event.contains("no domain")),
         "{events:?}"
     );
+}
+
+#[tokio::test]
+async fn a_sender_of_any_length_is_rewritten_and_hears_of_what_failed() {
+    let world = World::new().await;
+    let sender = format!("bounces+1234567-{}@near.example", "x".repeat(48));
+    let id = world.send(&sender, "", &["out@example.org"]).await;
+    let carried = world.carried();
+    let rewritten =
+        carried[0].strip_prefix("far.example: <").and_then(|rest| rest.split_once('>')).unwrap().0;
+    assert!(rewritten.starts_with("SRS0=") && rewritten.ends_with("@example.org"), "{carried:?}");
+    assert!(rewritten.len() <= 64 + "@example.org".len());
+    let events = world.events(id);
+    assert!(!events.iter().any(|event| event.contains("its own sender")), "{events:?}");
+    // The next host's notification, in another case and after a restart, goes home.
+    let rewritten = rewritten.to_lowercase();
+    let world = world.restart().await;
+    let before = world.carried().len();
+    world.send("<>", "", &[&rewritten]).await;
+    assert_eq!(world.carried()[before..], [format!("near.example: <> → {sender}")]);
+    assert_eq!(world.waiting(), 0);
+    // Once it is too old, the address is nobody's.
+    world.store.forget_senders(i64::MAX).await.unwrap();
+    world.send("<>", "", &[&rewritten]).await;
+    assert_eq!(world.carried().len(), before + 1);
 }
 
 #[tokio::test]

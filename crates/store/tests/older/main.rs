@@ -39,6 +39,7 @@ const MAIN: Database = Database {
         include_str!("../../src/migrations/main-9.sql"),
         include_str!("../../src/migrations/main-10.sql"),
         include_str!("../../src/migrations/main-11.sql"),
+        include_str!("../../src/migrations/main-12.sql"),
     ],
     rows: &[
         (1..=NEWEST, include_str!("directory.sql")),
@@ -56,6 +57,7 @@ const MAIN: Database = Database {
         (7..=NEWEST, include_str!("keys-7.sql")),
         (9..=NEWEST, include_str!("posts-9.sql")),
         (11..=NEWEST, include_str!("recent-11.sql")),
+        (12..=NEWEST, include_str!("senders-12.sql")),
     ],
 };
 const BODIES: Database = Database {

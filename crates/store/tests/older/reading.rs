@@ -50,6 +50,10 @@ pub(crate) async fn check(store: Store, version: usize, keeps_search: bool) {
     if version >= 9 {
         posts(&store);
     }
+    if version >= 12 {
+        let sender = store.remembered_sender("AAAABBBBCCCCDDDD").unwrap();
+        assert_eq!(sender, Some("a.long.name@example.net".parse().unwrap()));
+    }
     assert_eq!(store.recent_from(id(INBOX)).unwrap(), if version >= 11 { 8 } else { 1 });
     trail(&store);
     search(&store, keeps_search);

@@ -1,5 +1,6 @@
 //! What is removed by and by, while the server runs: rows of folders and accounts that have gone, messages that
-//! nobody brought back in time, and those greylisting knew who have been silent for long.
+//! nobody brought back in time, those greylisting knew who have been silent for long, and senders of mail that was passed on, to
+//! whom no notification will come any more.
 
 use net::Shutdown;
 use std::time::Duration;
@@ -13,6 +14,9 @@ pub(super) async fn run(store: Store, shutdown: Shutdown) {
     loop {
         if let Err(error) = store.forget_greylist_passes(clock::millis()).await {
             tracing::warn!(%error, "greylisting remembers too much until the next hour");
+        }
+        if let Err(error) = store.forget_senders(clock::seconds() as i64).await {
+            tracing::warn!(%error, "senders of mail that was passed on stay remembered until the next hour");
         }
         while !shutdown.is_triggered() {
             match store.purge(clock::millis()).await {

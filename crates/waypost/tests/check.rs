@@ -119,6 +119,49 @@ fn tls_of_mailbox_protocols_is_asked_for_in_their_words() {
     }
 }
 
+/// Speaks TLS 1.1 and nothing newer: says ServerHello to a ClientHello of that version or above it that offers nothing else, and
+/// `protocol_version` to others (RFC 5246 §7.2.2).
+fn tls_1_1_server() -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut head = [0; 11];
+            if stream.read_exact(&mut head).is_err() {
+                continue;
+            }
+            let mut rest = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]])) - 6];
+            let _ = stream.read_exact(&mut rest);
+            let answer: &[u8] = match head[9..] {
+                [3, 2] => &[22, 3, 2, 0, 50, 2, 0, 0, 46, 3, 2],
+                _ => &[21, 3, 2, 0, 2, 2, 70],
+            };
+            let _ = stream.write_all(answer);
+            // Until the client has read it.
+            let _ = stream.read(&mut [0]);
+        }
+    });
+    place
+}
+
+#[test]
+fn a_server_of_old_versions_alone_is_named_as_that() {
+    let place = tls_1_1_server();
+    let ran = Program::new().run(&["check", "tls", &place, "--json"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let json = ran.json();
+    let accepted: Vec<bool> =
+        json["versions"].as_array().unwrap().iter().map(|v| v["accepted"].as_bool().unwrap()).collect();
+    assert_eq!(accepted, [false, false, true, false], "1.3, 1.2, 1.1, 1.0: {json}");
+    assert!(json["ok"] == false && json["version"].is_null() && json["certificate"].is_null(), "{json}");
+    let problems = json["problems"].to_string();
+    assert!(problems.contains("neither TLS 1.3 nor 1.2, only TLSv1.1"), "{json}");
+    assert!(problems.contains("which RFC 8996 forbids"), "{json}");
+    let ran = Program::new().run(&["check", "tls", &place]);
+    assert!(ran.code == Some(1) && ran.out.contains("TLSv1.1    accepted"), "{ran:?}");
+}
+
 #[test]
 fn no_tls_is_a_no() {
     let server = Server::start(Behaviour::new(Protocol::Smtp));

@@ -167,7 +167,8 @@ fn a_domain_is_told_what_is_wrong_and_what_to_publish() {
     for part in [
         "pass spf          v=spf1 mx -all: 1 of at most 10 look-ups",
         "FAIL dmarc        no DMARC record",
-        "publish: _dmarc.example.test. TXT \"v=DMARC1; p=quarantine; rua=mailto:postmaster@example.test\"",
+        "hint: p=none only has reports sent",
+        "publish: _dmarc.example.test. TXT \"v=DMARC1; p=none; rua=mailto:postmaster@example.test\"",
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
@@ -177,4 +178,27 @@ fn a_domain_is_told_what_is_wrong_and_what_to_publish() {
 fn a_domain_that_cannot_be_asked_about_is_for_later() {
     assert_eq!(dns(&["example.test FAIL"], &["--json"]).code, Some(75));
     assert_eq!(dns(&[], &[]).code, Some(1));
+}
+
+/// What arrival does with it: readers show one of several authors, and nobody knows which (RFC 9989 §11.5).
+#[test]
+fn a_message_without_one_author_has_the_disposition_that_arrival_gives_it() {
+    let program = Program::new();
+    for (header, result, disposition) in [
+        ("From: a@good.test\r\nFrom: b@good.test\r\n", "permerror", "reject"),
+        ("From: a@good.test, b@other.test\r\n", "permerror", "reject"),
+        ("From: nobody\r\n", "permerror", "quarantine"),
+        ("To: a@good.test\r\n", "none", "none"),
+    ] {
+        let file = program.write("message.eml", format!("{header}Subject: x\r\n\r\nHi!\r\n"));
+        let words = ["check", "dmarc", &file, "--dns", &name_server(&[]), "--json"];
+        let ran = program.run(&words);
+        let json = ran.json();
+        assert_eq!(
+            (&json["result"], &json["disposition"]),
+            (&result.into(), &disposition.into()),
+            "{header}"
+        );
+        assert!(json["domain"].is_null() && json["policy"].is_null() && ran.code == Some(1), "{json}");
+    }
 }

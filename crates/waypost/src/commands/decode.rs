@@ -19,8 +19,8 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
-Times are counted from the first packet of each dialogue. What AUTH carries is hidden, content of messages is only
-counted. TLS is opened with the secrets that a program logs where SSLKEYLOGFILE says so (curl, openssl s_client
+Times are counted from the first packet of each dialogue. What AUTH carries is hidden, content of messages is only \
+counted. TLS is opened with the secrets that a program logs where SSLKEYLOGFILE says so (curl, openssl s_client \
 -keylogfile, Python, Thunderbird): versions 1.2 and 1.3, AES-GCM and ChaCha20-Poly1305.
 
 Examples:

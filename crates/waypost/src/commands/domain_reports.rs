@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::output::{self, moment};
-use reports::view::{Overview, Source, Summary, TlsFailure};
+use reports::view::{FailedMessages, Overview, Source, Summary, TlsFailure};
 use store::report::ReportKind;
 
 pub(super) fn print(overview: &Overview, json: bool) -> Result<Exit, Failure> {
@@ -26,7 +26,27 @@ pub(super) fn print(overview: &Overview, json: bool) -> Result<Exit, Failure> {
         output::line("\nWhat was wrong with the TLS of connections to the domain's hosts:")?;
         output::table(["fault", "host", "sessions"], overview.tls_failures.iter().map(failure))?;
     }
+    if !overview.failures.is_empty() {
+        output::line(
+            "\nSingle messages that failed (whether an aligned DKIM signature and SPF vouched for them):",
+        )?;
+        let head = ["address", "domain", "failed", "DKIM", "SPF", "what became of it", "messages"];
+        output::table(head, overview.failures.iter().map(failed))?;
+    }
     Ok(Exit::Done)
+}
+
+fn failed(messages: &FailedMessages) -> [String; 7] {
+    let yes = |is: bool| if is { "yes" } else { "no" }.to_owned();
+    [
+        messages.ip.map_or_else(|| "?".to_owned(), |ip| ip.to_string()),
+        output::printable(&messages.domain),
+        output::printable(&messages.failure),
+        yes(messages.dkim),
+        yes(messages.spf),
+        output::printable(messages.delivery.as_deref().unwrap_or("?")),
+        messages.messages.to_string(),
+    ]
 }
 
 fn report(report: &Summary) -> [String; 5] {

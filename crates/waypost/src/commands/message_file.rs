@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// What `--help` says of line ends.
 pub const LINE_ENDS: &str = "\
-A message in a file usually has lines that end with LF, and on the wire they end with CRLF, which is what is signed. The first
+A message in a file usually has lines that end with LF, and on the wire they end with CRLF, which is what is signed. The first \
 line decides: when it ends with LF alone, every LF counts as CRLF; when it ends with CRLF, everything counts as it stands.";
 
 /// A message as it stands in its file.

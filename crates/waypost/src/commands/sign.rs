@@ -17,13 +17,13 @@ use store::clock;
 fn help() -> String {
     format!(
         "\
-The message comes from standard input; it goes to standard output with the new field in front, and no other octet is changed.
+The message comes from standard input; it goes to standard output with the new field in front, and no other octet is changed. \
 The key is unencrypted PKCS#8 PEM, RSA of 1024 to 4096 bits or Ed25519, as `openssl genpkey` makes it.
 
 {LINE_ENDS} The new field has the line ends of the message.
 
-With --arc the message is sealed too (RFC 8617), with the same key: a set of three fields, in front of the signature. The set
-says what the message's Authentication-Results of that name say; without such fields, the message's DKIM signatures and its
+With --arc the message is sealed too (RFC 8617), with the same key: a set of three fields, in front of the signature. The set \
+says what the message's Authentication-Results of that name say; without such fields, the message's DKIM signatures and its \
 chain are checked now. Whoever forwards mail seals; who only writes it does not need to.
 
 Examples:

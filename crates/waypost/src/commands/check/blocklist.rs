@@ -51,8 +51,9 @@ struct Line {
 pub(super) fn help() -> String {
     let mut text = String::from(
         "\
-Every list is tested first (RFC 5782): one that lacks its test entry, or has everybody, is left out. Answers outside 127/8
+Every list is tested first (RFC 5782): one that lacks its test entry, or has everybody, is left out. Answers outside 127/8 \
 are ignored.
+
 Exit status: 0 when no list of the bad has the address, 1 when one has, 75 when none could be asked.
 
 Lists that are asked without --list (+: of the good):

@@ -7,7 +7,9 @@ use crate::output::{self, Tone};
 use address::Domain;
 use dns::{Names, Resolver};
 use mailauth::dkim::{self, SignatureResult};
-use mailauth::dmarc::{self, Evaluation, Identifier, Mode, Outcome, Policy, Record, ReportUri, Word};
+use mailauth::dmarc::{
+    self, AuthorError, Evaluation, Identifier, Mode, Outcome, Policy, Record, ReportUri, Word,
+};
 use mailauth::spf::{self, MAX_ELAPSED, SpfResult};
 use message::Header;
 use serde::Serialize;
@@ -19,7 +21,7 @@ use store::clock;
 pub(super) fn help() -> String {
     format!(
         "\
-With --ip the first word is a file with a message (- for standard input), which is checked as if that host had sent it;
+With --ip the first word is a file with a message (- for standard input), which is checked as if that host had sent it; \
 otherwise it is a domain, whose policy is looked up, or a file, whose signatures alone are checked.
 
 {LINE_ENDS}
@@ -58,7 +60,8 @@ struct Report {
     disposition: &'static str,
     alignment: Alignment,
     reason: String,
-    domain: String,
+    /// The author's; `null` of a message that has none, or several.
+    domain: Option<String>,
     organizational_domain: Option<String>,
     /// Where the record was found.
     policy_domain: Option<String>,
@@ -89,7 +92,7 @@ pub(super) fn run(args: &Args, here: &Here, servers: Vec<SocketAddr>, json: bool
         let evaluation = client::block_on(async { Ok(of_message(args, here, &names, &file).await) })?;
         match evaluation {
             Ok(evaluation) => report(&evaluation, achieved(&evaluation)),
-            Err((author_error, why)) => refused(author_error, why),
+            Err(error) => without_author(&error),
         }
     } else {
         let domain = domain(&args.what)?;
@@ -114,16 +117,16 @@ fn domain(what: &OsString) -> Result<Domain, Failure> {
     Domain::parse(&text).map_err(wrong)
 }
 
-/// The evaluation of a message, or its result word and why it has none.
+/// The evaluation of a message, or why it has none.
 async fn of_message(
     args: &Args,
     here: &Here,
     names: &Names<'_>,
     file: &MessageFile,
-) -> Result<Evaluation, (Word, String)> {
+) -> Result<Evaluation, AuthorError> {
     let wire = file.wire();
     let (header, body) = message_file::split(&wire);
-    let author = dmarc::author_domain(header).map_err(|error| (Word::PermError, error.to_string()))?;
+    let author = dmarc::author_domain(header)?;
     let signatures = verify(names, header, body).await;
     let dkim: Vec<Identifier<'_>> = signatures.iter().filter_map(signature).collect();
     let checked = match args.ip {
@@ -193,7 +196,7 @@ fn report(evaluation: &Evaluation, alignment: Alignment) -> Report {
         disposition: evaluation.disposition.as_str(),
         alignment,
         reason: evaluation.reason.clone(),
-        domain: evaluation.author.to_string(),
+        domain: Some(evaluation.author.to_string()),
         organizational_domain: evaluation.organizational_domain.as_ref().map(Domain::to_string),
         policy_domain: published.map(|published| published.domain.to_string()),
         tag: published.map(|published| published.tag.as_str()),
@@ -251,15 +254,15 @@ fn asked(disposition: Policy) -> &'static str {
     }
 }
 
-/// A message without one author's domain.
-fn refused(word: Word, reason: String) -> Report {
+/// A message without one author's domain: what is said of it on arrival.
+fn without_author(error: &AuthorError) -> Report {
     Report {
-        result: word.as_str(),
+        result: error.word().as_str(),
         policy: None,
-        disposition: Policy::None.as_str(),
+        disposition: error.disposition().as_str(),
         alignment: Alignment { dkim: "none", spf: "none" },
-        reason,
-        domain: String::new(),
+        reason: error.to_string(),
+        domain: None,
         organizational_domain: None,
         policy_domain: None,
         tag: None,
@@ -282,6 +285,8 @@ fn print(report: &Report, is_message: bool) -> Result<(), Failure> {
         output::line(&format!("  policy: {policy} (of {domain}); to be done: {}", report.disposition))?;
         let verb = if is_message { "agree" } else { "must agree" };
         output::line(&format!("  DKIM and SPF {verb}: {}, {}", report.alignment.dkim, report.alignment.spf))?;
+    } else if is_message && report.domain.is_none() {
+        output::line(&format!("  to be done: {}", report.disposition))?;
     }
     if let Some(organization) = &report.organizational_domain {
         output::line(&format!("  organizational domain: {organization}"))?;

@@ -32,12 +32,13 @@ use mx::Exchange;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tlsa::Issued;
 use transport::Transport;
 
 pub(super) const HELP: &str = "\
-Looks at MX and addresses, reverse DNS, SPF, DKIM keys, DMARC, MTA-STS, DANE, TLS reports, the records by which mail
-programs find their servers, and CAA. The hosts are called, because TLSA records (DANE) name their certificates. DKIM
-keys cannot be listed: those of this server and common names are tried, others are named with --selector. Of each it is
+Looks at MX and addresses, reverse DNS, SPF, DKIM keys, DMARC, MTA-STS, DANE, TLS reports, the records by which mail \
+programs find their servers, and CAA. The hosts are called, because TLSA records (DANE) name their certificates. DKIM \
+keys cannot be listed: those of this server and common names are tried, others are named with --selector. Of each it is \
 said why it matters, and of what is missing or wrong which record to publish.
 
 Exit status: 0 when nothing failed (warnings do not count), 1 when something did, 75 when the DNS did not answer.
@@ -141,26 +142,27 @@ async fn check_all(asked: Asked<'_>) -> Vec<Finding> {
         return findings;
     }
     let asked = Asked { exchanges: &mx.exchanges, takes_no_mail: mx.takes_no_mail, ..asked };
-    let (reverse, spf, dkim, dmarc, arriving, caa) = tokio::join!(
+    let (reverse, spf, dkim, dmarc, (arriving, issued)) = tokio::join!(
         reverse::check(&asked),
         spf::check(&asked),
         dkim::check(&asked),
         dmarc::check(&asked),
         check_arriving(&asked),
-        caa::check(&asked),
     );
+    // Who issued the certificates is the authority to name.
+    let caa = caa::check(&asked, &issued).await;
     findings.extend([reverse, spf, dkim, dmarc, arriving, caa].into_iter().flatten());
     findings
 }
 
-/// What matters where the domain takes mail.
-async fn check_arriving(asked: &Asked<'_>) -> Vec<Finding> {
+/// What matters where the domain takes mail, and who issued the certificates that its hosts show.
+async fn check_arriving(asked: &Asked<'_>) -> (Vec<Finding>, Vec<Issued>) {
     if asked.takes_no_mail {
-        return Vec::new();
+        return (Vec::new(), Vec::new());
     }
-    let (sts, tlsa, tlsrpt, services) =
+    let (sts, (tlsa, issued), tlsrpt, services) =
         tokio::join!(sts::check(asked), tlsa::check(asked), tlsrpt::check(asked), services::check(asked),);
-    [sts, tlsa, tlsrpt, services].into_iter().flatten().collect()
+    ([sts, tlsa, tlsrpt, services].into_iter().flatten().collect(), issued)
 }
 
 /// The answers about each, in their order. [`TOGETHER`] are asked at a time: who does not answer keeps nobody else waiting.
@@ -199,6 +201,9 @@ fn print(report: &Report) -> Result<(), Failure> {
         if finding.why != said {
             output::line(&format!("       why: {}", finding.why))?;
             said = finding.why;
+        }
+        for hint in &finding.hints {
+            output::line(&format!("       hint: {}", output::printable(hint)))?;
         }
         for record in &finding.publish {
             output::line(&format!("       publish: {}", output::printable(&record.line())))?;

@@ -3,15 +3,20 @@
 mod mended;
 
 use super::Asked;
-use super::finding::{Finding, Status, Subject};
+use super::finding::{Finding, Status, Subject, own};
 use super::mx::texts;
+use address::{Address, Domain};
 use dns::Names;
-use mailauth::dmarc::{Policy, Record, ReportUri, destinations, walk};
+use mailauth::dmarc::{Policy, Record, ReportTag, destinations, walk};
 
 const CHECK: Subject = Subject {
     name: "dmarc",
     why: "DMARC says what to do with mail that is forged in the domain's name; large receivers want it of whoever sends much",
 };
+
+/// Who begins with more puts aside what others send in the domain's name and did not sign.
+const FIRST_STEPS: &str = "p=none only has reports sent, to the address in rua=; when they show for some weeks that all that you and \
+     others send in the domain's name passes, publish p=quarantine, and then p=reject";
 
 pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     let name = format!("_dmarc.{}", asked.domain);
@@ -34,8 +39,14 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
             ..Finding::fail(CHECK, format!("{name}: {error}"), "receivers cannot learn it either")
         }],
         Ok(None) => {
-            let value = format!("\"v=DMARC1; p=quarantine; rua=mailto:postmaster@{}\"", asked.domain);
-            vec![Finding::fail(CHECK, "no DMARC record", CHECK.why).publish_own(asked, &name, "TXT", value)]
+            // Only of our own domains we know that what they send is signed.
+            let value = format!("\"v=DMARC1; p=none; rua=mailto:postmaster@{}\"", asked.domain);
+            let finding = Finding::fail(CHECK, "no DMARC record", CHECK.why);
+            let finding = finding.publish_own(asked, &name, "TXT", value);
+            match own(asked, &name, "TXT") {
+                Some(_) => vec![finding],
+                None => vec![finding.hint(FIRST_STEPS)],
+            }
         }
         Ok(Some((domain, record))) => {
             // A record may be one of the domain above.
@@ -51,23 +62,27 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
                     "receivers pass over what they cannot read, and the record may mean less than it says";
                 findings.push(publish(Finding::warn(CHECK, problem.clone(), why)));
             }
-            let uris: Vec<ReportUri> = record.rua.iter().chain(&record.ruf).cloned().collect();
-            for destination in destinations(&names, domain, &uris).await {
-                if let Err(reason) = destination.verdict {
-                    let host = destination.address.domain().map(ToString::to_string).unwrap_or_default();
-                    let found = format!("reports to {}: {reason}", destination.address);
-                    let why =
-                        "RFC 9990 §4: reports go to another domain only when that says that it wants them";
-                    findings.push(Finding::fail(CHECK, found, why).publish(
-                        format!("{domain}._report._dmarc.{host}"),
-                        "TXT",
-                        "\"v=DMARC1\"",
-                    ));
+            for tag in [ReportTag::Rua, ReportTag::Ruf] {
+                for destination in destinations(&names, domain, record, tag).await {
+                    findings.extend(
+                        destination.verdict.err().map(|why| outside(domain, &destination.address, &why)),
+                    );
                 }
             }
             findings
         }
     }
+}
+
+/// An address whose domain does not say that it wants the reports.
+fn outside(domain: &Domain, address: &Address, reason: &str) -> Finding {
+    let host = address.domain().map(ToString::to_string).unwrap_or_default();
+    let why = "RFC 9990 §4: reports go to another domain only when that says that it wants them";
+    Finding::fail(CHECK, format!("reports to {address}: {reason}"), why).publish(
+        format!("{domain}._report._dmarc.{host}"),
+        "TXT",
+        "\"v=DMARC1\"",
+    )
 }
 
 fn policy(asked: &Asked<'_>, domain: &str, record: &Record) -> Finding {

@@ -33,6 +33,8 @@ pub(super) struct Finding {
     pub(super) found: String,
     /// Why it matters: of what was found where that is not good, else of the subject.
     pub(super) why: &'static str,
+    /// What can be done that is more than a record to publish.
+    pub(super) hints: Vec<String>,
     /// What to publish instead, or to put in a file.
     pub(super) publish: Vec<Publish>,
     /// Nothing is known, as the DNS did not answer.
@@ -68,6 +70,7 @@ impl Finding {
             status: Status::Pass,
             found: found.into(),
             why: subject.why,
+            hints: Vec::new(),
             publish: Vec::new(),
             is_temporary: false,
         }
@@ -88,6 +91,11 @@ impl Finding {
             is_temporary: !matches!(error, DnsError::Bogus { .. }),
             ..Self::fail(subject, error.to_string(), why)
         }
+    }
+
+    pub(super) fn hint(mut self, words: impl Into<String>) -> Self {
+        self.hints.push(words.into());
+        self
     }
 
     pub(super) fn publish(mut self, name: impl ToString, kind: &str, value: impl Into<String>) -> Self {

@@ -1,14 +1,17 @@
 //! SPF (RFC 7208): one record, whose evaluation stays within its bounds.
 
+mod costs;
+mod instead;
 mod mended;
 
 use super::Asked;
 use super::finding::{Finding, Status, Subject};
 use super::mx::texts;
 use dns::Names;
+use instead::Instead;
 use mailauth::spf::{
     Identity, MAX_ELAPSED, MAX_TERMS, MAX_VOID_LOOKUPS, Mechanism, Qualifier, Query, Record, ResultWord,
-    SpfResult, Step, is_record, trace,
+    SpfResult, is_record, trace,
 };
 use mailauth::zone_text;
 use std::net::{IpAddr, Ipv4Addr};
@@ -30,63 +33,97 @@ pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
     };
     let wanted = if asked.takes_no_mail { "\"v=spf1 -all\"" } else { "\"v=spf1 mx ~all\"" };
     let records: Vec<&Vec<u8>> = found.iter().filter(|text| is_record(text)).collect();
-    let text = match records[..] {
+    let findings = match records[..] {
         [] => {
             return vec![
                 Finding::fail(CHECK, "no SPF record", CHECK.why).publish_own(asked, name, "TXT", wanted),
             ];
         }
-        [text] => text,
+        [text] => weigh(asked, &String::from_utf8_lossy(text)).await,
         _ => {
             let why = "RFC 7208 §4.5: with several none counts, and the result is an error";
             let found = format!("{} SPF records: join them into one", records.len());
-            let mended = mended::joined(&records);
-            return vec![Finding::fail(CHECK, found, why).publish(name, "TXT", zone_text(&mended))];
+            vec![Finding::fail(CHECK, found, why)]
         }
     };
-    let shown = String::from_utf8_lossy(text).into_owned();
-    match Record::parse(text) {
+    if findings.iter().all(|finding| finding.status == Status::Pass || finding.is_temporary) {
+        return findings;
+    }
+    let better = better(asked, &records, badness(&findings)).await;
+    let publish = |finding: Finding| match (&better, finding.status) {
+        (None, _) | (_, Status::Pass) => finding,
+        (Some(better), _) => finding.publish(name, "TXT", zone_text(better)),
+    };
+    findings.into_iter().map(publish).collect()
+}
+
+/// What there is to say of a record.
+async fn weigh(asked: &Asked<'_>, text: &str) -> Vec<Finding> {
+    match Record::parse(text.as_bytes()) {
         Err(error) => {
             let why = "RFC 7208 §4.6: a record with an error anywhere is not used at all";
-            let mended = zone_text(&mended::joined(&records));
-            vec![Finding::fail(CHECK, format!("{shown}: {error}"), why).publish(name, "TXT", mended)]
+            vec![Finding::fail(CHECK, format!("{text}: {error}"), why)]
         }
         Ok(record) => {
-            let mut findings = vec![evaluation(asked, &shown).await];
-            findings.extend(end(&shown, &record));
-            let mended = mended::joined(&records);
-            let publish = |finding: Finding| match finding.status {
-                Status::Pass => finding,
-                _ if mended == shown => finding,
-                _ => finding.publish(name, "TXT", zone_text(&mended)),
-            };
-            findings.into_iter().map(publish).collect()
+            let mut findings = vec![evaluation(asked, text, &record).await];
+            findings.extend(end(text, &record));
+            findings
         }
     }
 }
 
-/// What the evaluation for a stranger costs.
-async fn evaluation(asked: &Asked<'_>, shown: &str) -> Finding {
-    let sender = format!("postmaster@{}", asked.domain);
-    let receiver = asked.here.host.as_str();
+/// How many failures, and how many warnings.
+fn badness(findings: &[Finding]) -> (usize, usize) {
+    let count = |status| findings.iter().filter(|finding| finding.status == status).count();
+    (count(Status::Fail), count(Status::Warn))
+}
+
+/// A record made of those there are that does better: of all their terms, else of those that name something.
+async fn better(asked: &Asked<'_>, records: &[&Vec<u8>], now: (usize, usize)) -> Option<String> {
+    let joined = mended::joined(records);
+    if badness(&weigh(asked, &joined).await) < now {
+        return Some(joined);
+    }
+    let record = Record::parse(joined.as_bytes()).ok()?;
+    let costs = costs::of(asked, &record).await;
+    let dead: Vec<&str> = costs.iter().filter(|cost| cost.is_dead).map(|cost| cost.term.as_str()).collect();
+    let alive: Vec<&str> = joined.split(' ').filter(|term| !dead.contains(term)).collect();
+    let alive = alive.join(" ");
+    (badness(&weigh(asked, &alive).await) < now).then_some(alive)
+}
+
+/// Evaluates the record for a stranger, as if the domain had it.
+async fn evaluate(asked: &Asked<'_>, record: &str) -> SpfResult {
+    let domain = asked.domain.as_str();
+    let sender = format!("postmaster@{domain}");
     let query = Query {
         ip: STRANGER,
-        helo: asked.domain.as_str(),
+        helo: domain,
         identity: Identity::MailFrom(&sender),
-        receiver,
+        receiver: asked.here.host.as_str(),
         now: store::clock::seconds(),
     };
-    let checked = tokio::time::timeout(MAX_ELAPSED, trace(&Names(asked.dns), &query)).await;
-    let result = checked.unwrap_or_else(|_| SpfResult::timed_out(&query));
+    let dns = Instead { dns: Names(asked.dns), domain, record };
+    let checked = tokio::time::timeout(MAX_ELAPSED, trace(&dns, &query)).await;
+    checked.unwrap_or_else(|_| SpfResult::timed_out(&query))
+}
+
+/// What the evaluation for a stranger costs.
+async fn evaluation(asked: &Asked<'_>, shown: &str, record: &Record<'_>) -> Finding {
+    let result = evaluate(asked, shown).await;
     let cost = format!("{} of at most {MAX_TERMS} look-ups", result.lookups);
-    match result.word {
+    let costs = match costs::matter(&result, MANY_TERMS) {
+        true => costs::of(asked, record).await,
+        false => Vec::new(),
+    };
+    let finding = match result.word {
         ResultWord::Pass => Finding::fail(
             CHECK,
             format!("{shown}: any address passes"),
             "anybody may send in the domain's name",
         ),
         ResultWord::PermError => {
-            let found = format!("{shown}: {}{}", result.reason, hints(&result));
+            let found = format!("{shown}: {}{}", result.reason, costs::told(&costs));
             Finding::fail(
                 CHECK,
                 found,
@@ -103,7 +140,7 @@ async fn evaluation(asked: &Asked<'_>, shown: &str) -> Finding {
         },
         _ if result.lookups > MANY_TERMS => {
             let why = "with more than ten the record is an error; an included domain may add one any day";
-            Finding::warn(CHECK, format!("{shown}: {cost}{}", hints(&result)), why)
+            Finding::warn(CHECK, format!("{shown}: {cost}{}", costs::told(&costs)), why)
         }
         _ if result.void_lookups > 0 => {
             let why = "names that do not exist cost look-ups; at the third the record is an error";
@@ -112,34 +149,8 @@ async fn evaluation(asked: &Asked<'_>, shown: &str) -> Finding {
             Finding::warn(CHECK, format!("{shown}: {voids}"), why)
         }
         _ => Finding::pass(CHECK, format!("{shown}: {cost}")),
-    }
-}
-
-/// What each term of the record costs, so that one sees which to replace by addresses ("flatten") or to leave out.
-fn hints(result: &SpfResult) -> String {
-    let mut costs: Vec<(&str, usize)> = Vec::new();
-    for step in &result.steps {
-        if step.depth == 0 && asks(step) {
-            costs.push((&step.term, 1));
-        } else if let Some((_, cost)) = costs.last_mut()
-            && asks(step)
-        {
-            *cost += 1;
-        }
-    }
-    costs.sort_by_key(|(_, cost)| std::cmp::Reverse(*cost));
-    let told: Vec<String> = costs.iter().map(|(term, cost)| format!("{term} costs {cost}")).collect();
-    match told.is_empty() {
-        true => String::new(),
-        false => format!(" ({}; ip4: and ip6: cost nothing)", told.join(", ")),
-    }
-}
-
-/// Whether a term counts (RFC 7208 §4.6.4).
-fn asks(step: &Step) -> bool {
-    let term = step.term.trim_start_matches(['+', '-', '~', '?']);
-    let name = term.split([':', '/', '=']).next().unwrap_or_default();
-    ["include", "a", "mx", "ptr", "exists", "redirect"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    Finding { hints: costs::hints(&costs), ..finding }
 }
 
 /// What becomes of those whom no term names, and what should not be in a record.

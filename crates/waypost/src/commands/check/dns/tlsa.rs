@@ -12,6 +12,8 @@ use net::tls::{Association, DaneVerifier, Shown, TlsClient, TlsPolicy, public_ke
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer as _;
 
 const CHECK: Subject = Subject {
     name: "dane",
@@ -20,16 +22,26 @@ const CHECK: Subject = Subject {
 /// How long calling one host may take: a network that lets nothing out to port 25 is silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) async fn check(asked: &Asked<'_>) -> Vec<Finding> {
-    each(asked.exchanges, |exchange| host(asked, exchange)).await
+/// Who issued the certificate that a host shows.
+#[derive(Debug, Clone)]
+pub(super) struct Issued {
+    pub(super) host: Domain,
+    /// The organization, as the certificate has it.
+    pub(super) by: String,
+}
+
+pub(super) async fn check(asked: &Asked<'_>) -> (Vec<Finding>, Vec<Issued>) {
+    let (findings, issued): (Vec<_>, Vec<_>) =
+        each(asked.exchanges, |exchange| host(asked, exchange)).await.into_iter().unzip();
+    (findings, issued.into_iter().flatten().collect())
 }
 
 /// The record is judged first; the certificate is needed both to compare it and to say what to publish.
-async fn host(asked: &Asked<'_>, exchange: &Exchange) -> Finding {
+async fn host(asked: &Asked<'_>, exchange: &Exchange) -> (Finding, Option<Issued>) {
     let name = format!("_{}._tcp.{}", asked.port, exchange.host);
     let found = match asked.dns.tlsa(&name).await {
         Ok(found) => Some(found),
-        Err(error) if error.is_temporary() => return Finding::unknown(CHECK, &error),
+        Err(error) if error.is_temporary() => return (Finding::unknown(CHECK, &error), None),
         Err(_) => None,
     };
     let shown = shown(asked, exchange).await;
@@ -41,10 +53,23 @@ async fn host(asked: &Asked<'_>, exchange: &Exchange) -> Finding {
         }
         Some(found) => compare(asked, &exchange.host, &name, &found.records, &shown),
     };
-    match shown.ok().as_ref().and_then(wanted) {
+    let shown = shown.ok();
+    let issued = shown.as_ref().and_then(issuer).map(|by| Issued { host: exchange.host.clone(), by });
+    let finding = match shown.as_ref().and_then(wanted) {
         Some(value) if finding.status != Status::Pass => finding.publish(name, "TLSA", value),
         _ => finding,
+    };
+    (finding, issued)
+}
+
+/// None for one that was issued by itself.
+fn issuer(shown: &Shown) -> Option<String> {
+    let (_, leaf) = X509Certificate::from_der(shown.chain.first()?).ok()?;
+    if leaf.issuer() == leaf.subject() {
+        return None;
     }
+    let organization = leaf.issuer().iter_organization().next()?;
+    organization.as_str().ok().map(str::to_owned)
 }
 
 /// Records that DNSSEC vouches for, and what the host shows.

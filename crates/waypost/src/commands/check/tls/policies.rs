@@ -103,7 +103,10 @@ impl Asking<'_> {
                     let mode = Some(policy.mode.as_str());
                     debug_assert_ne!(policy.mode, StsMode::None);
                     let reason = if policy.permits(host) {
-                        certificate.and_then(Certificate::refusal)
+                        match certificate {
+                            Some(certificate) => certificate.refusal(),
+                            None => Some("the server shows no certificate".to_owned()),
+                        }
                     } else {
                         Some(format!("{host} is none of the hosts it names: {}", policy.patterns.join(", ")))
                     };

@@ -50,7 +50,7 @@ pub use author::{AuthorError, MAX_AUTHORS, author_domain};
 pub use evaluate::{
     Evaluation, Identifier, Outcome, Override, OverrideKind, PolicyTag, Published, Word, evaluate,
 };
-pub use external::{Destination, destinations};
+pub use external::{Destination, ReportTag, destinations};
 pub use record::{FailureOptions, MAX_RECORD, Mode, Policy, Psd, Record};
 pub use uri::{MAX_URIS, ReportUri};
 pub use walk::{MAX_QUERIES, Walk, walk};

@@ -6,7 +6,7 @@ use crate::run::Reports;
 use crate::{ReportError, day};
 use address::{Address, Domain};
 use jiff::Timestamp;
-use mailauth::dmarc::{Destination, destinations, walk};
+use mailauth::dmarc::{Destination, ReportTag, destinations, walk};
 use mailauth::report::Naming;
 use mailauth::report::aggregate::{Aggregate, PolicyPublished, Record};
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ async fn wanted(reports: &Reports, domain: &Domain) -> Result<Vec<Destination>, 
     let walk = walk(&dns, domain).await;
     let found = walk.policy().map_err(|_| ReportError::Dns(domain.clone()))?;
     let Some((_, record)) = found.filter(|(at, _)| *at == domain) else { return Ok(Vec::new()) };
-    let mut all = destinations(&dns, domain, &record.rua).await;
+    let mut all = destinations(&dns, domain, record, ReportTag::Rua).await;
     for destination in &all {
         if let Err(why) = &destination.verdict {
             tracing::info!(%domain, to = %destination.address, why, "no DMARC report is sent there");

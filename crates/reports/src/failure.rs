@@ -8,8 +8,8 @@ use crate::{ReportError, day};
 use address::Domain;
 use jiff::Timestamp;
 use mailauth::Dns as _;
-use mailauth::dkim::SignatureResult;
-use mailauth::dmarc::{Policy, Psd, Published, Word, destinations};
+use mailauth::dkim::{self, SignatureResult};
+use mailauth::dmarc::{FailureOptions, Policy, Psd, Published, ReportTag, Word, destinations};
 use mailauth::report::failure::{FailureReport, Unaligned};
 use mailauth::spf;
 use std::collections::HashMap;
@@ -48,21 +48,23 @@ impl Reports {
     /// message's, `results` the Authentication-Results that we gave it. Must be called within a tokio runtime.
     pub fn report_failure(&self, arrived: &Arrived<'_>, header: &[u8], results: &str) {
         let Some(published) = self.asks_for_failures(arrived) else { return };
-        if !self.failures_sent().admit(day::of(arrived.now), &published.domain) {
-            return;
-        }
-        let (reports, published, header) = (self.clone(), published.clone(), header.to_vec());
-        let report = written(arrived, results);
-        let spf_domain = aligned_spf_failure(arrived);
-        tokio::spawn(async move {
-            let sent = reports.send_failure(report, spf_domain, &published, &header).await;
-            if let Err(error) = sent {
-                tracing::info!(domain = %published.domain, %error, "a failure report is not sent");
+        for cause in causes(arrived, published.record.fo) {
+            if !self.failures_sent().admit(day::of(arrived.now), &published.domain) {
+                return;
             }
-        });
+            let (reports, published, header) = (self.clone(), published.clone(), header.to_vec());
+            let report = written(arrived, cause, results);
+            let spf_domain = cause.spf_domain(arrived);
+            tokio::spawn(async move {
+                let sent = reports.send_failure(report, spf_domain, &published, &header).await;
+                if let Err(error) = sent {
+                    tracing::info!(domain = %published.domain, %error, "a failure report is not sent");
+                }
+            });
+        }
     }
 
-    /// RFC 9989 §4.7, `fo`; RFC 9991 §3: not those of a public suffix.
+    /// Where the settings let them be sent. RFC 9991 §3: not those of a public suffix.
     fn asks_for_failures<'a>(&self, arrived: &Arrived<'a>) -> Option<&'a Published> {
         let evaluation = arrived.evaluation;
         let published = evaluation.published.as_ref()?;
@@ -70,12 +72,7 @@ impl Reports {
         let wanted =
             self.settings().failure && !arrived.is_report && record.psd != Psd::Yes && !record.ruf.is_empty();
         let decided = matches!(evaluation.word, Word::Pass | Word::Fail);
-        let failed = if record.fo.any {
-            evaluation.dkim.is_none() || evaluation.spf.is_none()
-        } else {
-            evaluation.word == Word::Fail
-        };
-        (wanted && decided && failed).then_some(published)
+        (wanted && decided).then_some(published)
     }
 
     async fn send_failure(
@@ -90,7 +87,7 @@ impl Reports {
         }
         let from = self.sender()?;
         let submitter = from.domain().ok_or(ReportError::NoSender)?;
-        for to in destinations(&self.names(), &published.domain, &published.record.ruf).await {
+        for to in destinations(&self.names(), &published.domain, &published.record, ReportTag::Ruf).await {
             if to.verdict.is_err() {
                 continue;
             }
@@ -116,16 +113,74 @@ impl Reports {
     }
 }
 
-fn written(arrived: &Arrived<'_>, results: &str) -> FailureReport {
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// DMARC: it says what the others would.
+    Dmarc,
+    /// A signature, aligned or not (RFC 6591 §3.2.3).
+    Dkim,
+    /// SPF, aligned or not.
+    Spf,
+}
+
+/// What the domain asks to be told of (RFC 9989 §4.7, `fo`). One report of DMARC stands for those of its mechanisms
+/// (RFC 9991, "Other Failure Reports").
+pub(crate) fn causes(arrived: &Arrived<'_>, fo: FailureOptions) -> Vec<Cause> {
     let evaluation = arrived.evaluation;
-    let signature = failed_signature(arrived);
+    let any = evaluation.dkim.is_none() || evaluation.spf.is_none();
+    if fo.all && evaluation.word == Word::Fail || fo.any && any {
+        return vec![Cause::Dmarc];
+    }
+    let signature = fo.dkim && arrived.dkim.iter().any(failed);
+    let envelope = fo.spf && arrived.spf.is_some_and(failed_spf);
+    [(signature, Cause::Dkim), (envelope, Cause::Spf)]
+        .into_iter()
+        .filter_map(|(is, cause)| is.then_some(cause))
+        .collect()
+}
+
+impl Cause {
+    fn signature<'a>(self, arrived: &Arrived<'a>) -> Option<&'a SignatureResult> {
+        match self {
+            Self::Dmarc => aligned_bad_signature(arrived),
+            Self::Dkim => arrived.dkim.iter().find(|signature| failed(signature)),
+            Self::Spf => None,
+        }
+    }
+
+    /// The domain whose SPF record is shown.
+    fn spf_domain(self, arrived: &Arrived<'_>) -> Option<Domain> {
+        match self {
+            Self::Dmarc => aligned_spf_failure(arrived),
+            Self::Dkim => None,
+            Self::Spf => arrived.spf?.domain.clone(),
+        }
+    }
+}
+
+fn written(arrived: &Arrived<'_>, cause: Cause, results: &str) -> FailureReport {
+    let evaluation = arrived.evaluation;
+    let signature = cause.signature(arrived);
     // RFC 6591 §3.1: of one method alone.
     let host = results.split([':', ';']).nth(1).unwrap_or_default().trim();
-    let result = format!("{host}; dmarc={} header.from={}", evaluation.word, evaluation.author);
+    let result = match cause {
+        Cause::Dmarc => format!("dmarc={} header.from={}", evaluation.word, evaluation.author),
+        Cause::Dkim => {
+            let word = signature.map_or("fail", |signature| signature.word().as_str());
+            let domain = signature.and_then(|signature| signature.domain.as_ref());
+            format!("dkim={word}{}", domain.map(|domain| format!(" header.d={domain}")).unwrap_or_default())
+        }
+        Cause::Spf => {
+            let word = arrived.spf.map_or("fail", |result| result.word.as_str());
+            let domain = arrived.spf.and_then(|result| result.domain.as_ref());
+            format!("spf={word}{}", domain.map(|name| format!(" smtp.mailfrom={name}")).unwrap_or_default())
+        }
+    };
     FailureReport {
-        auth_failure: "dmarc".to_owned(),
+        auth_failure: auth_failure(cause, signature).to_owned(),
         user_agent: Some(concat!("Waypost/", env!("CARGO_PKG_VERSION")).to_owned()),
-        authentication_results: Some(result),
+        authentication_results: Some(format!("{host}; {result}")),
         unaligned: Unaligned { dkim: evaluation.dkim.is_none(), spf: evaluation.spf.is_none() },
         delivery_result: Some(delivery_result(arrived.done).to_owned()),
         dkim_domain: signature.and_then(|signature| signature.domain.as_ref()).map(ToString::to_string),
@@ -141,8 +196,29 @@ fn written(arrived: &Arrived<'_>, results: &str) -> FailureReport {
     }
 }
 
+/// RFC 6591 §3.1, and `dmarc` of RFC 9991 §4.
+fn auth_failure(cause: Cause, signature: Option<&SignatureResult>) -> &'static str {
+    match (cause, signature.and_then(|signature| signature.outcome.as_ref().err())) {
+        (Cause::Dmarc, _) => "dmarc",
+        (Cause::Spf, _) => "spf",
+        (Cause::Dkim, Some(dkim::Failure::BodyHash)) => "bodyhash",
+        (Cause::Dkim, Some(dkim::Failure::KeyRevoked)) => "revoked",
+        (Cause::Dkim, _) => "signature",
+    }
+}
+
+/// Evaluated, with a bad end.
+fn failed(signature: &SignatureResult) -> bool {
+    use dkim::ResultWord as Dkim;
+    matches!(signature.word(), Dkim::Fail | Dkim::Policy | Dkim::PermError)
+}
+
+fn failed_spf(result: &spf::SpfResult) -> bool {
+    matches!(result.word, spf::ResultWord::Fail | spf::ResultWord::SoftFail)
+}
+
 /// A bad signature that would have been aligned: RFC 9991 §4 asks who made it.
-fn failed_signature<'a>(arrived: &Arrived<'a>) -> Option<&'a SignatureResult> {
+fn aligned_bad_signature<'a>(arrived: &Arrived<'a>) -> Option<&'a SignatureResult> {
     let organization = arrived.evaluation.organizational_domain.as_ref()?;
     let ours = |signature: &&SignatureResult| {
         signature.domain.as_ref().is_some_and(|domain| domain.is_within(organization))

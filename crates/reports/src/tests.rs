@@ -1,5 +1,6 @@
 //! From a message to a report in the queue, and from a report in a mailbox to a table.
 
+mod failures;
 mod https;
 
 use crate::run::Reports;

@@ -1,6 +1,7 @@
 //! Reports that came, as tables show them.
 
 use mailauth::report::aggregate::{Aggregate, Disposition};
+use mailauth::report::failure::FailureReport;
 use mailauth::report::{tls, unpack};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ pub struct Overview {
     pub sources: Vec<Source>,
     /// What was wrong with connections to the domain's hosts, most sessions first.
     pub tls_failures: Vec<TlsFailure>,
+    /// Single messages that failed, those with the most first.
+    #[serde(default)]
+    pub failures: Vec<FailedMessages>,
 }
 
 /// One report.
@@ -57,10 +61,27 @@ pub struct TlsFailure {
     pub sessions: u64,
 }
 
+/// Single messages that others reported, alike in all of this.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FailedMessages {
+    /// Who sent them, where that was told.
+    pub ip: Option<IpAddr>,
+    /// The domain in From.
+    pub domain: String,
+    /// `dmarc`, or what failed below it: `spf`, `signature`, `bodyhash`, `revoked`.
+    pub failure: String,
+    /// Whether an aligned signature vouched for them, and SPF.
+    pub dkim: bool,
+    pub spf: bool,
+    /// `delivered`, `spam`, `policy`, `reject` or `other`, where that was told.
+    pub delivery: Option<String>,
+    pub messages: u64,
+}
+
 impl Overview {
     /// Of reports, newest first.
     pub fn of(reports: &[StoredReport]) -> Self {
-        let (mut sources, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        let (mut sources, mut failures, mut messages) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         for report in reports {
             let Ok(content) = unpack(&report.content) else { continue };
             match report.kind {
@@ -70,7 +91,11 @@ impl Overview {
                 ReportKind::Tls => {
                     tls::Report::parse(&content).iter().for_each(|report| add_failures(&mut failures, report))
                 }
-                ReportKind::Failure => {}
+                ReportKind::Failure => {
+                    FailureReport::parse(&content)
+                        .iter()
+                        .for_each(|report| add_messages(&mut messages, report));
+                }
             }
         }
         let mut sources: Vec<Source> = sources.into_values().collect();
@@ -80,7 +105,11 @@ impl Overview {
         let mut tls_failures: Vec<TlsFailure> = failures.into_iter().map(failure).collect();
         tls_failures.sort_by_key(|failure| std::cmp::Reverse(failure.sessions));
         tls_failures.truncate(MAX_ROWS);
-        Self { reports: reports.iter().map(summary).collect(), sources, tls_failures }
+        let alike = |(alike, messages)| FailedMessages { messages, ..alike };
+        let mut failures: Vec<FailedMessages> = messages.into_iter().map(alike).collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.messages));
+        failures.truncate(MAX_ROWS);
+        Self { reports: reports.iter().map(summary).collect(), sources, tls_failures, failures }
     }
 }
 
@@ -111,6 +140,21 @@ fn add_sources(sources: &mut BTreeMap<IpAddr, Source>, report: &Aggregate) {
         add(&mut source.quarantined, record.disposition == Disposition::Quarantine);
         add(&mut source.rejected, record.disposition == Disposition::Reject);
     }
+}
+
+/// Under what they have in common, with no messages of its own.
+fn add_messages(messages: &mut BTreeMap<FailedMessages, u64>, report: &FailureReport) {
+    let alike = FailedMessages {
+        ip: report.source_ip,
+        domain: report.reported_domain.clone().unwrap_or_default().to_ascii_lowercase(),
+        failure: report.auth_failure.clone(),
+        dkim: !report.unaligned.dkim,
+        spf: !report.unaligned.spf,
+        delivery: report.delivery_result.clone(),
+        messages: 0,
+    };
+    let count = messages.entry(alike).or_default();
+    *count = count.saturating_add(report.incidents.unwrap_or(1));
 }
 
 fn add_failures(failures: &mut BTreeMap<(String, String), u64>, report: &tls::Report) {

@@ -49,7 +49,7 @@ impl Sealer {
     /// `header` and `body` are the message as it leaves, changed and DKIM-signed already; `status` is what the chain
     /// came to when the message **arrived**, and `results` all that was found then.
     ///
-    /// RSA costs two signatures of about a millisecond each: busy servers call this off the threads that serve connections.
+    /// RSA costs two signatures of some hundred microseconds each: busy servers call this off the threads that serve connections.
     pub fn seal(
         &self,
         header: &[u8],

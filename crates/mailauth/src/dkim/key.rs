@@ -1,7 +1,7 @@
 //! The private key: made, loaded from PEM, kept as PEM, and its record for the DNS.
 
 use super::MAX_RSA_BITS;
-use super::short_rsa::ShortRsa;
+use super::short_rsa::{self, ShortRsa};
 use super::signature::Algorithm;
 use crate::Error;
 use address::Secret;
@@ -58,7 +58,10 @@ impl SigningKey {
             Ok(key) => Ok(Self(Kind::Rsa(key))),
             Err(rejected) => ShortRsa::from_der(&der)
                 .map(|key| Self(Kind::ShortRsa(Box::new(key))))
-                .ok_or_else(|| Error::Key(rejected.to_string())),
+                .ok_or_else(|| match short_rsa::bits(&der) {
+                    Some(bits) => Error::Key(format!("RSA, and of {bits} bits")),
+                    None => Error::Key(rejected.to_string()),
+                }),
         }
     }
 
@@ -182,7 +185,7 @@ mod tests {
             let again = SigningKey::from_pem(key.to_pem().unwrap().reveal()).unwrap();
             assert_eq!(again.dns_record(), key.dns_record());
         }
-        assert!(matches!(key("rsa512.pem"), Err(Error::Key(_))));
+        assert_eq!(key("rsa512.pem").err(), Some(Error::Key("RSA, and of 512 bits".into())));
     }
 
     fn include_key(name: &str) -> &'static str {

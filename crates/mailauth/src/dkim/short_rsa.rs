@@ -15,6 +15,21 @@ const SHA256_PREFIX: [u8; 19] = [
     0x20,
 ];
 
+/// Octets of the largest key that is looked at: of 4096 bits with all its parts.
+const MAX_DER: usize = 4096;
+
+/// How long an RSA key is, whatever its length.
+pub(super) fn bits(der: &[u8]) -> Option<usize> {
+    Some(read(der)?.n().bits())
+}
+
+fn read(der: &[u8]) -> Option<RsaPrivateKey> {
+    if der.len() > MAX_DER {
+        return None;
+    }
+    RsaPrivateKey::from_pkcs8_der(der).or_else(|_| RsaPrivateKey::from_pkcs1_der(der)).ok()
+}
+
 /// A short RSA key.
 #[derive(Clone)]
 pub(super) struct ShortRsa(RsaPrivateKey);
@@ -22,7 +37,7 @@ pub(super) struct ShortRsa(RsaPrivateKey);
 impl ShortRsa {
     /// The key in this DER, PKCS#8 or PKCS#1, if it is RSA, of a size that verifiers take, and not longer than it should be.
     pub(super) fn from_der(der: &[u8]) -> Option<Self> {
-        let key = RsaPrivateKey::from_pkcs8_der(der).or_else(|_| RsaPrivateKey::from_pkcs1_der(der)).ok()?;
+        let key = read(der)?;
         (super::MIN_RSA_BITS..2048).contains(&key.n().bits()).then_some(Self(key))
     }
 

@@ -1,5 +1,7 @@
 //! The Author Domain (RFC 9989 §5.3.1).
 
+use super::evaluate::Word;
+use super::record::Policy;
 use address::{Domain, ForwardPath, Host};
 use message::{Header, parse_list};
 
@@ -7,7 +9,7 @@ use message::{Header, parse_list};
 pub const MAX_AUTHORS: usize = 64;
 
 /// Why a message has no single Author Domain. Such a message is outside of DMARC, and so is the shortest way around it
-/// (RFC 9989 §11.5): a receiver refuses it.
+/// (RFC 9989 §11.5): a receiver refuses one with several.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AuthorError {
     #[error("the message has no From field; RFC 5322 asks for one")]
@@ -18,6 +20,25 @@ pub enum AuthorError {
     Unreadable,
     #[error("the From field names authors of several domains ({0} and {1}); send it from one")]
     SeveralDomains(Domain, Domain),
+}
+
+impl AuthorError {
+    /// The result of such a message.
+    pub fn word(&self) -> Word {
+        match self {
+            Self::Missing => Word::None,
+            Self::SeveralFields(_) | Self::Unreadable | Self::SeveralDomains(..) => Word::PermError,
+        }
+    }
+
+    /// What is done with it: readers show one of several authors, and nobody knows which (RFC 9989 §11.5).
+    pub fn disposition(&self) -> Policy {
+        match self {
+            Self::SeveralFields(_) | Self::SeveralDomains(..) => Policy::Reject,
+            Self::Unreadable => Policy::Quarantine,
+            Self::Missing => Policy::None,
+        }
+    }
 }
 
 /// The one domain that From names. Several authors of one domain are one Author Domain.

@@ -67,6 +67,14 @@ pub struct Published {
     pub tag: PolicyTag,
 }
 
+impl Published {
+    /// The policy once the record's options are minded: one level less in test mode. This is what `policy.dmarc` says
+    /// (RFC 9989 §9.1).
+    pub fn applied(&self) -> Policy {
+        if self.record.testing { self.policy.one_level_less() } else { self.policy }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PolicyTag {
     P,

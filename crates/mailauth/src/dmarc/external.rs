@@ -7,6 +7,25 @@ use super::walk::walk;
 use crate::{Dns, LookupError};
 use address::{Address, Domain, MAX_DOMAIN};
 
+/// The tag that names where reports of a kind go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReportTag {
+    /// Aggregate reports.
+    Rua,
+    /// Failure reports, which show people's names and addresses.
+    Ruf,
+}
+
+impl ReportTag {
+    /// What a record says in it.
+    pub fn of(self, record: &Record) -> &[ReportUri] {
+        match self {
+            Self::Rua => &record.rua,
+            Self::Ruf => &record.ruf,
+        }
+    }
+}
+
 /// One address for reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
@@ -17,11 +36,16 @@ pub struct Destination {
     pub verdict: Result<(), String>,
 }
 
-/// The `mailto:` addresses of `uris` (`rua` or `ruf`), each with its verdict. `policy_domain` is where the record was
-/// found. An outside domain may name other addresses of its own.
-pub async fn destinations(dns: &impl Dns, policy_domain: &Domain, uris: &[ReportUri]) -> Vec<Destination> {
+/// The `mailto:` addresses in the `tag` of `record`, which was found at `policy_domain`, each with its verdict. An outside
+/// domain may name other addresses of its own, in the same tag.
+pub async fn destinations(
+    dns: &impl Dns,
+    policy_domain: &Domain,
+    record: &Record,
+    tag: ReportTag,
+) -> Vec<Destination> {
     let mut all = Vec::new();
-    for uri in uris {
+    for uri in tag.of(record) {
         let ReportUri::Mailto { address, max_size } = uri else { continue };
         let to = |address: &Address, verdict| Destination {
             address: address.clone(),
@@ -32,7 +56,7 @@ pub async fn destinations(dns: &impl Dns, policy_domain: &Domain, uris: &[Report
             all.push(to(address, Err("an address literal cannot say that it wants reports".to_owned())));
             continue;
         };
-        match verify(dns, policy_domain, host).await {
+        match verify(dns, policy_domain, host, tag).await {
             Ok(replacements) if replacements.is_empty() => all.push(to(address, Ok(()))),
             Ok(replacements) => all.extend(replacements.iter().map(|address| to(address, Ok(())))),
             Err(why) => all.push(to(address, Err(why))),
@@ -42,7 +66,12 @@ pub async fn destinations(dns: &impl Dns, policy_domain: &Domain, uris: &[Report
 }
 
 /// The addresses that `host` names instead, if any; or why it gets no reports.
-async fn verify(dns: &impl Dns, policy_domain: &Domain, host: &Domain) -> Result<Vec<Address>, String> {
+async fn verify(
+    dns: &impl Dns,
+    policy_domain: &Domain,
+    host: &Domain,
+    tag: ReportTag,
+) -> Result<Vec<Address>, String> {
     if policy_domain == host {
         return Ok(Vec::new());
     }
@@ -69,7 +98,7 @@ async fn verify(dns: &impl Dns, policy_domain: &Domain, host: &Domain) -> Result
         ));
     }
     let mut replacements = Vec::new();
-    for uri in records.iter().flat_map(|record| &record.rua) {
+    for uri in records.iter().flat_map(|record| tag.of(record)) {
         match uri.mailbox() {
             Some((address, named)) if named == host => replacements.push(address.clone()),
             _ => {

@@ -61,9 +61,11 @@ pub enum Psd {
 }
 
 /// `fo`: which failures are reported one by one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FailureOptions {
-    /// `1`: when any mechanism brings no aligned pass. Otherwise when all do not (`0`).
+    /// `0`: when no mechanism brings an aligned pass.
+    pub all: bool,
+    /// `1`: when any mechanism brings none.
     pub any: bool,
     /// `d`: when a signature fails, aligned or not.
     pub dkim: bool,
@@ -251,10 +253,10 @@ impl Psd {
 
 impl FailureOptions {
     fn parse(words: &str) -> Option<Self> {
-        let mut options = Self::default();
+        let mut options = Self { all: false, any: false, dkim: false, spf: false };
         for word in words.split(':').map(trim) {
             match word {
-                "0" => {}
+                "0" => options.all = true,
                 "1" => options.any = true,
                 "d" => options.dkim = true,
                 "s" => options.spf = true,
@@ -265,12 +267,19 @@ impl FailureOptions {
     }
 }
 
+impl Default for FailureOptions {
+    /// Without the tag.
+    fn default() -> Self {
+        Self { all: true, any: false, dkim: false, spf: false }
+    }
+}
+
 impl fmt::Display for FailureOptions {
     /// The value of `fo`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.any { "1" } else { "0" })?;
-        f.write_str(if self.dkim { ":d" } else { "" })?;
-        f.write_str(if self.spf { ":s" } else { "" })
+        let words = [(self.all, "0"), (self.any, "1"), (self.dkim, "d"), (self.spf, "s")];
+        let said: Vec<&str> = words.into_iter().filter_map(|(said, word)| said.then_some(word)).collect();
+        f.write_str(&said.join(":"))
     }
 }
 

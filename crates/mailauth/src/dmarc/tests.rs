@@ -113,6 +113,22 @@ mod records {
         assert_eq!(record.fo.to_string(), "0");
     }
 
+    /// RFC 9989 §4.7: what is not named is not asked for.
+    #[test]
+    fn failures_to_report() {
+        for (words, all, any, dkim, spf) in [
+            ("0", true, false, false, false),
+            ("1", false, true, false, false),
+            ("d", false, false, true, false),
+            ("0:s", true, false, false, true),
+            ("1:d:s", false, true, true, true),
+        ] {
+            let fo = parse(&format!("v=DMARC1; p=none; fo={words}")).fo;
+            assert_eq!(fo, FailureOptions { all, any, dkim, spf });
+            assert_eq!(fo.to_string(), words);
+        }
+    }
+
     /// RFC 9989 §4.8: unknown tags are ignored, and what is broken is at its default.
     #[test]
     fn what_is_broken_is_told_and_left_out() {
@@ -337,6 +353,7 @@ mod evaluations {
             let records = &[("_dmarc.example.com", record)];
             let evaluation = check(&Case { records, ..SILENT }, Word::Fail, Policy::Quarantine);
             assert_eq!(evaluation.published.as_ref().map(|published| published.policy), Some(Policy::Reject));
+            assert_eq!(evaluation.published.as_ref().map(Published::applied), Some(Policy::Quarantine));
             assert_eq!(evaluation.overrides[0].kind, OverrideKind::PolicyTestMode);
         }
         let records = &[("_dmarc.example.com", "v=DMARC1; p=none; t=y")];
@@ -396,9 +413,13 @@ mod external_destinations {
     use super::*;
 
     fn check(records: &[(&str, &str)], rua: &str, expected: &[(&str, bool)]) {
-        let record = Record::parse(format!("v=DMARC1;p=none;rua={rua}").as_bytes()).unwrap();
+        check_tag(ReportTag::Rua, records, rua, expected);
+    }
+
+    fn check_tag(tag: ReportTag, records: &[(&str, &str)], rua: &str, expected: &[(&str, bool)]) {
+        let record = Record::parse(format!("v=DMARC1;p=none;rua={rua};ruf={rua}").as_bytes()).unwrap();
         let table = Table::new(records);
-        let found = run(destinations(&table, &domain("blue.example.com"), &record.rua));
+        let found = run(destinations(&table, &domain("blue.example.com"), &record, tag));
         let found: Vec<_> = found.iter().map(|to| (to.address.to_string(), to.verdict.is_ok())).collect();
         let expected: Vec<_> = expected.iter().map(|(to, good)| ((*to).to_owned(), *good)).collect();
         assert_eq!(found, expected, "{rua} with {records:?}");
@@ -431,6 +452,21 @@ mod external_destinations {
         check(&[moved], "mailto:r@red.example.net", &[("new@red.example.net", true)]);
         let away = (PERMIT.0, "v=DMARC1; rua=mailto:victim@example.org");
         check(&[away], "mailto:r@red.example.net", &[("r@red.example.net", false)]);
+    }
+
+    /// RFC 9990 §4: it is the corresponding tag that counts. A message's header is not for the mailbox of statistics.
+    #[test]
+    fn another_address_is_for_reports_of_its_kind() {
+        let moved = (PERMIT.0, "v=DMARC1; rua=mailto:a@red.example.net; ruf=mailto:f@red.example.net");
+        let only_rua = (PERMIT.0, "v=DMARC1; rua=mailto:a@red.example.net");
+        for (tag, record, expected) in [
+            (ReportTag::Rua, moved, "a@red.example.net"),
+            (ReportTag::Ruf, moved, "f@red.example.net"),
+            (ReportTag::Rua, only_rua, "a@red.example.net"),
+            (ReportTag::Ruf, only_rua, "r@red.example.net"),
+        ] {
+            check_tag(tag, &[record], "mailto:r@red.example.net", &[(expected, true)]);
+        }
     }
 
     #[test]

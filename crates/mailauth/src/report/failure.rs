@@ -61,14 +61,15 @@ impl FailureReport {
         let source = self.source_ip.map_or_else(|| "a client".to_owned(), |ip| ip.to_string());
         let text = format!(
             "A message that says to come from {reported} was received from {source},\n\
-             and neither SPF nor DKIM vouched for it ({}).\n\n\
-             {reported} asks for such reports in its DMARC record (tag ruf).\n",
-            self.auth_failure
+             and {}.\n\n\
+             {reported} asks for such reports in its DMARC record (tags ruf and fo).\n",
+            self.words()
         );
+        let what = if self.auth_failure == "dmarc" { "DMARC" } else { "Authentication" };
         let notice = Notice {
             from: from.clone().into(),
             to,
-            subject: format!("DMARC failure of a message from {reported}"),
+            subject: format!("{what} failure of a message from {reported}"),
             fields: Vec::new(),
             report_type: Some("feedback-report"),
             text,
@@ -81,6 +82,17 @@ impl FailureReport {
             ],
         };
         notice.build(now, random, domain)
+    }
+
+    /// What failed, for people.
+    fn words(&self) -> String {
+        match (self.auth_failure.as_str(), self.unaligned.dkim, self.unaligned.spf) {
+            ("dmarc", true, false) => "no DKIM signature vouched for it (dmarc)".to_owned(),
+            ("dmarc", false, true) => "SPF did not vouch for it (dmarc)".to_owned(),
+            ("dmarc", ..) => "neither SPF nor DKIM vouched for it (dmarc)".to_owned(),
+            ("spf", ..) => "its envelope sender's domain does not let that client send (spf)".to_owned(),
+            (other, ..) => format!("a DKIM signature of it is not valid ({other})"),
+        }
     }
 
     /// The second part: a field a line.

@@ -69,7 +69,7 @@ fn dkim_reason(signature: &SignatureResult) -> Option<String> {
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
-/// `dmarc=` with a result word of RFC 9989, the domain of From, and the policy that applies.
+/// `dmarc=` with a result word of RFC 9989, the domain of From, and the policy that applies, options minded (RFC 9989 §9.1).
 pub fn dmarc(result: &str, from_domain: &str, policy: Option<&str>) -> MethodResult {
     let method = MethodResult::new("dmarc", result).with("header", "from", from_domain);
     match policy {

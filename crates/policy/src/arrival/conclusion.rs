@@ -125,7 +125,7 @@ fn field(settings: &Settings, facts: &Facts, tells: impl Fn(Check) -> bool) -> S
         add(Check::Arc, results::arc(&facts.signed.arc, Some(facts.ip)));
     }
     if let Some(dmarc) = &facts.dmarc {
-        let policy = dmarc.published.as_ref().map(|published| published.policy.as_str());
+        let policy = dmarc.published.as_ref().map(|published| published.applied().as_str());
         let mut result = results::dmarc(dmarc.word.as_str(), dmarc.author.as_str(), policy);
         for (mechanism, aligned) in [("dkim", dmarc.dkim), ("spf", dmarc.spf)] {
             if aligned.is_some() {

@@ -200,15 +200,11 @@ fn dmarc_finding(author: &Result<Domain, AuthorError>, evaluation: Option<&Evalu
         };
         return finding(weight, evaluation.word.as_str(), &evaluation.reason);
     }
-    match author {
-        // Readers show one of the authors, and nobody knows which (RFC 9989 §11.5).
-        Err(error @ (AuthorError::SeveralFields(_) | AuthorError::SeveralDomains(..))) => {
-            finding(Weight::Bad, "permerror", &error.to_string())
-        }
-        Err(error @ AuthorError::Unreadable) => {
-            finding(Weight::AtMostQuarantine, "permerror", &error.to_string())
-        }
-        Err(error @ AuthorError::Missing) => finding(Weight::Fine, "none", &error.to_string()),
-        Ok(_) => finding(Weight::Fine, "none", ""),
-    }
+    let Err(error) = author else { return finding(Weight::Fine, "none", "") };
+    let weight = match error.disposition() {
+        Policy::Reject => Weight::Bad,
+        Policy::Quarantine => Weight::AtMostQuarantine,
+        Policy::None => Weight::Fine,
+    };
+    finding(weight, error.word().as_str(), &error.to_string())
 }

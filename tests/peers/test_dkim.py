@@ -1,4 +1,5 @@
-"""Signatures and chains, made here and checked by dkimpy and opendkim, and the other way round; keys rotated under a server."""
+"""Signatures and chains, made here and checked by dkimpy and opendkim, and the other way round; what our server sends, verified by a Postfix with
+opendkim; keys rotated under a server."""
 import base64
 import json
 import re
@@ -8,8 +9,9 @@ import unittest
 from pathlib import Path
 
 import harness
-from harness import ANNA, Folder, Strangers, message, program, run, wait_for
+from harness import ANNA, Case, Daemon, Folder, Strangers, free_ports, message, program, run, wait_for
 from names import Names
+from test_servers import Postfix, opens
 
 PYTHON = "/usr/bin/python3"    # Debian's, whose modules are Debian's packages
 PEER = Path(__file__).resolve().parent / "dkimpy_peer.py"
@@ -161,6 +163,51 @@ class Signatures(unittest.TestCase):
         found = self.check("arc", broken, status=1)
         self.assertEqual((found["result"], found["oldest_pass"]), ("fail", 0))
         self.assertIn("set 1", found["reason"])
+
+
+class Outgoing(Case):
+    """What our users send, as a Postfix sees it whose opendkim verifies."""
+
+    FAR = "someone@far.test"
+
+    @classmethod
+    def routes(cls):
+        (cls.port,) = free_ports(1)
+        return f'[[route]]\ndomain = "far.test"\nto = "smtp://127.0.0.1:{cls.port}"\n'
+
+    def verifier(self, keys):
+        """opendkim, which knows these keys; its port."""
+        folder, (port,) = self.folder("opendkim"), free_ports(1)
+        records = ((key["record"]["name"], "".join(re.findall(r'"([^"]*)"', key["record"]["value"]))) for key in keys)
+        public = folder.write("public-keys", "".join(f"{name}\t{text}\n" for name, text in records))
+        # What comes from loopback is not to be taken for mail to be signed.
+        settings = folder.write("opendkim.conf", f"""\
+Mode v
+TestPublicKeys {public}
+InternalHosts 192.0.2.1
+AuthservID mx.far.test
+AlwaysAddARHeader yes
+Socket inet:{port}@127.0.0.1
+UserID root
+PidFile {folder.path / "pid"}
+""")
+        daemon = Daemon(["opendkim", "-f", "-x", settings], folder.path / "opendkim.log")
+        self.addCleanup(daemon.stop)
+        wait_for("opendkim's port", lambda: opens(port))
+        return port
+
+    def test_what_we_sign_passes_at_postfix_with_opendkim(self):
+        """RFC 6376 and RFC 8601, at a real receiver."""
+        keys = json.loads(self.server.command("domain", "dkim", "status", harness.DOMAIN, "--json"))["keys"]
+        milter = f"inet:127.0.0.1:{self.verifier(keys)}"
+        postfix = Postfix(self, self.port, smtpd_milters=milter, milter_default_action="tempfail", myhostname="mx.far.test")
+        self.server.submit(message(self.subject, to=self.FAR))
+        [held] = wait_for("the message at Postfix", lambda: postfix.held(self.FAR))
+        [results] = re.findall(r"^Authentication-Results: ((?:.*\n)(?:[ \t].*\n)*)", held, re.M)
+        results = " ".join(results.split())
+        rsa = next(key["selector"] for key in keys if "rsa" in json.dumps(key))
+        self.assertTold(results, r"^mx\.far\.test; ", rf"dkim=pass [^;]*header\.d={harness.DOMAIN} [^;]*header\.s={rsa}\b")
+        self.assertNotIn("dkim=fail", results)
 
 
 class Rotation(Strangers):

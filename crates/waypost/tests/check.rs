@@ -119,8 +119,7 @@ fn tls_of_mailbox_protocols_is_asked_for_in_their_words() {
     }
 }
 
-/// Speaks TLS 1.1 and nothing newer: says ServerHello to a ClientHello of that version or above it that offers nothing else, and
-/// `protocol_version` to others (RFC 5246 §7.2.2).
+/// Speaks TLS 1.1 alone: says ServerHello to a ClientHello of that version, and `protocol_version` to others (RFC 5246 §7.2.2).
 fn tls_1_1_server() -> String {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -138,6 +137,7 @@ fn tls_1_1_server() -> String {
                 _ => &[21, 3, 2, 0, 2, 2, 70],
             };
             let _ = stream.write_all(answer);
+            let _ = stream.shutdown(std::net::Shutdown::Write);
             // Until the client has read it.
             let _ = stream.read(&mut [0]);
         }

@@ -11,7 +11,7 @@ const CHECK: Subject = Subject {
     why: "CAA says who may issue certificates for the host; others, asked by mistake or malice, then refuse",
 };
 
-/// What stands in a record where nothing is known of the authority (RFC 2606).
+/// What stands in a record where nothing is known of the authority.
 const PLACEHOLDER: &str = "your-authority.example";
 /// Authorities by the organization that their certificates name, and the name that they look for in CAA records.
 const AUTHORITIES: [(&str, &str); 12] = [

@@ -136,7 +136,9 @@ impl Dane {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.state {
             "invalid" => Some(format!("DANE: who uses it sends no mail here: {reason}")),
-            "unknown" => Some(format!("DANE: who cannot learn it either sends no mail here for now: {reason}")),
+            "unknown" => {
+                Some(format!("DANE: who cannot learn it either sends no mail here for now: {reason}"))
+            }
             _ => None,
         }
     }

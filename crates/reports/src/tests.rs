@@ -153,7 +153,7 @@ fn session(failure: Option<ResultType>) -> Session {
     Session {
         recipient_domain: domain("sender.example"),
         applied,
-        mx: domain("mx.sender.example"),
+        mx: Some(domain("mx.sender.example")),
         helo: None,
         sending_ip: None,
         receiving_ip: Some("192.0.2.25".parse().unwrap()),

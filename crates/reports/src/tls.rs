@@ -27,7 +27,7 @@ impl From<Session> for Row {
             failure,
             sending_ip: session.sending_ip,
             receiving_ip: session.receiving_ip,
-            mx: Some(session.mx.to_string()),
+            mx: session.mx.map(|mx| mx.to_string()),
             helo: session.helo,
             count: 0,
             additional: None,

@@ -100,6 +100,7 @@ impl Kind {
                 include_str!("migrations/main-10.sql"),
                 include_str!("migrations/main-11.sql"),
                 include_str!("migrations/main-12.sql"),
+                include_str!("migrations/main-13.sql"),
             ],
             Self::Bodies => &[include_str!("migrations/bodies-1.sql")],
             Self::Trail => &[include_str!("migrations/trail-1.sql")],

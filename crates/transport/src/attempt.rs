@@ -150,7 +150,7 @@ impl<'a> Attempt<'a> {
             let before = self.waiting.len();
             let route = &self.destination.route;
             let opened = open(&self.transport.tls, &self.settings, route, called, plan).await;
-            self.note_tls(called, plan, opened.as_ref());
+            self.note_tls(called, plan, opened.as_ref()).await;
             let Opened { client, note, .. } = match opened {
                 Ok(opened) => opened,
                 Err(error) => return self.not_opened(called, &error),

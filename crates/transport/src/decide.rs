@@ -86,7 +86,12 @@ impl Attempt<'_> {
     }
 
     /// Notes what came of TLS, for the domain's reports and for whoever reads the trail.
-    pub(crate) fn note_tls(&mut self, called: &Called, plan: &Plan, opened: Result<&Opened, &OpenError>) {
+    pub(crate) async fn note_tls(
+        &mut self,
+        called: &Called,
+        plan: &Plan,
+        opened: Result<&Opened, &OpenError>,
+    ) {
         self.tell(of_call(self.destination, plan, called, opened));
         let (host, offers) = (&called.host.name, &self.transport.offers);
         let offered = match opened {
@@ -99,9 +104,14 @@ impl Attempt<'_> {
             Err(_) => return,
         };
         if offered {
-            offers.seen(host);
-        } else if plan.tls != TlsUse::Never && offers.missed(host) {
-            tracing::warn!(%host, address = %called.endpoint, "a host that offered STARTTLS does not any more");
+            offers.seen(host).await;
+        } else if plan.tls != TlsUse::Never && offers.is_missed(host) {
+            if offers.is_news(host) {
+                tracing::warn!(
+                    alert = "starttls-missing", %host, address = %called.endpoint,
+                    "a host that offered STARTTLS does not any more"
+                );
+            }
             self.notes.push(format!(
                 "{host} offered STARTTLS before and does not now: it has changed, or somebody on the way takes it out"
             ));

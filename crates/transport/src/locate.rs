@@ -1,6 +1,6 @@
 //! From a route to its hosts (RFC 5321 §5.1, RFC 7505).
 
-use crate::security::{Published, is_asked};
+use crate::security::{Published, TlsLog, is_asked, of_bogus_names};
 use crate::sts::{Policies, Sts};
 use crate::{
     Destination, DestinationKey, NamedHost, NextHop, Place, Route, Settings, Terms, TlsLevel, Unreachable,
@@ -15,6 +15,7 @@ use std::net::IpAddr;
 pub(crate) async fn locate(
     dns: &dyn Lookup,
     policies: Option<(&Policies, &TlsClient)>,
+    log: Option<&dyn TlsLog>,
     settings: &Settings,
     route: &Route,
 ) -> Result<Destination, Unreachable> {
@@ -22,7 +23,8 @@ pub(crate) async fn locate(
     let mut published = Published::default();
     let hosts = match &route.next {
         NextHop::Mx(Host::Domain(domain)) | NextHop::BetterMx(domain) => {
-            let hosts = mx_hosts(dns, domain, route, &mut published).await?;
+            let hosts = mx_hosts(dns, domain, route, &mut published).await;
+            let hosts = hosts.map_err(|lost| lost.told(domain, log))?;
             // A domain of address records only has a policy as well (RFC 8461 §3).
             if let Some((policies, tls)) = policies.filter(|_| is_asked(&route.next, route.terms.tls)) {
                 published.sts = policies.find(dns, tls, domain).await;
@@ -59,26 +61,53 @@ async fn mx_hosts(
     domain: &Domain,
     route: &Route,
     published: &mut Published,
-) -> Result<Vec<MxHost>, Unreachable> {
+) -> Result<Vec<MxHost>, Lost> {
     let lookup = if is_asked(&route.next, route.terms.tls) {
-        let found = dns.validated_mx(domain, random()).await.map_err(|error| unreachable(&error))?;
+        let found = dns.validated_mx(domain, random()).await?;
         (published.secure_mx, published.alias) = (found.secure, found.alias);
         found.lookup
     } else {
-        dns.mx(domain, random()).await.map_err(|error| unreachable(&error))?
+        dns.mx(domain, random()).await?
     };
     match lookup {
         MxLookup::Hosts { hosts, .. } => Ok(hosts),
-        // RFC 7505 §4.
-        MxLookup::NullMx => Err(Unreachable {
-            permanent: true,
-            reply: format!("556 5.1.10 {domain} takes no mail: it has a null MX"),
-        }),
+        MxLookup::NullMx => Err(Lost::NullMx),
         // Asked now, as without an address either there is no such mail domain, and nothing to try.
-        MxLookup::Implicit(host) => match addresses(dns, &host, route).await {
-            Ok(_) => Ok(vec![MxHost { preference: 0, host }]),
-            Err(error) => Err(unreachable(&error)),
-        },
+        MxLookup::Implicit(host) => {
+            addresses(dns, &host, route).await?;
+            Ok(vec![MxHost { preference: 0, host }])
+        }
+    }
+}
+
+/// Why a domain has no hosts.
+enum Lost {
+    NullMx,
+    Dns(DnsError),
+}
+
+impl From<DnsError> for Lost {
+    fn from(error: DnsError) -> Self {
+        Self::Dns(error)
+    }
+}
+
+impl Lost {
+    /// For the sender; and a domain whose records are bogus is told in its report, as one whose TLSA records are.
+    fn told(self, domain: &Domain, log: Option<&dyn TlsLog>) -> Unreachable {
+        match self {
+            // RFC 7505 §4.
+            Self::NullMx => Unreachable {
+                permanent: true,
+                reply: format!("556 5.1.10 {domain} takes no mail: it has a null MX"),
+            },
+            Self::Dns(error) => {
+                if let (DnsError::Bogus { .. }, Some(log)) = (&error, log) {
+                    log.record(of_bogus_names(domain, &error));
+                }
+                unreachable(&error)
+            }
+        }
     }
 }
 

@@ -65,10 +65,11 @@ impl Transport {
         self
     }
 
-    /// Keeps MTA-STS policies across restarts.
+    /// Keeps MTA-STS policies, and which hosts have offered STARTTLS, across restarts.
     #[must_use]
     pub fn with_store(mut self, store: Store) -> Self {
-        self.policies.keep_in(store);
+        self.policies.keep_in(store.clone());
+        self.offers.keep_in(store);
         self
     }
 
@@ -85,8 +86,10 @@ impl Transport {
     }
 
     /// Fetches MTA-STS policies that are a day old, so that none ends for want of mail: to be called now and then (RFC 8461 §3.3).
+    /// Hosts that have not been called for long are forgotten then.
     pub async fn refresh_policies(&self) {
         self.policies.refresh_old(&*self.dns, &self.tls).await;
+        self.offers.forget_old().await;
     }
 
     /// The snapshot of now.
@@ -112,7 +115,8 @@ impl Transport {
 impl Carrier for Transport {
     fn locate<'a>(&'a self, route: &'a Route) -> Boxed<'a, Result<Destination, Unreachable>> {
         let policies = Some((&self.policies, &self.tls));
-        Box::pin(async move { locate(&*self.dns, policies, &self.settings(), route).await })
+        let log = self.tls_log.as_deref();
+        Box::pin(async move { locate(&*self.dns, policies, log, &self.settings(), route).await })
     }
 
     fn carry<'a>(&'a self, destination: &'a Destination, errand: Errand) -> Boxed<'a, Vec<Carried>> {

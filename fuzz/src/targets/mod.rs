@@ -9,6 +9,7 @@ pub mod body_decoder;
 pub mod dkim;
 pub mod dmarc;
 pub mod dsn;
+pub mod http_answer;
 pub mod imap_command;
 pub mod imap_response;
 pub mod imap_server;
@@ -37,13 +38,14 @@ pub mod txt;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them, by name.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 30] = [
     ("address_path", address_path::run),
     ("arc", arc::run),
     ("body_decoder", body_decoder::run),
     ("dkim", dkim::run),
     ("dmarc", dmarc::run),
     ("dsn", dsn::run),
+    ("http_answer", http_answer::run),
     ("imap_command", imap_command::run),
     ("imap_response", imap_response::run),
     ("imap_server", imap_server::run),

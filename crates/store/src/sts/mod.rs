@@ -1,11 +1,12 @@
-//! MTA-STS (RFC 8461): policies of other domains, kept so that a restart forgets none, and what our own say.
+//! What is known of the TLS of others, kept so that a restart forgets none: MTA-STS policies (RFC 8461), and who has offered STARTTLS.
+//! And the policies that our own domains serve.
 
 mod sqlite;
 
 use crate::{Store, StoreError};
 use address::Domain;
 
-/// Policies that one job of the committer removes.
+/// Rows that one job of the committer removes.
 const SLICE: usize = 500;
 /// Most domains that are told of at once.
 const MAX_TOLD: usize = 1_000;
@@ -61,6 +62,26 @@ impl Store {
     /// Removes policies that have ended by `now`.
     pub async fn forget_sts_policies(&self, now: i64) -> Result<(), StoreError> {
         while self.inner.committer.write(move |w| sqlite::forget(w.db, now, SLICE)).await? == SLICE {}
+        Ok(())
+    }
+
+    /// When a host was last seen to offer STARTTLS, in seconds since 1970.
+    pub fn starttls_seen(&self, host: &str) -> Result<Option<i64>, StoreError> {
+        self.inner.main.with(|db| sqlite::starttls_seen(db, host))
+    }
+
+    /// Notes that it was seen to at `now`.
+    pub async fn keep_starttls(&self, host: String, now: i64) -> Result<(), StoreError> {
+        self.inner.committer.write(move |w| sqlite::keep_starttls(w.db, &host, now)).await
+    }
+
+    /// Forgets hosts that were last seen to before `moment`, and of more than `most` those that were seen longest ago.
+    pub async fn forget_starttls(&self, moment: i64, most: usize) -> Result<(), StoreError> {
+        let crowded = self.inner.main.with(|db| sqlite::starttls_at(db, most))?;
+        let moment = crowded.map_or(moment, |crowded| moment.max(crowded + 1));
+        while self.inner.committer.write(move |w| sqlite::forget_starttls(w.db, moment, SLICE)).await?
+            == SLICE
+        {}
         Ok(())
     }
 }

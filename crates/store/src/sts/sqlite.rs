@@ -1,4 +1,4 @@
-//! MTA-STS policies: the SQL.
+//! MTA-STS policies, and hosts that offer STARTTLS: the SQL.
 
 use super::{OwnSts, StsPolicyRecord};
 use crate::StoreError;
@@ -31,6 +31,30 @@ pub(super) fn forget(db: &Connection, now: i64, limit: usize) -> Result<usize, S
     let sql =
         "DELETE FROM sts_policy WHERE domain IN (SELECT domain FROM sts_policy WHERE until <= ? LIMIT ?)";
     Ok(db.prepare_cached(sql)?.execute((now, limit as i64))?)
+}
+
+pub(super) fn starttls_seen(db: &Connection, host: &str) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT seen FROM starttls_host WHERE host = ?";
+    Ok(db.prepare_cached(sql)?.query_row([host], |row| row.get(0)).optional()?)
+}
+
+pub(super) fn keep_starttls(db: &Connection, host: &str, now: i64) -> Result<(), StoreError> {
+    let sql = "INSERT OR REPLACE INTO starttls_host(host, seen) VALUES(?, ?)";
+    db.prepare_cached(sql)?.execute((host, now))?;
+    Ok(())
+}
+
+/// When the host after the `most` that were seen last was seen; none when there are not so many.
+pub(super) fn starttls_at(db: &Connection, most: usize) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT seen FROM starttls_host ORDER BY seen DESC LIMIT 1 OFFSET ?";
+    Ok(db.prepare_cached(sql)?.query_row([most as i64], |row| row.get(0)).optional()?)
+}
+
+/// How many were removed, at most `limit`.
+pub(super) fn forget_starttls(db: &Connection, moment: i64, limit: usize) -> Result<usize, StoreError> {
+    let sql =
+        "DELETE FROM starttls_host WHERE host IN (SELECT host FROM starttls_host WHERE seen < ? LIMIT ?)";
+    Ok(db.prepare_cached(sql)?.execute((moment, limit as i64))?)
 }
 
 pub(super) fn own(db: &Connection, domain: &str) -> Result<Option<OwnSts>, StoreError> {

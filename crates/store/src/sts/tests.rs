@@ -37,3 +37,20 @@ async fn what_a_domain_of_ours_serves_is_set_and_taken_away() {
     store.set_own_sts(domain.clone(), None).await.unwrap();
     assert_eq!(store.own_sts(&domain).unwrap(), None);
 }
+
+#[tokio::test]
+async fn hosts_that_offered_starttls_are_kept_until_they_are_old_or_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let store = open(folder.path());
+        for (host, seen) in [("a", 100), ("b", 200), ("c", 300), ("d", 400), ("b", 500)] {
+            store.keep_starttls(host.to_owned(), seen).await.unwrap();
+        }
+    }
+    let store = open(folder.path());
+    let kept = || ["a", "b", "c", "d"].map(|host| store.starttls_seen(host).unwrap());
+    store.forget_starttls(200, 4).await.unwrap();
+    assert_eq!(kept(), [None, Some(500), Some(300), Some(400)]);
+    store.forget_starttls(200, 2).await.unwrap();
+    assert_eq!(kept(), [None, Some(500), None, Some(400)]);
+}

@@ -40,6 +40,7 @@ const MAIN: Database = Database {
         include_str!("../../src/migrations/main-10.sql"),
         include_str!("../../src/migrations/main-11.sql"),
         include_str!("../../src/migrations/main-12.sql"),
+        include_str!("../../src/migrations/main-13.sql"),
     ],
     rows: &[
         (1..=NEWEST, include_str!("directory.sql")),
@@ -58,6 +59,7 @@ const MAIN: Database = Database {
         (9..=NEWEST, include_str!("posts-9.sql")),
         (11..=NEWEST, include_str!("recent-11.sql")),
         (12..=NEWEST, include_str!("senders-12.sql")),
+        (13..=NEWEST, include_str!("starttls-13.sql")),
     ],
 };
 const BODIES: Database = Database {

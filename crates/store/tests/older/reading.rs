@@ -55,6 +55,8 @@ pub(crate) async fn check(store: Store, version: usize, keeps_search: bool) {
         assert_eq!(sender, Some("a.long.name@example.net".parse().unwrap()));
     }
     assert_eq!(store.recent_from(id(INBOX)).unwrap(), if version >= 11 { 8 } else { 1 });
+    let offered = (version >= 13).then_some(100);
+    assert_eq!(store.starttls_seen("mx.example.net").unwrap(), offered);
     trail(&store);
     search(&store, keeps_search);
     assert_eq!(store.check().unwrap(), Vec::<String>::new());

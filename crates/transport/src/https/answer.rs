@@ -26,8 +26,11 @@ impl Answer {
     }
 
     /// The answer in these octets, with a content of at most `max` if one is wanted; `None` while some is missing, with `ended`
-    /// for ever.
-    pub(super) fn read(octets: &[u8], ended: bool, max: Option<usize>) -> Result<Option<Self>, String> {
+    /// for ever. What comes out does not depend on how many octets come at a time.
+    ///
+    /// # Errors
+    /// In words: it is no answer, or one that is too long.
+    pub fn read(octets: &[u8], ended: bool, max: Option<usize>) -> Result<Option<Self>, String> {
         let mut rest = octets;
         for _ in 0..MAX_INTERIM {
             let Some(head) = Head::read(rest)? else { return Ok(None) };
@@ -56,7 +59,8 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     /// `None` while some is missing.
     fn read(octets: &'a [u8]) -> Result<Option<Self>, String> {
-        let Some(end) = octets.windows(4).position(|four| four == b"\r\n\r\n") else {
+        let start = &octets[..octets.len().min(MAX_HEAD)];
+        let Some(end) = start.windows(4).position(|four| four == b"\r\n\r\n") else {
             return match octets.len() > MAX_HEAD {
                 true => Err("the head of the answer is too long".to_owned()),
                 false => Ok(None),
@@ -65,7 +69,7 @@ impl<'a> Head<'a> {
         let head = std::str::from_utf8(&octets[..end]).map_err(|_| "the head of the answer is no text")?;
         let mut lines = head.split("\r\n");
         let line = lines.next().unwrap_or_default();
-        let status = line.starts_with("HTTP/1.").then(|| line.split(' ').nth(1)?.parse().ok()).flatten();
+        let status = line.starts_with("HTTP/1.").then(|| three_digits(line.split(' ').nth(1)?)).flatten();
         let status = status.ok_or_else(|| format!("the answer is no HTTP: {:?}", start_of(line)))?;
         let fields = lines.filter_map(|line| line.split_once(':')).map(|(name, value)| (name, value.trim()));
         Ok(Some(Self { status, line, fields: fields.collect(), length: end + 4 }))
@@ -79,18 +83,19 @@ impl<'a> Head<'a> {
     /// RFC 9112 §6.3; `None` while some is missing.
     fn content(&self, rest: &[u8], ended: bool, max: usize) -> Result<Option<Vec<u8>>, String> {
         let coding = self.field("transfer-encoding").unwrap_or_default();
-        let content = if coding.to_ascii_lowercase().contains("chunked") {
-            unchunk(rest, max)?
-        } else if let Some(length) = self.field("content-length") {
-            let length: usize = length.parse().map_err(|_| "the length of the content is no number")?;
+        if coding.to_ascii_lowercase().contains("chunked") {
+            return unchunk(rest, max);
+        }
+        let content = if let Some(length) = self.field("content-length") {
+            let is_number = length.bytes().all(|octet| octet.is_ascii_digit());
+            let length = is_number.then(|| length.parse().ok()).flatten();
+            let length: usize = length.ok_or("the length of the content is no number")?;
             too_long(length, max)?;
             rest.get(..length).map(<[u8]>::to_vec)
         } else {
             ended.then(|| rest.to_vec())
         };
-        // Chunks may take twice as much as what is in them.
-        let size = content.as_ref().map_or(rest.len() / 2, Vec::len);
-        too_long(size, max)?;
+        too_long(content.as_ref().map_or(rest.len(), Vec::len), max)?;
         Ok(content)
     }
 
@@ -113,23 +118,49 @@ fn too_long(length: usize, max: usize) -> Result<(), String> {
     if length > max { Err(format!("the content is longer than {max} octets")) } else { Ok(()) }
 }
 
-/// RFC 9112 §7.1; `None` while some is missing.
-fn unchunk(mut rest: &[u8], max: usize) -> Result<Option<Vec<u8>>, String> {
-    let mut content = Vec::new();
+/// RFC 9110 §15.
+fn three_digits(text: &str) -> Option<u16> {
+    let is_status = text.len() == 3 && text.bytes().all(|octet| octet.is_ascii_digit());
+    is_status.then(|| text.parse().ok()).flatten()
+}
+
+/// RFC 9112 §7.1; `None` while some is missing. Chunks may take twice as much as what may be in them.
+fn unchunk(octets: &[u8], max: usize) -> Result<Option<Vec<u8>>, String> {
+    let (mut content, mut at) = (Vec::new(), 0);
     loop {
-        let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
-        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|line| line.split(';').next());
-        let size = size.and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
-        let size = size.ok_or("a chunk has no size")?;
-        too_long(size, max)?;
-        let Some(chunk) = rest.get(end + 2..end + 2 + size) else { return Ok(None) };
-        if size == 0 {
+        let Some(chunk) = Chunk::read(&octets[at..], max)? else {
+            too_long(octets.len() / 2, max)?;
+            return Ok(None);
+        };
+        at += chunk.length;
+        too_long(at / 2, max)?;
+        if chunk.data.is_empty() {
             return Ok(Some(content));
         }
-        content.extend_from_slice(chunk);
+        content.extend_from_slice(chunk.data);
         too_long(content.len(), max)?;
-        let Some(next) = rest.get(end + 4 + size..) else { return Ok(None) };
-        rest = next;
+    }
+}
+
+struct Chunk<'a> {
+    data: &'a [u8],
+    /// With its size and its line end.
+    length: usize,
+}
+
+impl<'a> Chunk<'a> {
+    fn read(octets: &'a [u8], max: usize) -> Result<Option<Self>, String> {
+        let Some(end) = octets.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
+        let size =
+            std::str::from_utf8(&octets[..end]).ok().and_then(|line| line.split(';').next()).map(str::trim);
+        let size = size.filter(|size| size.bytes().all(|octet| octet.is_ascii_hexdigit()));
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok()).ok_or("a chunk has no size")?;
+        too_long(size, max)?;
+        let start = end + 2;
+        // Of the last chunk nothing more is awaited: what may follow it are fields that nobody reads.
+        let length = if size == 0 { start } else { start + size + 2 };
+        let data = octets.get(start..start + size).filter(|_| octets.len() >= length);
+        Ok(data.map(|data| Self { data, length }))
     }
 }
 
@@ -168,6 +199,10 @@ mod tests {
         check(&format!("{plain}\r\n{}", "x".repeat(2 * MAX + 2)), false, Err(()));
         check("HTTP/1.1 200 OK\r\n", false, Ok(None));
         check(&"x".repeat(MAX_HEAD + 1), false, Err(()));
+        check(&format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(MAX_HEAD)), true, Err(()));
+        check(&format!("{chunked}{}", "1\r\nx\r\n".repeat(MAX / 2)), false, Err(()));
+        check(&format!("{plain}Content-Length: +3\r\n\r\nabc"), true, Err(()));
+        check("HTTP/1.1 +20 OK\r\n\r\n", true, Err(()));
         check("220 mx.example ESMTP\r\n\r\n", true, Err(()));
     }
 

@@ -14,7 +14,7 @@ pub(crate) use dane::Dane;
 pub use dane::{TlsaRecords, tlsa};
 pub(crate) use offers::Offers;
 pub use report::TlsLog;
-pub(crate) use report::{of_call, of_refusal};
+pub(crate) use report::{of_bogus_names, of_call, of_refusal};
 
 use crate::answers::Answer;
 use crate::client::TlsUse;

@@ -7,6 +7,7 @@ use crate::places::Called;
 use crate::sts::Sts;
 use crate::{Destination, NextHop};
 use address::{Domain, Host};
+use dns::DnsError;
 use mailauth::report::tls::{Applied, Failure, PolicyType, ResultType, Session};
 use net::tls::TlsFailure;
 use net::{Endpoint, NetError};
@@ -35,7 +36,7 @@ pub(crate) fn of_call(
         Err(_) => (called.source, None),
     };
     let helo = helo.and_then(|reply| reply.split_whitespace().nth(1).map(str::to_owned));
-    let mx = Domain::parse(&called.host.name).ok()?;
+    let mx = Some(Domain::parse(&called.host.name).ok()?);
     let (recipient_domain, receiving_ip) = (next_domain(destination)?.clone(), ip(&called.endpoint));
     Some(Session { recipient_domain, applied, mx, helo, sending_ip, receiving_ip, failure })
 }
@@ -51,7 +52,21 @@ pub(crate) fn of_refusal(destination: &Destination, host: &str, refused: &Refuse
         _ => Applied { kind, domain, lines: Vec::new(), mx_patterns: Vec::new() },
     };
     let failure = Some(Failure { kind: result, reason: Some(refused.answer.reply.clone()) });
+    let mx = Some(mx);
     Some(Session { recipient_domain, applied, mx, helo: None, sending_ip: None, receiving_ip: None, failure })
+}
+
+/// The fact of a domain whose hosts could not be learnt, as its records are bogus (RFC 8460 §4.3.2.1).
+pub(crate) fn of_bogus_names(domain: &Domain, error: &DnsError) -> Session {
+    let applied = Applied {
+        kind: PolicyType::Tlsa,
+        domain: domain.clone(),
+        lines: Vec::new(),
+        mx_patterns: Vec::new(),
+    };
+    let failure = Some(Failure { kind: ResultType::DnssecInvalid, reason: Some(error.to_string()) });
+    let (recipient_domain, mx) = (domain.clone(), None);
+    Session { recipient_domain, applied, mx, helo: None, sending_ip: None, receiving_ip: None, failure }
 }
 
 fn next_domain(destination: &Destination) -> Option<&Domain> {

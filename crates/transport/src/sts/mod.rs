@@ -98,10 +98,7 @@ impl Policies {
 
     /// The policy to apply to `domain` now.
     pub(crate) async fn find(&self, dns: &dyn Lookup, tls: &TlsClient, domain: &Domain) -> Sts {
-        let id = match dns.txt(&format!("_mta-sts.{domain}")).await {
-            Ok(records) => record_id(&records),
-            Err(_) => None,
-        };
+        let id = announced(dns, domain).await.ok();
         let known = self.known(domain);
         let mut known = known.lock().await;
         self.load(domain, &mut known);
@@ -118,6 +115,24 @@ impl Policies {
         known.verdict(id.as_deref())
     }
 
+    /// Fetches a policy that is kept and old. It does not matter what became of its record: whoever can hold that back for as long
+    /// as the policy lasts would otherwise be rid of it (RFC 8461 §10.2).
+    async fn renew(&self, dns: &dyn Lookup, tls: &TlsClient, domain: &Domain) {
+        let id = announced(dns, domain).await;
+        let known = self.known(domain);
+        let mut known = known.lock().await;
+        self.load(domain, &mut known);
+        let now = clock::seconds();
+        let Some(kept) = known.policy.as_ref().filter(|kept| kept.holds(now)) else { return };
+        if kept.is_old(now) || id.as_ref().is_ok_and(|id| *id != kept.id) {
+            if let (Err(reason), true) = (&id, kept.policy.mode != StsMode::None) {
+                tracing::warn!(%domain, %reason, "the record of a kept MTA-STS policy is missing; the policy holds on");
+            }
+            let id = id.unwrap_or_else(|_| kept.id.clone());
+            self.refresh(dns, tls, domain, id, &mut known).await;
+        }
+    }
+
     /// Fetches policies that are kept and a day old, so that none ends for want of mail.
     pub(crate) async fn refresh_old(&self, dns: &dyn Lookup, tls: &TlsClient) {
         let Some(store) = &self.store else { return };
@@ -125,7 +140,7 @@ impl Policies {
         match old {
             Ok(domains) => {
                 for domain in domains {
-                    self.find(dns, tls, &domain).await;
+                    self.renew(dns, tls, &domain).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "MTA-STS policies are not refreshed"),
@@ -191,6 +206,12 @@ impl Policies {
         let saved = store.keep_sts_policy(domain.clone(), kept.to_record()).await;
         let _ = saved.map_err(|error| tracing::warn!(%error, %domain, "the MTA-STS policy is not kept"));
     }
+}
+
+/// The id that the domain's record has, or why there is none.
+async fn announced(dns: &dyn Lookup, domain: &Domain) -> Result<String, String> {
+    let records = dns.txt(&format!("_mta-sts.{domain}")).await.map_err(|error| error.to_string())?;
+    record_id(&records).ok_or_else(|| "it is no record of MTA-STS, or there are several".to_owned())
 }
 
 impl Known {

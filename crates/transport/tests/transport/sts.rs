@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use store::{Options, Store, StsPolicyRecord};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use transport::{Carried, NextHop, Outcome, Terms, TlsLevel, TlsLog, Transport};
+use transport::{Carried, Carrier, NextHop, Outcome, Terms, TlsLevel, TlsLog, Transport};
 
 const OFFERED: Script = &[("EHLO", "250-mx\r\n250 STARTTLS"), ("EHLO", "250-mx\r\n250 REQUIRETLS")];
 const STRIPPED: Script = &[("EHLO", "250 mx")];
@@ -130,7 +130,8 @@ impl Scene {
     fn fact(&self) -> (PolicyType, Option<ResultType>) {
         let log = self.log.0.lock().unwrap();
         let session = log.last().unwrap();
-        assert_eq!((session.recipient_domain.as_str(), session.mx.as_str()), (DOMAIN, "mx.d.example"));
+        let mx = session.mx.as_ref().map(Domain::as_str);
+        assert_eq!((session.recipient_domain.as_str(), mx), (DOMAIN, Some("mx.d.example")));
         (session.applied.kind, session.failure.as_ref().map(|failure| failure.kind))
     }
 }
@@ -257,6 +258,52 @@ async fn what_was_fetched_is_kept_and_refreshed_before_it_ends() {
     store.keep_sts_policy(domain.clone(), old.clone()).await.unwrap();
     scene.transport(scene.announced()).refresh_policies().await;
     assert!(store.sts_policy(&domain).unwrap().unwrap().fetched > old.fetched);
+}
+
+/// RFC 8461 §10.2: whoever holds the record back until the policy ends would be rid of it.
+#[tokio::test]
+async fn a_policy_is_refreshed_also_while_its_record_is_held_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), &Options::default()).unwrap();
+    let domain = Domain::parse(DOMAIN).unwrap();
+    let mut scene = Scene::new(OFFERED, ENFORCE).await;
+    scene.store = Some(store.clone());
+    let record_name = "_mta-sts.d.example";
+    let held_back = [
+        scene.dns(),
+        scene.dns().with_failure(record_name, "silence"),
+        scene.dns().with_txt(record_name, "v=spf1 -all"),
+    ];
+    for (number, dns) in held_back.into_iter().enumerate() {
+        let old = record(ENFORCE, 100_000, 1_000_000);
+        store.keep_sts_policy(domain.clone(), old.clone()).await.unwrap();
+        scene.transport(dns).refresh_policies().await;
+        let kept = store.sts_policy(&domain).unwrap().unwrap();
+        assert!(kept.fetched > old.fetched && kept.id == old.id, "{number}: {kept:?}");
+    }
+    // Without a policy of its own nothing is fetched.
+    store.keep_sts_policy(domain.clone(), record(ENFORCE, 100_000, 100_000)).await.unwrap();
+    let asked = scene.policies.asked.load(Ordering::SeqCst);
+    scene.transport(scene.dns()).refresh_policies().await;
+    assert_eq!(scene.policies.asked.load(Ordering::SeqCst), asked);
+    assert_eq!(store.sts_policy(&domain).unwrap(), None);
+}
+
+/// RFC 8460 §4.3.2.1: a domain is told that its MX or address records are bogus, as of its TLSA records.
+#[tokio::test]
+async fn bogus_records_of_the_domain_itself_defer_and_are_told() {
+    let scene = Scene::new(OFFERED, ENFORCE).await;
+    let implicit = || Fixed::new().with_a(DOMAIN, "127.0.0.1");
+    for dns in [scene.dns().with_bogus(DOMAIN, "MX"), implicit().with_bogus(DOMAIN, "A")] {
+        let transport = scene.transport(dns);
+        let next = NextHop::Mx(DOMAIN.parse::<Host>().unwrap());
+        let lost = transport.locate(&route(next, terms(25))).await.unwrap_err();
+        assert!(!lost.permanent && lost.reply.starts_with("451 4.4.3 "), "{lost:?}");
+        let told = scene.log.0.lock().unwrap().pop().unwrap();
+        let failed = told.failure.map(|failure| failure.kind);
+        assert_eq!((told.recipient_domain.as_str(), told.mx), (DOMAIN, None));
+        assert_eq!((told.applied.kind, failed), (PolicyType::Tlsa, Some(ResultType::DnssecInvalid)));
+    }
 }
 
 /// RFC 8461 §2: MTA-STS must not override a failing DANE validation; where DANE is satisfied, it decides.

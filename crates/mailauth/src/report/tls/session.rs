@@ -15,8 +15,8 @@ pub struct Session {
     /// Whose mail was carried: the report goes to whom this domain names ([`destinations`](super::destinations)).
     pub recipient_domain: Domain,
     pub applied: Applied,
-    /// The MX host that was called.
-    pub mx: Domain,
+    /// The MX host that was called; `None` where not even its name could be learnt.
+    pub mx: Option<Domain>,
     /// What it called itself in its EHLO reply, if it got that far.
     pub helo: Option<String>,
     /// Our end.

@@ -1,7 +1,8 @@
 //! `waypost bench`: a load generator and a sink, for SMTP.
 //!
 //! [`generator`] sends by a [`plan`] made of the words, [`sink`] takes; each counts in its [`report`]. Latency is
-//! the time from a transaction's first octet to the reply that ended it, in a [`histogram`]. Both need no
+//! the time from a transaction's first octet, or from when the message was due, to the reply that ended it, in a
+//! [`histogram`]. Both need no
 //! configuration and know nothing of Waypost's own server: any will do.
 
 mod generator;
@@ -23,7 +24,18 @@ const EXAMPLES: &str = "\
 Examples:
   waypost bench sink --listen 127.0.0.1:2526
   waypost bench --server 127.0.0.1:1025 --connections 20 --messages 10000 --size '4 KiB'
-  waypost bench --server 127.0.0.1:1587 --auth dev@localhost --password-stdin --tls starttls --insecure --rate 100 --json";
+  waypost bench --server 127.0.0.1:1587 --auth dev@localhost --password-stdin --tls starttls --insecure --rate 100 --json
+
+Latency is the time from the first octet of a transaction (MAIL), on a connection that stands, to the reply to the end of its
+message; of accepted messages only. With --rate it begins when the message was due, if all connections were busy then, so that
+a server which stalls is charged for all who waited; connecting, TLS and the login count then, too. docs/performance.md has the
+keys of --json.";
+
+const SINK_EXAMPLES: &str = "\
+The sink has neither TLS nor AUTH: to load a server with these, send to one that delivers to the sink.
+
+Example:
+  waypost bench sink --listen 127.0.0.1:2526";
 
 /// Measure a server: send it messages, or take them
 #[derive(Debug, clap::Args)]
@@ -38,7 +50,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 pub enum Verb {
     /// Take and forget every message, and count them
-    #[command(after_help = "Example:\n  waypost bench sink --listen 127.0.0.1:2526")]
+    #[command(after_help = SINK_EXAMPLES)]
     Sink(Sink),
 }
 
@@ -63,7 +75,7 @@ pub struct Load {
     /// Messages in all
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     pub messages: u64,
-    /// Messages a second at most [default: as many as it takes]
+    /// Messages a second at most, in even steps [default: as many as it takes]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: Option<u32>,
     /// The size of each

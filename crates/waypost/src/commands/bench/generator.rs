@@ -24,6 +24,11 @@ pub(super) async fn run(plan: Plan, bar: &ProgressBar, stop: impl Future<Output 
         connections: plan.connections,
         messages: plan.messages,
         size: plan.letter.octets(),
+        rate: plan.rate,
+        recipients: plan.recipients.len(),
+        tls: plan.tls,
+        auth: plan.settings.login.is_some(),
+        keep: plan.keep,
     };
     let cpu = cpu_time();
     let shared = Arc::new(Shared::new(plan));
@@ -108,10 +113,12 @@ impl Worker {
 
     async fn run(mut self) {
         while let Some((number, due)) = self.shared.take() {
+            // Whoever is late has waited for the server: that is a part of its latency. Our own timer's lateness is not.
+            let late = due.filter(|due| *due < Instant::now());
             if let Some(due) = due {
                 tokio::time::sleep_until(due.into()).await;
             }
-            self.message(number).await;
+            self.message(number, late).await;
             if !self.shared.plan.keep {
                 self.quit().await;
             }
@@ -119,15 +126,16 @@ impl Worker {
         self.quit().await;
     }
 
-    /// One message, counted. A server may close a connection that was kept: then the message is tried on a new
+    /// One message, counted, from when it was due if that is over. A server may close a connection that was kept: then the message is tried on a new
     /// one, since nobody has it.
-    async fn message(&mut self, number: u64) {
+    async fn message(&mut self, number: u64, due: Option<Instant>) {
         loop {
             let kept = self.client.as_ref().is_some_and(Client::is_ready);
             match self.attempt(number).await {
                 Ok((Sent::Done(outcome), _)) if kept && is_broken(&outcome) => self.client = None,
-                Ok((Sent::Done(outcome), took)) => {
+                Ok((Sent::Done(outcome), begun)) => {
                     self.shared.failures.store(0, Ordering::Relaxed);
+                    let took = due.unwrap_or(begun).elapsed();
                     return self.shared.tally().outcome(&outcome, took);
                 }
                 // No stage to stop after was given, so that this cannot be.
@@ -137,9 +145,8 @@ impl Worker {
         }
     }
 
-    /// Sends the message over a connection that stands, or a new one; what came of it, and how long it took from
-    /// the first octet.
-    async fn attempt(&mut self, number: u64) -> Result<(Sent, Duration), Error> {
+    /// Sends the message over a connection that stands, or a new one; what came of it, and when the first octet went.
+    async fn attempt(&mut self, number: u64) -> Result<(Sent, Instant), Error> {
         if !self.client.as_ref().is_some_and(Client::is_ready) {
             self.quit().await;
             self.client = Some(open(&self.shared).await?);
@@ -149,7 +156,7 @@ impl Worker {
         let content = self.shared.plan.letter.numbered(number);
         let begun = Instant::now();
         let sent = client.send(transaction, &content).await?;
-        Ok((sent, begun.elapsed()))
+        Ok((sent, begun))
     }
 
     fn unusable(&mut self, error: &Error) {

@@ -2,6 +2,7 @@
 
 use super::Load;
 use super::letter::Letter;
+use crate::cli::values::Tls;
 use crate::client::{Here, Login, Settings, random};
 use crate::exit::Failure;
 use address::{Address, ForwardPath, LocalPart, ReversePath};
@@ -30,6 +31,8 @@ pub(super) struct Plan {
     /// Messages a second.
     pub(super) rate: Option<u32>,
     pub(super) keep: bool,
+    /// As it was asked for.
+    pub(super) tls: Tls,
 }
 
 impl Plan {
@@ -52,6 +55,7 @@ impl Plan {
             messages: load.messages,
             rate: load.rate,
             keep: load.keep,
+            tls: load.tls,
         })
     }
 

@@ -1,9 +1,11 @@
 //! What was counted: for a person, for a program, and for the shell.
 
 use super::histogram::{Histogram, Percentiles};
+use crate::cli::values::Tls;
 use crate::client::Error;
 use crate::exit::{Exit, Failure};
 use crate::output::{self, Tone};
+use clap::ValueEnum as _;
 use serde::Serialize;
 use smtp::client::{Ended, Fate, Outcome, TooMany};
 use std::collections::BTreeMap;
@@ -114,6 +116,13 @@ pub(super) struct Asked {
     pub(super) messages: u64,
     /// Octets of each.
     pub(super) size: u64,
+    /// Messages a second.
+    pub(super) rate: Option<u32>,
+    /// Of each.
+    pub(super) recipients: usize,
+    pub(super) tls: Tls,
+    pub(super) auth: bool,
+    pub(super) keep: bool,
 }
 
 /// The generator's document of `--json`.
@@ -127,6 +136,12 @@ pub(super) struct Report {
     pub(super) connections_opened: u64,
     messages: u64,
     size: u64,
+    rate: Option<u32>,
+    recipients_each: usize,
+    /// The word of `--tls`.
+    tls: String,
+    auth: bool,
+    keep: bool,
     #[serde(flatten)]
     pub(super) counts: Counts,
     /// Not sent any more, because of an interruption or of too many failures.
@@ -135,7 +150,7 @@ pub(super) struct Report {
     pub(super) seconds: f64,
     messages_per_second: f64,
     megabytes_per_second: f64,
-    /// From the first octet of a transaction to the 250 at its end.
+    /// From the first octet of a transaction, or from when its message was due, to the 250 at its end.
     pub(super) latency_ms: Option<Percentiles>,
     /// Of this process.
     cpu_us_per_message: Option<f64>,
@@ -158,6 +173,11 @@ impl Report {
             connections_opened: tally.connections,
             messages: asked.messages,
             size: asked.size,
+            rate: asked.rate,
+            recipients_each: asked.recipients,
+            tls: asked.tls.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default(),
+            auth: asked.auth,
+            keep: asked.keep,
             counts,
             unsent: asked.messages.saturating_sub(done),
             recipients: tally.recipients,
@@ -180,6 +200,20 @@ impl Report {
         }
     }
 
+    fn asked(&self) -> String {
+        let Self { size, recipients_each, connections, connections_opened, tls, .. } = self;
+        let mut words = format!(
+            "{size} octets each for {recipients_each}, {connections} connections at once, {connections_opened} in all, TLS {tls}"
+        );
+        if self.auth {
+            words.push_str(", logged in");
+        }
+        if let Some(rate) = self.rate {
+            words.push_str(&format!(", {rate}/s asked for"));
+        }
+        words
+    }
+
     pub(super) fn print(&self) -> Result<(), Failure> {
         let Counts { accepted, refused, failed } = self.counts;
         let mut counts = format!("{accepted} messages accepted, {refused} refused, {failed} failed");
@@ -193,13 +227,11 @@ impl Report {
             output::line(&format!("recipients: {accepted} accepted, {refused} refused, {failed} failed"))?;
         }
         output::line(&format!(
-            "{:.2} s, {:.1} messages/s, {:.2} MB/s; {} octets each, {} connections at once, {} in all",
+            "{:.2} s, {:.1} messages/s, {:.2} MB/s; {}",
             self.seconds,
             self.messages_per_second,
             self.megabytes_per_second,
-            self.size,
-            self.connections,
-            self.connections_opened
+            self.asked()
         ))?;
         if let Some(Percentiles { p50, p90, p99, max }) = self.latency_ms {
             output::line(&format!("latency in ms: p50 {p50:.2}, p90 {p90:.2}, p99 {p99:.2}, max {max:.2}"))?;

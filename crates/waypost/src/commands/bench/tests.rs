@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use serde_json::Value;
 use std::future::pending;
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -79,6 +80,31 @@ async fn no_more_than_the_rate() {
     let sent = load(&place, "--messages 5 --rate 50").await;
     // The fifth is due after four intervals of 20 ms.
     assert!(sent.ok && sent.seconds >= 0.08, "{sent:?}");
+}
+
+/// Serves one connection after another, each after a pause, so that of two messages due at once the second waits for the first.
+async fn stalling(pause: Duration) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::time::sleep(pause).await;
+            let _ = converse(stream, 1).await;
+        }
+    });
+    place
+}
+
+#[tokio::test]
+async fn who_waited_for_a_stalled_server_counts_from_when_it_was_due() {
+    let pause = Duration::from_millis(200);
+    let place = stalling(pause).await;
+    // One connection at a time: the last is due after 2 ms, and begins after two pauses at least.
+    let sent = load(&place, "--messages 3 --connections 1 --rate 1000").await;
+    let latest = sent.latency_ms.unwrap().max;
+    assert!(sent.ok && latest >= 390.0, "{sent:?}");
+    let sent = load(&stalling(pause).await, "--messages 1 --connections 1").await;
+    assert!(sent.ok && sent.latency_ms.unwrap().max < sent.seconds * 1000.0 - 190.0, "{sent:?}");
 }
 
 #[tokio::test]
@@ -179,7 +205,7 @@ async fn the_documents_keep_their_keys() {
     check(sent["latency_ms"].clone(), &["p50", "p90", "p99", "max"]);
     check(sent["recipients"].clone(), &["accepted", "refused", "failed"]);
     assert!(sent["cpu_us_per_message"].is_f64() && sent["problems"].is_array(), "{sent}");
-    let generator = "server ok connections connections_opened messages size accepted refused failed unsent recipients \
+    let generator = "server ok connections connections_opened messages size rate recipients_each tls auth keep accepted refused failed unsent recipients \
         seconds messages_per_second megabytes_per_second latency_ms cpu_us_per_message problems";
     check(sent, &generator.split_ascii_whitespace().collect::<Vec<_>>());
     let sink = "listen messages recipients octets connections seconds messages_per_second megabytes_per_second \

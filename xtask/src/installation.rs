@@ -36,6 +36,8 @@ const LAST_WORDS: usize = 2_000;
 /// Keys for a configuration, in the syntax of the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Extra<'a> {
+    /// Further entries of the list `smtp` in `[listen]`, each with a comma before it.
+    pub smtp: &'a str,
     /// Lines of `[delivery]`.
     pub delivery: &'a str,
     /// Lines of `[limits]`.
@@ -104,10 +106,11 @@ impl Installation {
     /// When it cannot be written.
     pub fn configure(&self, more: &Extra<'_>) -> Result<(), Error> {
         let place = |port| format!("[\"{}\"]", self.place(port));
-        let Extra { delivery, limits, queue, tables } = more;
+        let Extra { smtp, delivery, limits, queue, tables } = more;
+        let smtp = format!("[\"{}\"{smtp}]", self.place(SMTP));
         let text = format!(
             "hostname = \"{HOSTNAME}\"\ndata = \"data\"\n\
-             [listen]\nsmtp = {}\nsubmission = {}\nsubmissions = {}\nlmtp = {}\nimaps = {}\npop3s = {}\n\
+             [listen]\nsmtp = {smtp}\nsubmission = {}\nsubmissions = {}\nlmtp = {}\nimaps = {}\npop3s = {}\n\
              [tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
              [relay]\ntrusted = [\"127.0.0.0/8\"]\n\
              [limits]\nexempt = [\"127.0.0.0/8\"]\nmessages-per-session = 0\nmessages-per-hour = 0\n\
@@ -115,7 +118,6 @@ impl Installation {
              [queue]\nfirst-retry = \"1 s\"\nmax-retry = \"2 s\"\ndelay-notice = \"0 s\"\n{queue}\n\
              [delivery]\nsmarthost = \"smtp://{}\"\n{delivery}\n\
              {tables}\n",
-            place(SMTP),
             place(SUBMISSION),
             place(SUBMISSIONS),
             place(LMTP),

@@ -6,6 +6,7 @@
 mod clients;
 mod figures;
 mod servers;
+mod strangers;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,10 +15,21 @@ use xtask::wire::{Wire, stuffed};
 
 /// For everything that is waited for: a loaded machine is slow, and whoever takes longer never gets there.
 const LIMIT: Duration = Duration::from_secs(120);
-/// Within which all is to be given back, on a machine with nothing else to do: for the tests that are run by hand.
-const PROMPT: Duration = Duration::from_secs(10);
-/// How often everybody misbehaves. What is kept for later is there after the first time.
-const ROUNDS: usize = 3;
+/// How long a test is. A first time, before which nothing is measured, leaves what is kept for later; then come the rounds.
+#[derive(Debug, Clone, Copy)]
+struct Form {
+    /// How often everybody misbehaves after the first time.
+    rounds: usize,
+    /// Within which all is to be given back.
+    within: Duration,
+}
+
+impl Form {
+    const SHORT: Self = Self { rounds: 2, within: LIMIT };
+    /// For a machine with nothing else to do, by hand.
+    const LONG: Self = Self { rounds: 9, within: Duration::from_secs(10) };
+}
+
 /// Whose mailbox is here.
 const HERE: &str = "ann@example.org";
 

@@ -1,7 +1,7 @@
 //! Next servers: each misbehaves in its own way, at its own stage, until it is told to behave.
 
-use crate::figures::Figures;
-use crate::{HERE, LIMIT, PROMPT, ROUNDS, installation, name_of, send, until};
+use crate::figures::{Figures, Memory};
+use crate::{Form, HERE, LIMIT, installation, name_of, send, until};
 use std::fmt::Write as _;
 use std::io;
 use std::net::TcpListener;
@@ -346,27 +346,24 @@ fn everybody(installation: &Installation, peers: &[Arc<Peer>], round: usize) {
     }
 }
 
-fn leave_nothing_behind(within: Duration) {
+fn leave_nothing_behind(form: Form) {
     let manners = manners();
     let installation = installation(&Extra::default());
     installation.configure(&Extra { tables: &routes(&installation, &manners), ..Extra::default() }).unwrap();
     let peers = start(&installation, &manners);
     let server = installation.serve().unwrap();
-    // One goes out before, so that what is only there for the first to go out is there.
-    peers[0].good.store(true, Ordering::SeqCst);
-    send(&installation, [("before", HERE), ("before too", format!("you@{}", peers[0].domain()).as_str())]);
-    installation.wait_for_empty_queue(LIMIT).unwrap();
+    send(&installation, [("before", HERE)]);
+    everybody(&installation, &peers, 0);
     gone(&peers);
     let start = Figures::at_rest(&installation, &server);
-
-    let mut after = Vec::new();
-    for round in 1..=ROUNDS {
+    let mut memory = Memory::new(start);
+    for round in 1..=form.rounds {
         everybody(&installation, &peers, round);
-        after.push(start.return_to(&installation, &server, within));
+        memory.note(start.return_to(&installation, &server, form.within));
         // None is kept for the next round, in which a peer misbehaves from the greeting on.
         gone(&peers);
     }
-    after[ROUNDS - 1].grew_little(after[0]);
+    memory.assert_flat();
 
     let mut told = 0;
     maildrop::empty(&installation, HERE, |arrived| {
@@ -374,19 +371,23 @@ fn leave_nothing_behind(within: Duration) {
     })
     .unwrap();
     let finally = manners.iter().filter(|manner| manner.is_final()).count();
-    assert_eq!(told, ROUNDS * finally, "the sender hears of each message that was refused for good");
+    assert_eq!(
+        told,
+        (1 + form.rounds) * finally,
+        "the sender hears of each message that was refused for good"
+    );
 }
 
 #[test]
 fn servers_that_misbehave_leave_nothing_behind_and_get_their_mail_when_they_behave() {
-    leave_nothing_behind(LIMIT);
+    leave_nothing_behind(Form::SHORT);
 }
 
 /// `cargo test -p waypost --test misbehave -- --ignored --test-threads 1`
 #[test]
 #[ignore = "asserts on time: for a machine with nothing else to do"]
 fn servers_that_misbehave_leave_nothing_behind_for_long() {
-    leave_nothing_behind(PROMPT);
+    leave_nothing_behind(Form::LONG);
 }
 
 /// Of servers that never behave: they take the connection, some of them the message, and are gone.
@@ -399,8 +400,7 @@ const FOR_EVER: [Manner; 6] = [
     Manner { stage: Stage::Dot, way: Way::Reset },
 ];
 
-#[test]
-fn who_accepts_and_then_drops_for_ever_is_given_up_and_the_sender_told_once() {
+fn who_drops_for_ever_is_given_up(form: Form) {
     let installation = installation(&Extra::default());
     let tables = routes(&installation, &FOR_EVER);
     // Some attempts: the first retry is after a second, the next after two.
@@ -409,23 +409,46 @@ fn who_accepts_and_then_drops_for_ever_is_given_up_and_the_sender_told_once() {
         .unwrap();
     let peers = start(&installation, &FOR_EVER);
     let server = installation.serve().unwrap();
-    send(&installation, [("before", HERE)]);
-    let start = Figures::at_rest(&installation, &server);
-
     let recipients: Vec<String> = peers.iter().map(|peer| format!("you@{}", peer.domain())).collect();
-    send(&installation, recipients.iter().map(|recipient| ("for ever", recipient.as_str())));
-    installation.wait_for_empty_queue(LIMIT).unwrap();
-    gone(&peers);
-    start.return_to(&installation, &server, LIMIT);
+    let round = || {
+        peers.iter().for_each(|peer| peer.done.store(0, Ordering::SeqCst));
+        send(&installation, recipients.iter().map(|recipient| ("for ever", recipient.as_str())));
+        installation.wait_for_empty_queue(LIMIT).unwrap();
+        gone(&peers);
+        for peer in &peers {
+            assert!(peer.done.load(Ordering::SeqCst) > 1, "{:?} was tried again", peer.manner);
+        }
+    };
+    round();
+    let start = Figures::at_rest(&installation, &server);
+    let mut memory = Memory::new(start);
+    for _ in 0..form.rounds {
+        round();
+        memory.note(start.return_to(&installation, &server, form.within));
+    }
+    memory.assert_flat();
 
     let mut told = Vec::new();
     maildrop::empty(&installation, HERE, |arrived| told.push(String::from_utf8_lossy(arrived).into_owned()))
         .unwrap();
-    assert_eq!(told.len(), 1 + peers.len(), "one notification for each, and the message before: {told:#?}");
-    for (peer, recipient) in peers.iter().zip(&recipients) {
-        assert!(peer.done.load(Ordering::SeqCst) > 1, "{:?} was tried again", peer.manner);
+    let times = 1 + form.rounds;
+    assert_eq!(told.len(), times * peers.len(), "one notification for each: {told:#?}");
+    for recipient in &recipients {
         let field = format!("Final-Recipient: rfc822; {recipient}");
         let notices: Vec<&String> = told.iter().filter(|notice| notice.contains(&field)).collect();
-        assert!(matches!(notices[..], [one] if one.contains("Action: failed")), "{recipient}: {notices:#?}");
+        assert_eq!(notices.len(), times, "{recipient}: {notices:#?}");
+        assert!(notices.iter().all(|notice| notice.contains("Action: failed")), "{notices:#?}");
     }
+}
+
+#[test]
+fn who_accepts_and_then_drops_for_ever_is_given_up_and_the_sender_told_once() {
+    who_drops_for_ever_is_given_up(Form::SHORT);
+}
+
+/// `cargo test -p waypost --test misbehave -- --ignored --test-threads 1`
+#[test]
+#[ignore = "asserts on time: for a machine with nothing else to do"]
+fn who_accepts_and_then_drops_for_ever_is_given_up_for_long() {
+    who_drops_for_ever_is_given_up(Form::LONG);
 }

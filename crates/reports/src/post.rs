@@ -42,7 +42,7 @@ pub(crate) async fn send(
     Ok(store.accept(new).await?)
 }
 
-/// On the blocking pool: an RSA signature takes a millisecond.
+/// On the blocking pool: an RSA signature takes a quarter of a millisecond.
 async fn signature(sign: &Sign, from: &Address, message: &Bytes) -> Result<Vec<u8>, ReportError> {
     let Some(domain) = from.domain().cloned() else { return Ok(Vec::new()) };
     let (sign, message) = (Arc::clone(sign), message.clone());

@@ -251,6 +251,12 @@ mod tests {
     }
 
     #[test]
+    fn zones_are_known_by_their_names() {
+        let (name, place) = ("Europe/Berlin", "/usr/share/zoneinfo/Europe/Berlin");
+        assert_eq!(jiff::tz::TimeZone::get(name).is_ok(), std::path::Path::new(place).exists());
+    }
+
+    #[test]
     fn colours_only_where_wanted() {
         assert_eq!(tint("ok", Tone::Good, true), "\x1b[32mok\x1b[0m");
         assert_eq!(tint("ok", Tone::Good, false), "ok");

@@ -246,3 +246,25 @@ pub(super) fn own_flags(flags: &[Flag]) -> Flags {
     }
     own
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_is_taken_out_once_and_only_from_what_was_asked_for() {
+        let mut left: Left = (1..=2 * MAX_MESSAGES as u32).map(|uid| (uid, 10)).collect();
+        for (uid, expected) in [
+            (1, true),
+            (50, true),
+            (50, false),
+            (MAX_MESSAGES as u32 + 2, true),
+            (150, false),
+            (7_000, false),
+        ] {
+            assert_eq!(take_out(&mut left, uid), expected, "{uid}");
+        }
+        assert_eq!(left.len(), 2 * MAX_MESSAGES - 3);
+        assert_eq!(batch(&left, 3), [2, 3, 4]);
+    }
+}

@@ -94,10 +94,12 @@ impl Framer {
     /// A literal that is held, as part of the line.
     fn begin_text_literal(&mut self, text: &Text, head: &Head) -> Step {
         let room = self.limits.literal_octets - self.literal_octets;
-        let size = head.size.and_then(|size| usize::try_from(size).ok()).filter(|size| *size <= room);
+        let size = head.size.and_then(|size| usize::try_from(size).ok());
         let before = &self.buffer[..text.end - 2 - head.length];
-        let problem = match size {
-            _ if !crate::parse::may_have_literal(before, head.binary) => Problem::LiteralMisplaced,
+        if let Err(problem) = crate::parse::check_literal(before, size, head.binary, &self.context) {
+            return self.refuse_literal(text, head, problem);
+        }
+        let problem = match size.filter(|size| *size <= room) {
             None => Problem::LiteralTooLong(self.limits.literal_octets),
             Some(_) if self.literals == self.limits.literals => {
                 Problem::TooMany { what: "literals in a command", limit: self.limits.literals }

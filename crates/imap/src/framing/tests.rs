@@ -1,6 +1,7 @@
 //! What a client sends, and the frames that it makes, however it is cut.
 
 use super::*;
+use crate::parse::Stage;
 use proptest::prelude::*;
 
 const LIMITS: Limits =
@@ -119,14 +120,46 @@ fn literals_are_refused_before_they_are_read() {
         "a SEARCH OR TO {0+}\r\n OR TO {0+}\r\n OR TO {0+}\r\n TO {0}\r\n",
         &["a SEARCH: at most 3 literals in a command"],
     );
-    for misplaced in
-        ["NOOP {1", "NOOP{1", "BOGUS {1", "STORE 1 FLAGS ({1", "LOGIN \"a{1", "LOGIN ~{1", "COPY 1 ~{1"]
-    {
+    let misplaced = [
+        "NOOP {1",
+        "NOOP{1",
+        "STORE 1 FLAGS ({1",
+        "STORE {1",
+        "LOGIN \"a{1",
+        "LOGIN ~{1",
+        "LOGIN a b {1",
+        "COPY {1",
+        "COPY 1 ~{1",
+        "MOVE {1",
+        "FETCH {1",
+        "FETCH 1 {1",
+        "FETCH 1 ({1",
+        "FETCH 1 BODY[{1",
+        "FETCH 1 BODY[HEADER.FIELDS {1",
+        "SEARCH {1",
+        "SEARCH UID {1",
+        "SEARCH SEEN {1",
+        "SEARCH TEXT x {1",
+        "SEARCH CHARSET {1",
+        "SEARCH EMAILID {1",
+        "SORT {1",
+        "ENABLE {1",
+        "AUTHENTICATE {1",
+        "STATUS x ({1",
+        "LIST ({1",
+        "SELECT x ({1",
+        "ID {1",
+        "SETMETADATA x {1",
+    ];
+    for misplaced in misplaced {
         let verb = misplaced.split([' ', '{']).next().unwrap();
         let refused = format!("a {verb}: no literal may stand here");
         check(&format!("a {misplaced}}}\r\nb NOOP\r\n"), &[&refused, "line b NOOP"]);
         check(&format!("a {misplaced}+}}\r\nxyz\r\nb NOOP\r\n"), &[&refused, "line b NOOP"]);
     }
+    check("a BOGUS {1}\r\n", &["a unknown command BOGUS"]);
+    check("a FETCH 1 BOGUS {1}\r\n", &["a FETCH: expected `(` or an item at octet 11, found `BOGUS`"]);
+    check("a SEARCH CHARSET KLINGON TEXT {1}\r\n", &["a SEARCH: charset KLINGON is not known here"]);
     check("{1}\r\n", &["* no literal may stand here"]);
     let large =
         Limits { line: 10_000, literals: 3, literal_octets: 10_000, skipped: 20_000, literal_plus: false };
@@ -135,6 +168,55 @@ fn literals_are_refused_before_they_are_read() {
     assert_eq!(frames(input.as_bytes(), large, std::iter::repeat(999)), [refused]);
     let plus = Limits { literal_plus: true, ..large };
     assert!(frames(input.as_bytes(), plus, std::iter::repeat(999))[0].starts_with("line a LOGIN"));
+}
+
+#[test]
+fn a_literal_has_the_bound_of_what_it_is() {
+    let limits = Limits { line: 200, ..Limits::AFTER_LOGIN };
+    for (text, limit, what) in [
+        ("SEARCH TEXT ", 4_096, "octets in a string to search for"),
+        ("SEARCH NOT (OR SEEN HEADER x ", 4_096, "octets in a string to search for"),
+        ("SEARCH HEADER ", 1_000, "octets in the name of a header field"),
+        ("UID SORT (DATE) UTF-8 BODY ", 4_096, "octets in a string to search for"),
+        ("ID (", 30, "octets in the name of a field"),
+        ("ID (name ", 1_024, "octets in a field"),
+        ("GETMETADATA INBOX ", 1_024, "octets in the name of an entry"),
+        ("SETACL INBOX ", 512, "octets in an identifier"),
+    ] {
+        let verb = text.strip_suffix(' ').unwrap_or(text);
+        let verb = ["UID SORT", "SEARCH", "ID", "GETMETADATA", "SETACL"]
+            .into_iter()
+            .find(|name| verb.starts_with(name))
+            .unwrap();
+        check_with(limits, &format!("a {text}{{{limit}}}\r\n"), &["+"]);
+        let refused = format!("a {verb}: at most {limit} {what}");
+        check_with(limits, &format!("a {text}{{{}}}\r\nb NOOP\r\n", limit + 1), &[&refused, "line b NOOP"]);
+    }
+}
+
+#[test]
+fn a_literal_of_a_command_that_cannot_come_now_is_refused() {
+    let check = |stage, text: &str, expected: &str| {
+        let mut framer = Framer::new(Limits::AFTER_LOGIN);
+        framer.set_context(Context { stage: Some(stage), ..Context::default() });
+        framer.push(format!("a {text}{{3}}\r\n").as_bytes());
+        let told = match framer.poll() {
+            Some(Frame::Refused(refused)) => refused.status().text,
+            Some(Frame::Continue) => "+".to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(told, expected, "{text} when {stage:?}");
+    };
+    use Stage::{Authenticated, NotAuthenticated, Selected};
+    check(NotAuthenticated, "LOGIN ", "+");
+    check(NotAuthenticated, "ID (", "+");
+    check(NotAuthenticated, "SELECT ", "SELECT: log in first");
+    check(Authenticated, "LOGIN ", "LOGIN: you are already logged in");
+    check(Authenticated, "SELECT ", "+");
+    check(Authenticated, "UID COPY 1 ", "UID COPY: SELECT or EXAMINE a mailbox first");
+    check(Selected, "LOGIN ", "LOGIN: you are already logged in");
+    check(Selected, "UID COPY 1 ", "+");
+    check(Selected, "FETCH 1 BODY[HEADER.FIELDS (", "+");
 }
 
 #[test]

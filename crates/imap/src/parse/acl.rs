@@ -1,6 +1,5 @@
 //! Access control lists (RFC 4314).
 
-use super::Problem;
 use super::cursor::{Cursor, Parsed};
 use crate::MailboxName;
 use crate::command::{Command, RightsChange};
@@ -53,10 +52,8 @@ fn mailbox_and_identifier(cursor: &mut Cursor<'_>) -> Parsed<(MailboxName, Strin
     let mailbox = cursor.mailbox()?;
     cursor.space()?;
     let at = cursor.mark();
-    let identifier = cursor.text("an identifier")?;
-    if identifier.len() > MAX_IDENTIFIER {
-        return Err(Problem::TooMany { what: "octets in an identifier", limit: MAX_IDENTIFIER });
-    }
+    let what = "octets in an identifier";
+    let identifier = cursor.within(MAX_IDENTIFIER, what, |cursor| cursor.text("an identifier"))?;
     if identifier.is_empty() || identifier.contains(char::is_control) {
         return Err(cursor.expected_at(at, "an identifier"));
     }

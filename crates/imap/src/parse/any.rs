@@ -19,15 +19,14 @@ pub(super) fn id(cursor: &mut Cursor<'_>) -> Parsed<Command> {
         return Ok(Command::Id(Vec::new()));
     }
     let pairs = cursor.list_or_empty("fields of ID", MAX_ID, |cursor| {
-        let name = cursor.text("the name of a field")?;
+        let what = "octets in the name of a field";
+        let name = cursor.within(MAX_ID_NAME, what, |cursor| cursor.text("the name of a field"))?;
         cursor.space()?;
         let at = cursor.mark();
-        let value = cursor.nstring("a string or NIL", false)?;
-        let value = value.map(|octets| String::from_utf8(octets.into_owned()));
+        let value = cursor.nstring("a string or NIL", false);
+        cursor.bound_wanted(MAX_ID_VALUE, "octets in a field");
+        let value = value?.map(|octets| String::from_utf8(octets.into_owned()));
         let value = value.transpose().map_err(|_| cursor.expected_at(at, "UTF-8"))?;
-        if name.len() > MAX_ID_NAME {
-            return Err(Problem::TooMany { what: "octets in the name of a field", limit: MAX_ID_NAME });
-        }
         if value.as_ref().is_some_and(|value| value.len() > MAX_ID_VALUE) {
             return Err(Problem::TooMany { what: "octets in a field", limit: MAX_ID_VALUE });
         }

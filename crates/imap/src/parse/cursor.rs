@@ -2,6 +2,7 @@
 //! is named after, or says what it expected.
 
 use super::Problem;
+use super::literal::Wanted;
 use crate::command::Tag;
 use crate::name::{self, MailboxName};
 use crate::set::MAX_RANGES;
@@ -29,12 +30,14 @@ pub(crate) struct Cursor<'a> {
     /// What is found is not to be repeated.
     secret: bool,
     no_charset: bool,
+    /// A string is missing at the end: it may come as a literal.
+    wanted: Option<Wanted>,
 }
 
 impl<'a> Cursor<'a> {
     /// `utf8`: names of mailboxes are not in modified UTF-7.
     pub(crate) fn new(input: &'a [u8], utf8: bool) -> Self {
-        Self { input, at: 0, utf8, secret: false, no_charset: false }
+        Self { input, at: 0, utf8, secret: false, no_charset: false, wanted: None }
     }
 
     pub(crate) fn forbid_charset(&mut self, forbidden: bool) {
@@ -159,8 +162,47 @@ impl<'a> Cursor<'a> {
         match self.peek() {
             Some(b'"') => self.quoted(),
             Some(b'{') => self.literal().map(Cow::Borrowed),
-            _ => Err(self.expected(expected)),
+            Some(_) => Err(self.expected(expected)),
+            None => {
+                self.wanted = Some(Wanted::ANY);
+                Err(self.expected(expected))
+            }
         }
+    }
+
+    /// A string with at most so many octets, as `what` tells them.
+    pub(crate) fn within<T: AsRef<[u8]>>(
+        &mut self,
+        limit: usize,
+        what: &'static str,
+        read: impl FnOnce(&mut Self) -> Parsed<T>,
+    ) -> Parsed<T> {
+        let read = read(self);
+        self.bound_wanted(limit, what);
+        match read? {
+            long if long.as_ref().len() > limit => Err(Problem::TooMany { what, limit }),
+            read => Ok(read),
+        }
+    }
+
+    /// If what has just been looked for is missing at the end: a literal there has the same bound.
+    pub(crate) fn bound_wanted(&mut self, limit: usize, what: &'static str) {
+        self.wanted = self.wanted.map(|wanted| wanted.within(limit, what));
+    }
+
+    /// The literal that would have gone on with the command, after an error.
+    pub(crate) fn wanted(&self) -> Option<Wanted> {
+        self.wanted
+    }
+
+    /// `atom / quoted`: no literal.
+    pub(crate) fn atom_or_quoted(&mut self, expected: &'static str) -> Parsed<String> {
+        let at = self.at;
+        let octets = match self.peek() {
+            Some(b'"') => self.quoted()?.into_owned(),
+            _ => self.atom(expected)?.as_bytes().to_vec(),
+        };
+        String::from_utf8(octets).map_err(|_| self.expected_at(at, "UTF-8"))
     }
 
     /// `nstring = string / nil`, and `literal8` with `binary` (RFC 5464 §5, value).
@@ -171,7 +213,11 @@ impl<'a> Cursor<'a> {
                 self.word();
                 Ok(None)
             }
-            _ => self.string(expected).map(Some),
+            _ => {
+                let octets = self.string(expected);
+                self.wanted = self.wanted.map(|wanted| wanted.binary(binary));
+                octets.map(Some)
+            }
         }
     }
 
@@ -317,14 +363,13 @@ impl<'a> Cursor<'a> {
         at: usize,
         octets: impl FnOnce(&mut Self) -> Parsed<Cow<'a, [u8]>>,
     ) -> Parsed<String> {
-        let octets = octets(self)?;
-        if octets.len() > name::MAX_NAME * 2 {
-            return Err(Problem::TooMany { what: "octets in the name of a mailbox", limit: name::MAX_NAME });
-        }
+        const WHAT: &str = "octets in the name of a mailbox";
+        // In modified UTF-7 it may be longer than it is.
+        let octets = self.within(name::MAX_NAME * 2, WHAT, octets)?;
         let text = std::str::from_utf8(&octets).map_err(|_| self.expected_at(at, "a mailbox in UTF-8"))?;
         let name = if self.utf8 { text.to_owned() } else { name::decode_utf7(text).into_owned() };
         match name.len() > name::MAX_NAME {
-            true => Err(Problem::TooMany { what: "octets in the name of a mailbox", limit: name::MAX_NAME }),
+            true => Err(Problem::TooMany { what: WHAT, limit: name::MAX_NAME }),
             false => Ok(name),
         }
     }

@@ -1,6 +1,5 @@
 //! METADATA (RFC 5464).
 
-use super::Problem;
 use super::cursor::{Cursor, Parsed};
 use crate::MailboxName;
 use crate::command::{Command, GetMetadata};
@@ -85,10 +84,7 @@ fn mailbox_or_server(cursor: &mut Cursor<'_>) -> Parsed<Option<MailboxName>> {
 fn entry(cursor: &mut Cursor<'_>) -> Parsed<String> {
     let at = cursor.mark();
     let expected = "an entry like /private/comment";
-    let name = cursor.text(expected)?;
-    if name.len() > MAX_ENTRY {
-        return Err(Problem::TooMany { what: "octets in the name of an entry", limit: MAX_ENTRY });
-    }
+    let name = cursor.within(MAX_ENTRY, "octets in the name of an entry", |cursor| cursor.text(expected))?;
     let levels = name.strip_prefix('/').filter(|levels| levels.split('/').all(|level| !level.is_empty()));
     let printable = name.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !b"*%".contains(&byte));
     match levels.is_some() && printable {

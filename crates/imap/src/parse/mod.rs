@@ -8,6 +8,7 @@ mod auth;
 mod cursor;
 mod fetch;
 mod list;
+mod literal;
 mod mailbox;
 mod metadata;
 mod notify;
@@ -20,6 +21,7 @@ mod store;
 use crate::command::{Command, Tag};
 use crate::framing::Line;
 use cursor::{Cursor, Parsed};
+pub(crate) use literal::check_literal;
 pub use refused::{Problem, Refused};
 
 /// What the meaning of a command depends on besides itself.
@@ -29,6 +31,16 @@ pub struct Context {
     pub utf8: bool,
     /// The client has enabled UTF8=ACCEPT: a search says no charset (RFC 6855 §3).
     pub no_charset: bool,
+    /// Literals are let in of commands that may come now alone. `None`: of all.
+    pub stage: Option<Stage>,
+}
+
+/// Who the client is to the server (RFC 9051 §3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    NotAuthenticated,
+    Authenticated,
+    Selected,
 }
 
 /// `command = tag SP (command-any / command-auth / command-nonauth / command-select) CRLF`
@@ -155,21 +167,4 @@ fn no_message(cursor: &mut Cursor<'_>, uid: bool, name: &str) -> Parsed<Command>
     }
     cursor.mailbox()?;
     Err(Problem::Senseless("there is no message: its literal ends the line"))
-}
-
-/// Whether a literal can follow `text`, the beginning of a command.
-pub(crate) fn may_have_literal(text: &[u8], binary: bool) -> bool {
-    let mut cursor = Cursor::new(text, false);
-    let behind_gap = text.ends_with(b" ") || text.ends_with(b"(");
-    if !behind_gap || cursor.tag().is_err() {
-        return false;
-    }
-    let verb = verb(&mut cursor);
-    match verb.as_str() {
-        "SETMETADATA" => true,
-        _ if binary || bare(&verb).is_some() => false,
-        "AUTHENTICATE" | "COMPRESS" | "ENABLE" | "STORE" | "UID STORE" | "UID EXPUNGE" => false,
-        "APPEND" | "REPLACE" | "UID REPLACE" => true,
-        _ => !matches!(command(&verb, &mut Cursor::new(b"", false)), Err(Problem::Unknown(_))),
-    }
 }

@@ -75,7 +75,7 @@ pub(super) fn return_options(cursor: &mut Cursor<'_>) -> Parsed<Option<SearchRet
 
 /// `charset = atom / quoted`. US-ASCII is read as UTF-8, which it is a part of.
 pub(super) fn charset(cursor: &mut Cursor<'_>) -> Parsed<&'static Encoding> {
-    let name = cursor.text("a charset")?;
+    let name = cursor.atom_or_quoted("a charset")?;
     if ["US-ASCII", "ASCII"].iter().any(|ascii| name.eq_ignore_ascii_case(ascii)) {
         return Ok(UTF_8);
     }
@@ -191,10 +191,9 @@ impl Reader<'_, '_> {
     /// `astring`, from the client's charset.
     fn needle(&mut self) -> Parsed<String> {
         let at = self.cursor.mark();
-        let octets = self.cursor.astring("a string to search for")?;
-        if octets.len() > MAX_NEEDLE {
-            return Err(Problem::TooMany { what: "octets in a string to search for", limit: MAX_NEEDLE });
-        }
+        let what = "octets in a string to search for";
+        let octets =
+            self.cursor.within(MAX_NEEDLE, what, |cursor| cursor.astring("a string to search for"))?;
         let text = self.charset.decode_without_bom_handling_and_without_replacement(&octets);
         let text = text.map(std::borrow::Cow::into_owned);
         text.ok_or_else(|| self.cursor.expected_at(at, "a string in the charset of the search"))
@@ -214,10 +213,8 @@ impl Reader<'_, '_> {
 
     /// `"HEADER" SP header-fld-name SP astring`
     fn header(&mut self, _: &str) -> Parsed<SearchKey> {
-        let name = self.cursor.text("the name of a header field")?;
-        if name.len() > MAX_NAME {
-            return Err(Problem::TooMany { what: "octets in the name of a header field", limit: MAX_NAME });
-        }
+        let what = "octets in the name of a header field";
+        let name = self.cursor.within(MAX_NAME, what, |cursor| cursor.text("the name of a header field"))?;
         self.cursor.space()?;
         Ok(SearchKey::Header { name, needle: self.needle()? })
     }
@@ -265,7 +262,7 @@ impl Reader<'_, '_> {
     /// `"EMAILID" SP objectid / "THREADID" SP objectid`, `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 §7)
     fn object_id(&mut self, word: &str) -> Parsed<SearchKey> {
         let at = self.cursor.mark();
-        let id = self.cursor.text("an object's identifier")?;
+        let id = self.cursor.atom_or_quoted("an object's identifier")?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         if !(1..=MAX_OBJECT_ID).contains(&id.len()) || !id.bytes().all(allowed) {
             return Err(self.cursor.expected_at(at, "an object's identifier"));
@@ -278,7 +275,7 @@ impl Reader<'_, '_> {
     fn modseq(&mut self, _: &str) -> Parsed<SearchKey> {
         if self.cursor.peek() == Some(b'"') {
             let at = self.cursor.mark();
-            let entry = self.cursor.text("the name of an entry")?;
+            let entry = self.cursor.atom_or_quoted("the name of an entry")?;
             if !is_flag_entry(&entry) {
                 return Err(self.cursor.expected_at(at, "an entry like \"/flags/$important\""));
             }

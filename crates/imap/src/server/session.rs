@@ -15,7 +15,7 @@ use super::{
 use crate::Enabled;
 use crate::command::Tag;
 use crate::framing::{Frame, Framer, Limits, Line};
-use crate::parse::Refused;
+use crate::parse::{Context as ParseContext, Refused, Stage};
 use crate::response::{Code, Data, Status, StatusKind};
 
 /// One IMAP connection, seen by the server. See the [crate's run loop](crate).
@@ -329,9 +329,14 @@ impl Session {
         self.framer.set_context(self.parse_context());
     }
 
-    fn parse_context(&self) -> crate::parse::Context {
+    fn parse_context(&self) -> ParseContext {
         let enabled = self.context.enabled;
-        crate::parse::Context { utf8: enabled.unicode(), no_charset: enabled.utf8 }
+        let stage = match self.context.level {
+            Level::NotAuthenticated => Stage::NotAuthenticated,
+            Level::Authenticated => Stage::Authenticated,
+            Level::Selected(_) => Stage::Selected,
+        };
+        ParseContext { utf8: enabled.unicode(), no_charset: enabled.utf8, stage: Some(stage) }
     }
 
     fn patience(&self) -> Duration {

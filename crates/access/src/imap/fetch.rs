@@ -32,6 +32,7 @@ struct Plan {
     preview: bool,
     body: Bodies,
     sets_seen: bool,
+    uid: bool,
     modseq: bool,
     flags: bool,
 }
@@ -81,6 +82,7 @@ impl Plan {
             preview: items.iter().any(|item| matches!(item, FetchItem::Preview { .. })),
             body: items.iter().map(needs_body).max().unwrap_or(Bodies::OfNone),
             sets_seen: items.iter().any(FetchItem::sets_seen),
+            uid: items.contains(&FetchItem::Uid),
             modseq: items.contains(&FetchItem::ModSeq),
             flags: items.contains(&FetchItem::Flags),
             items,
@@ -261,12 +263,17 @@ impl Driver {
                 self.session.fetch_item(&data);
             }
         }
-        if plan.sets_seen && self.newly_seen.contains(row.uid) {
-            if !plan.flags {
-                let flags = self.flags_of(row);
-                self.session.fetch_item(&flags);
+        let newly_seen = plan.sets_seen && self.newly_seen.contains(row.uid);
+        if newly_seen && !plan.flags {
+            let flags = self.flags_of(row);
+            self.session.fetch_item(&flags);
+        }
+        // RFC 7162 §3.1: flags are told with the change that they are of, and what has become \Seen with its UID as well (§3.2.4).
+        if self.session.enabled().condstore {
+            if newly_seen && !plan.uid {
+                self.session.fetch_item(&FetchData::Uid(row.uid));
             }
-            if !plan.modseq && self.session.enabled().condstore {
+            if (newly_seen || plan.flags) && !plan.modseq && row.modseq > 0 {
                 self.session.fetch_item(&FetchData::ModSeq(row.modseq));
             }
         }

@@ -5,7 +5,7 @@ use super::message::mailbox_id;
 use super::rights::Rights;
 use super::stop::{Outcome, Stop, read};
 use super::user::Place;
-use super::watch::Did;
+use super::watch::{Did, Own};
 use imap::MailboxName;
 use imap::response::{Code, Status};
 use store::mailbox::INBOX;
@@ -74,10 +74,15 @@ impl Driver {
         if owner != found.mailbox.account {
             return Err(Stop::no(Code::Cannot, "a mailbox stays with its owner"));
         }
-        self.data_store().rename_mailbox(found.mailbox.id, &folder).await?;
-        // INBOX stays, and what is made of its messages is another.
-        if found.mailbox.name != INBOX {
-            self.did(&Did::Rename { id: found.mailbox.id, from: from.as_str(), to: to.as_str() });
+        let id = found.mailbox.id;
+        match self.data_store().rename_mailbox(id, &folder).await? {
+            None => self.did(&Did::Rename { id, from: from.as_str(), to: to.as_str() }),
+            // INBOX stays, and what is made of its messages is another folder.
+            Some((made, moved)) => {
+                self.did(&Did::Make(made.id, to.as_str()));
+                let (from, to) = ((id, &moved.pairs.from), (made.id, &moved.pairs.to));
+                self.made(&Own::Moved { from, to });
+            }
         }
         Ok(Status::ok("the mailbox has its new name"))
     }

@@ -46,6 +46,7 @@ impl Listed {
         if self.subscribed && subscribed {
             attributes.push("\\Subscribed".into());
         }
+        // RFC 3348 §3.
         let children = if self.has_children { "\\HasChildren" } else { "\\HasNoChildren" };
         attributes.push(children.into());
         // Also unasked, as RFC 6154 §2 allows: clients look for it in a plain LIST.
@@ -106,7 +107,7 @@ impl Driver {
                 && found.rights.has(Rights::READ)
             {
                 let mailbox = MailboxName::new(name);
-                let items = self.status_of(&found.mailbox, items);
+                let items = self.status_of(&found.mailbox, items)?;
                 self.data(&Data::MailboxStatus { mailbox, items });
             }
             self.relieve().await?;
@@ -130,7 +131,7 @@ impl Driver {
 
     pub(super) async fn status(&mut self, mailbox: &MailboxName, items: &[StatusItem]) -> Outcome<Status> {
         let found = self.user()?.find_for(&self.context, mailbox, Rights::READ).await?;
-        let items = self.status_of(&found.mailbox, items);
+        let items = self.status_of(&found.mailbox, items)?;
         self.data(&Data::MailboxStatus { mailbox: mailbox.clone(), items });
         Ok(Status::ok("this is its status"))
     }
@@ -139,29 +140,29 @@ impl Driver {
         &self,
         mailbox: &Mailbox,
         items: &[StatusItem],
-    ) -> Vec<(StatusItem, StatusValue)> {
-        let value = |item: StatusItem| match item {
-            StatusItem::Messages => StatusValue::Number(mailbox.messages),
-            // RFC 9051 has none.
-            StatusItem::Recent if self.session.enabled().rev2 => StatusValue::Number(0),
-            StatusItem::Recent => {
-                StatusValue::Number(self.context.mailboxes.recent_count(mailbox.id).unwrap_or(0))
-            }
-            StatusItem::UidNext => StatusValue::Number(mailbox.uidnext.into()),
-            StatusItem::UidValidity => StatusValue::Number(mailbox.uidvalidity.into()),
-            StatusItem::Unseen => StatusValue::Number(mailbox.unseen),
-            StatusItem::Deleted => StatusValue::Number(mailbox.deleted),
-            StatusItem::Size => StatusValue::Number(mailbox.octets),
-            // Rarely asked, so that it is not kept counted.
-            StatusItem::DeletedStorage => {
-                let octets = self.data_store().deleted_octets(mailbox.id).unwrap_or(0);
-                StatusValue::Number(octets.div_ceil(1_024))
-            }
-            StatusItem::HighestModSeq => StatusValue::Number(mailbox.modseq),
-            StatusItem::AppendLimit => StatusValue::Number(self.context.message_size()),
-            StatusItem::MailboxId => StatusValue::Id(mailbox_id(mailbox.id)),
+    ) -> Outcome<Vec<(StatusItem, StatusValue)>> {
+        let value = |item: StatusItem| -> Outcome<StatusValue> {
+            Ok(match item {
+                StatusItem::Messages => StatusValue::Number(mailbox.messages),
+                // RFC 9051 has none.
+                StatusItem::Recent if self.session.enabled().rev2 => StatusValue::Number(0),
+                StatusItem::Recent => StatusValue::Number(self.context.mailboxes.recent_count(mailbox.id)?),
+                StatusItem::UidNext => StatusValue::Number(mailbox.uidnext.into()),
+                StatusItem::UidValidity => StatusValue::Number(mailbox.uidvalidity.into()),
+                StatusItem::Unseen => StatusValue::Number(mailbox.unseen),
+                StatusItem::Deleted => StatusValue::Number(mailbox.deleted),
+                StatusItem::Size => StatusValue::Number(mailbox.octets),
+                // Rarely asked, so that it is not kept counted.
+                StatusItem::DeletedStorage => {
+                    let octets = self.data_store().deleted_octets(mailbox.id)?;
+                    StatusValue::Number(octets.div_ceil(1_024))
+                }
+                StatusItem::HighestModSeq => StatusValue::Number(mailbox.modseq),
+                StatusItem::AppendLimit => StatusValue::Number(self.context.message_size()),
+                StatusItem::MailboxId => StatusValue::Id(mailbox_id(mailbox.id)),
+            })
         };
-        items.iter().map(|item| (*item, value(*item))).collect()
+        items.iter().map(|item| Ok((*item, value(*item)?))).collect()
     }
 
     /// Every name that this user can list, with the levels above.

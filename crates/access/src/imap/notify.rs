@@ -6,7 +6,7 @@ use super::open::Watched;
 use super::stop::{Outcome, Stop, read};
 use super::watch::{Did, Gathered, Happenings, Known, Own, Watch};
 use imap::command::{Notify, StatusItem};
-use imap::fetch::FetchModifiers;
+use imap::fetch::{FetchItem, FetchModifiers};
 use imap::response::{Code, Data, Status};
 use imap::{MailboxName, Runs, SeqNumber, SequenceSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ impl Driver {
                 let Some(mailbox) = listed.found.as_ref().map(|found| &found.mailbox) else { continue };
                 let wanted = watch.wants_messages(mailbox.id, Happenings::ANY).is_some();
                 if Some(mailbox.id) != selected && wanted {
-                    self.tell_status(name, mailbox);
+                    self.tell_status(name, mailbox)?;
                 }
             }
         }
@@ -98,19 +98,20 @@ impl Driver {
             let Some(name) = wanted.map(|known| known.name.clone()) else { continue };
             let store = self.data_store();
             if let Some(mailbox) = read(move || store.mailbox(id)).await? {
-                self.tell_status(&name, &mailbox);
+                self.tell_status(&name, &mailbox)?;
             }
         }
         Ok(())
     }
 
-    fn tell_status(&mut self, name: &str, mailbox: &Mailbox) {
+    fn tell_status(&mut self, name: &str, mailbox: &Mailbox) -> Outcome<()> {
         let mut items = TOLD.to_vec();
         if self.session.enabled().condstore {
             items.push(StatusItem::HighestModSeq);
         }
-        let items = self.status_of(mailbox, &items);
+        let items = self.status_of(mailbox, &items)?;
         self.data(&Data::MailboxStatus { mailbox: MailboxName::new(name), items });
+        Ok(())
     }
 
     /// Names of entries that changed (RFC 5465 §5.6, §5.7; RFC 5464 §4.4.2).
@@ -150,9 +151,13 @@ impl Driver {
     pub(super) async fn tell_new(&mut self, new: &Runs) -> Outcome<()> {
         let Some(watch) = &mut self.watch else { return Ok(()) };
         let new = watch.of_others(new);
-        let Some(items) = watch.fetched().map(<[_]>::to_vec) else { return Ok(()) };
+        let Some(mut items) = watch.fetched().map(<[_]>::to_vec) else { return Ok(()) };
         if new.is_empty() {
             return Ok(());
+        }
+        // RFC 7162 §3.2.4: nobody's FETCH is answered here, so that both are told whatever was asked for.
+        if self.session.enabled().condstore && !items.contains(&FetchItem::ModSeq) {
+            items.push(FetchItem::ModSeq);
         }
         let ranges = new.ranges().map(|run| (SeqNumber::Number(*run.start()), SeqNumber::Number(*run.end())));
         let set = SequenceSet::Numbers(ranges.collect());

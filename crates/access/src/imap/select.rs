@@ -1,4 +1,4 @@
-//! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2; RFC 7162 §3.2.5).
+//! SELECT, EXAMINE, CLOSE, UNSELECT (RFC 9051 §6.3.2, §6.3.3, §6.4.1, §6.4.2; RFC 3691 §2; RFC 7162 §3.2.5).
 
 use super::connection::Driver;
 use super::message::{bit, mailbox_id};

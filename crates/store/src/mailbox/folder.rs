@@ -1,6 +1,6 @@
 //! Making, naming and removing folders (RFC 9051 §6.3.4–§6.3.8).
 
-use super::{INBOX, Mailbox, UidRuns, name, sqlite};
+use super::{Copied, INBOX, Mailbox, UidRuns, name, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 
@@ -44,20 +44,25 @@ impl Store {
     }
 
     /// Renames a folder and all that is in it, in one transaction; subscriptions keep their names. INBOX stays: its
-    /// messages move to the new folder, slice by slice (RFC 9051 §6.3.6).
+    /// messages move to the new folder, slice by slice (RFC 9051 §6.3.6); then says which folder that is, and what moved.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when the new name is taken; [`StoreError::NotFound`]; [`StoreError::Refused`];
     /// [`StoreError::Limit`].
-    pub async fn rename_mailbox(&self, id: Id, new_name: &str) -> Result<(), StoreError> {
+    pub async fn rename_mailbox(
+        &self,
+        id: Id,
+        new_name: &str,
+    ) -> Result<Option<(Mailbox, Copied)>, StoreError> {
         name::check(new_name)?;
         let mailbox = self.mailbox(id)?.ok_or_else(|| not_found(id))?;
         if mailbox.name == INBOX {
             let new = self.create_mailbox(mailbox.account, new_name, None).await?;
-            return self.move_messages(id, UidRuns::from(0..=u32::MAX), new.id).await.map(|_| ());
+            let moved = self.move_messages(id, UidRuns::from(0..=u32::MAX), new.id).await?;
+            return Ok(Some((new, moved)));
         }
         let new_name = new_name.to_owned();
-        self.inner.committer.write(move |w| sqlite::folder::rename(w, id, &new_name)).await
+        self.inner.committer.write(move |w| sqlite::folder::rename(w, id, &new_name)).await.map(|()| None)
     }
 
     /// Takes a folder away, at once for everybody; its messages go slice by slice, by [`Store::purge`], and can be

@@ -30,6 +30,11 @@ pub(in crate::imap) struct Happenings {
 pub(in crate::imap) enum Own<'a> {
     Delivered(Id, &'a Runs),
     Expunged(Id, &'a Runs),
+    /// Out of the one and into the other, which may be announced in any order.
+    Moved {
+        from: (Id, &'a Runs),
+        to: (Id, &'a Runs),
+    },
     Noted(Option<Id>, &'a [String]),
 }
 
@@ -58,6 +63,10 @@ impl Happenings {
 impl Own<'_> {
     pub(super) fn is(&self, change: &Change, user: Id) -> bool {
         match (self, change) {
+            (Self::Moved { from, to }, _) => {
+                Self::Expunged(from.0, from.1).is(change, user)
+                    || Self::Delivered(to.0, to.1).is(change, user)
+            }
             (Self::Delivered(to, uids), Change::Mailbox { mailbox, kind, .. }) => {
                 matches!(kind, MailboxChange::Delivered { first, .. } if uids.contains(*first))
                     && mailbox == to

@@ -104,6 +104,19 @@ pub enum Kind {
     Message(Box<Envelope>, Box<Part>),
 }
 
+/// What is asked of a part, or, where no part is named, of the message (RFC 9051 §6.4.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SectionOf {
+    /// `BODY[]`: all of the message; `BODY[1]`: the part's body.
+    Whole,
+    /// `BODY[1.MIME]`: the part's own header.
+    Mime,
+    /// `BODY[HEADER]`, `BODY[1.HEADER]`: of a message.
+    Header,
+    /// `BODY[TEXT]`, `BODY[1.TEXT]`: of a message, what follows its header.
+    Text,
+}
+
 /// The fields of an envelope.
 const ENVELOPE: [&str; 10] =
     ["Date", "Subject", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "In-Reply-To", "Message-ID"];
@@ -173,6 +186,22 @@ impl Parsed {
             top = false;
         }
         Some(part)
+    }
+
+    /// The octets that a section names, in the message; `None` where it names none. Of [`SectionOf::Header`] and
+    /// [`SectionOf::Text`] that is only the message and what is a message in it.
+    pub fn octets(&self, path: &[u32], of: SectionOf) -> Option<Range<u64>> {
+        let part = self.section(path)?;
+        let range = match (of, path.is_empty()) {
+            (SectionOf::Whole, true) => return Some(part.header.start..part.body.end),
+            (SectionOf::Whole, false) => &part.body,
+            (SectionOf::Mime, true) => return None,
+            (SectionOf::Mime, false) | (SectionOf::Header, true) => &part.header,
+            (SectionOf::Text, true) => &part.body,
+            (SectionOf::Header, false) => &part.message()?.header,
+            (SectionOf::Text, false) => &part.message()?.body,
+        };
+        Some(range.clone())
     }
 
     /// What [`header_fields`] makes of the message's header, without the header. `None` if one of `names` is not among those

@@ -5,7 +5,7 @@ use bytes::BytesMut;
 use imap::client::{MAX_RESPONSE, Read, ReadError, Reader, Response};
 use imap::response::{Data, FetchData};
 use imap::{Enabled, Encoder};
-use message::structure::{Kind, Parsed, Part, Scanner, header_fields};
+use message::structure::{Kind, Parsed, Part, Scanner, SectionOf, header_fields};
 use message::text::{Extractor, fold};
 use message::transfer::Decoder;
 use message::{base_subject, message_ids, preview};
@@ -31,11 +31,10 @@ pub fn run(data: &[u8]) {
             assert_eq!(fields, header_fields(message, names, false), "other fields were kept");
         }
     }
-    for path in [&[1][..], &[1, 1], &[2, 1], &[u32::MAX], &[0]] {
-        if let Some(found) = parsed.section(path) {
-            assert!(found.body.end <= parsed.root.body.end);
-        }
+    for path in [&[1][..], &[1, 1], &[2, 1], &[1, 2, 1], &[1, 1, 1, 1], &[u32::MAX], &[0]] {
+        sections(path, &parsed, message);
     }
+    numbered(&parsed.root, &mut Vec::new(), &parsed, message);
     fetched(&parsed, false);
     fetched(&parsed, true);
     words(message, usize::from(*cut) + 1, &parsed);
@@ -64,6 +63,39 @@ fn part(part: &Part, message: &[u8]) {
         self::part(child, message);
     }
     decode(part, &message[range(&part.body)]);
+}
+
+/// The sections of every part that has a number.
+fn numbered(part: &Part, path: &mut Vec<u32>, parsed: &Parsed, message: &[u8]) {
+    sections(path, parsed, message);
+    let parts = match &part.message().unwrap_or(part).kind {
+        Kind::Multipart(parts) => &parts[..],
+        _ => &[],
+    };
+    for (number, part) in (1..).zip(parts) {
+        path.push(number);
+        assert_eq!(parsed.section(path), Some(part), "{path:?} is another part");
+        numbered(part, path, parsed, message);
+        path.pop();
+    }
+}
+
+/// What `BODY[…]` gives: a header and a text make up what they are of, and all lies in what it is a part of.
+fn sections(path: &[u32], parsed: &Parsed, message: &[u8]) {
+    let octets = |of| parsed.octets(path, of).map(|found| &message[range(&found)]);
+    let whole = octets(SectionOf::Whole);
+    let (header, text, mime) = (octets(SectionOf::Header), octets(SectionOf::Text), octets(SectionOf::Mime));
+    assert_eq!(whole.is_some(), parsed.section(path).is_some());
+    assert_eq!(mime.is_some(), whole.is_some() && !path.is_empty());
+    assert_eq!(header.is_some(), text.is_some());
+    if let (Some(whole), Some(header), Some(text)) = (whole, header, text) {
+        assert_eq!(whole, [header, text].concat(), "{path:?} is not its header and its text");
+    }
+    let (Some(inner), Some((_, above))) = (parsed.octets(path, SectionOf::Whole), path.split_last()) else {
+        return;
+    };
+    let outer = parsed.octets(above, SectionOf::Whole).unwrap_or_default();
+    assert!(outer.start <= inner.start && inner.end <= outer.end, "{path:?} is not in what it is a part of");
 }
 
 fn range(range: &Range<u64>) -> Range<usize> {

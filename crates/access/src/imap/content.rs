@@ -1,7 +1,7 @@
 //! The octets of a section: found by what is kept parsed, read piece by piece.
 
 use super::stop::{Outcome, Stop};
-use ::message::structure::{Parsed, Part, header_fields};
+use ::message::structure::{Parsed, Part, SectionOf, header_fields};
 use ::message::transfer::Decoder;
 use bytes::Bytes;
 use imap::response::Code;
@@ -33,37 +33,31 @@ pub(super) enum Content {
 impl Content {
     /// `BODY[…]`. Without what is parsed only the whole message can be had.
     pub(super) fn section(message: &Message, parsed: Option<&Parsed>, section: &Section) -> Self {
-        let prefix = Span::Memory(message.prefix.clone());
-        let body = |range: &Range<u64>| Span::Body(message.body.clone(), range.clone());
-        let octets = |spans| Self::Octets(Source::new(spans, Form::AsIs));
-        let fields = |spans, names: &[String], not| {
-            Self::Octets(Source::new(spans, Form::Fields { names: names.to_vec(), not }))
+        let of = match &section.text {
+            None => SectionOf::Whole,
+            Some(SectionText::Mime) => SectionOf::Mime,
+            Some(SectionText::Text) => SectionOf::Text,
+            Some(SectionText::Header | SectionText::HeaderFields { .. }) => SectionOf::Header,
         };
-        if section.path.is_empty() {
-            let Some(text) = &section.text else {
-                return octets(vec![prefix, body(&(0..message.body.size()))]);
-            };
-            let Some(Parsed { root, .. }) = parsed else { return Self::Nil };
-            return match text {
-                SectionText::Header => octets(vec![prefix, body(&root.header)]),
-                SectionText::Text => octets(vec![body(&root.body)]),
-                SectionText::HeaderFields { names, not } => {
-                    fields(vec![prefix, body(&root.header)], names, *not)
-                }
-                SectionText::Mime => Self::Nil,
-            };
+        let top = section.path.is_empty();
+        let range = match parsed {
+            _ if top && of == SectionOf::Whole => Some(0..message.body.size()),
+            Some(parsed) => parsed.octets(&section.path, of),
+            None => None,
+        };
+        let Some(range) = range else { return Self::Nil };
+        let mut spans = vec![Span::Body(message.body.clone(), range)];
+        // It is above the header of this copy.
+        if top && of != SectionOf::Text {
+            spans.insert(0, Span::Memory(message.prefix.clone()));
         }
-        let Some(part) = parsed.and_then(|parsed| parsed.section(&section.path)) else { return Self::Nil };
-        match (&section.text, part.message()) {
-            (None, _) => octets(vec![body(&part.body)]),
-            (Some(SectionText::Mime), _) => octets(vec![body(&part.header)]),
-            (Some(SectionText::Header), Some(inner)) => octets(vec![body(&inner.header)]),
-            (Some(SectionText::Text), Some(inner)) => octets(vec![body(&inner.body)]),
-            (Some(SectionText::HeaderFields { names, not }), Some(inner)) => {
-                fields(vec![body(&inner.header)], names, *not)
+        let form = match &section.text {
+            Some(SectionText::HeaderFields { names, not }) => {
+                Form::Fields { names: names.clone(), not: *not }
             }
-            (Some(_), None) => Self::Nil,
-        }
+            _ => Form::AsIs,
+        };
+        Self::Octets(Source::new(spans, form))
     }
 
     /// `BINARY[…]`: without the content-transfer-encoding (RFC 9051 §6.4.5).
@@ -321,3 +315,6 @@ impl Reading {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@
 //! before it where several clients take part (`B C:`), or one of:
 //! - `# …`: a remark;
 //! - `deliver: text`: a message to INBOX, with `\n` for line ends (and `\0` for NUL, as everywhere);
+//! - `large: text`: the same, with so much text after it that the body is a file;
+//! - `bodies-gone:`: once all is indexed, files of bodies are removed: whoever reads one fails;
 //! - `account: name`: makes `name@example.org` with the password `secret`;
 //! - `login: name` (with a client's name before it or not): reads the greeting and logs in as `name@example.org`;
 //! - `until: …`: lines come, then this one;
@@ -49,6 +51,15 @@ async fn follow(script: &str) {
         println!("{:4} {line}", number + 1);
         if let Some(text) = line.strip_prefix("deliver:") {
             world.deliver(&text.trim_start().replace("\\n", "\r\n").replace("\\0", "\0")).await;
+            continue;
+        }
+        if let Some(text) = line.strip_prefix("large:") {
+            let more = "and so on\r\n".repeat(50_000);
+            world.deliver(&format!("{}{more}", text.trim_start().replace("\\n", "\r\n"))).await;
+            continue;
+        }
+        if line == "bodies-gone:" {
+            world.remove_bodies().await;
             continue;
         }
         if let Some(name) = line.strip_prefix("account:") {
@@ -154,6 +165,7 @@ dialogues!(
     apple_mail,
     apple_mail_returns,
     binary,
+    bodies_are_not_read,
     closing,
     compress,
     envelope,
@@ -166,12 +178,14 @@ dialogues!(
     keywords,
     list_extended,
     list_recursive,
+    literals,
     login,
     metadata,
     mime_sections,
     moved_by_another,
     multiappend,
     notify,
+    notify_condstore,
     notify_kinds,
     notify_metadata,
     notify_overflow,

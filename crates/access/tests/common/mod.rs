@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) account: Id,
     pub(crate) own: CertifiedKey<rcgen::KeyPair>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub(crate) fn certificate(name: &str) -> CertifiedKey<rcgen::KeyPair> {
@@ -75,7 +75,7 @@ impl World {
             sign_of_life: access::SIGN_OF_LIFE,
             shutdown: Shutdown::new(),
         };
-        Self { context, store, account: id, own, _folder: folder }
+        Self { context, store, account: id, own, folder }
     }
 
     /// Another account of the domain, with the password `secret`.
@@ -118,6 +118,25 @@ impl World {
             remote: Vec::new(),
         };
         self.store.accept(message).await.unwrap();
+    }
+
+    /// Removes the files of large bodies, as soon as the indexer has come to them all.
+    pub(crate) async fn remove_bodies(&self) {
+        self.store.start_indexer();
+        let indexed = async {
+            while self.store.search_status().unwrap().waiting > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(SOON, indexed).await.expect("the indexer comes to all messages");
+        let mut removed = 0;
+        for folder in std::fs::read_dir(self.folder.path().join("bodies")).unwrap() {
+            for body in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+                std::fs::remove_file(body.unwrap().path()).unwrap();
+                removed += 1;
+            }
+        }
+        assert!(removed > 0, "no body is a file");
     }
 
     pub(crate) fn messages(&self) -> usize {

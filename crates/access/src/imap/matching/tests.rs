@@ -1,3 +1,5 @@
+mod answers;
+
 use super::super::open::OpenMailbox;
 use super::super::view::View;
 use super::*;
@@ -9,7 +11,10 @@ use store::directory::{AccountRecord, DomainKind, DomainRecord};
 use store::mailbox::{Keywords, NewCopy, Summary, flag};
 use store::{Body, Options};
 
-/// A folder with seven messages.
+/// By which ages are counted.
+const NOW: Timestamp = Timestamp::constant(1_583_200_000, 0);
+
+/// A folder with messages.
 struct World {
     store: Store,
     account: Id,
@@ -25,7 +30,8 @@ fn copy(body: &Body, prefix: &'static str, flags: u32) -> NewCopy {
 }
 
 impl World {
-    async fn new() -> Self {
+    /// With a view of the first messages, so many.
+    async fn of(copies: Vec<NewCopy>, count: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), &Options::default()).unwrap();
         let name = "example.org".parse().unwrap();
@@ -36,6 +42,14 @@ impl World {
         let account = record.id;
         store.add_account(record, None).await.unwrap();
         let inbox = store.inbox(account).unwrap().id;
+        store.append(inbox, copies).await.unwrap();
+        let rows = store.messages(inbox, 0, 100).unwrap();
+        let view = View::new(OpenMailbox::with(count), true);
+        Self { store, account, inbox, view, rows, _folder: folder }
+    }
+
+    /// With seven messages.
+    async fn new() -> Self {
         let body = |words: &str| Body::from_bytes(format!("Subject: x\r\n\r\n{words}\r\n"));
         let (red, blue, green) = (body("red"), body("blue"), body("green"));
         let copies = vec![
@@ -48,14 +62,11 @@ impl World {
             copy(&blue, "", 0),
             copy(&green, "", flag::FLAGGED),
         ];
-        store.append(inbox, copies).await.unwrap();
-        let rows = store.messages(inbox, 0, 10).unwrap();
-        let view = View::new(OpenMailbox::with(7), true);
-        Self { store, account, inbox, view, rows, _folder: folder }
+        Self::of(copies, 7).await
     }
 
     async fn find(&self, key: &SearchKey, page: usize, bounds: Bounds) -> Found {
-        let criteria = Criteria::new(key, &self.view, Timestamp::UNIX_EPOCH).unwrap();
+        let criteria = Criteria::new(key, &self.view, NOW).unwrap();
         let uids = criteria.within(self.view.uids());
         let rounds = 1 + criteria.words.len() as u64;
         let progress = Arc::new(Progress::of(rounds * u64::from(uids.len())));

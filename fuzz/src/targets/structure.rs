@@ -68,8 +68,12 @@ fn part(part: &Part, message: &[u8]) {
 /// The sections of every part that has a number.
 fn numbered(part: &Part, path: &mut Vec<u32>, parsed: &Parsed, message: &[u8]) {
     sections(path, parsed, message);
-    let parts = match &part.message().unwrap_or(part).kind {
+    let top = path.is_empty();
+    let inner = part.message().filter(|_| !top).unwrap_or(part);
+    let parts = match &inner.kind {
         Kind::Multipart(parts) => &parts[..],
+        // A message that has no parts is its own first part.
+        _ if top => std::slice::from_ref(part),
         _ => &[],
     };
     for (number, part) in (1..).zip(parts) {

@@ -89,7 +89,8 @@ fn judge(name: &Domain, at: &str, records: &[Caa], issued: &[Issued]) -> Finding
 
 /// The authority of the certificate that the host shows, or that of another host of the domain.
 fn publish(finding: Finding, name: &Domain, issued: &[Issued]) -> Finding {
-    let by = issued.iter().find(|issued| issued.host == *name).or(issued.first()).map(|issued| &issued.by);
+    let by =
+        issued.iter().find(|issued| issued.host == *name).or_else(|| issued.first()).map(|issued| &issued.by);
     let authority = |by: &String| {
         AUTHORITIES.iter().find(|(organization, _)| by.starts_with(organization)).map(|(_, known)| *known)
     };

@@ -2,6 +2,7 @@
 
 use crate::conclude::{Settled, Verdict, conclude};
 use crate::deadline::{Deadlines, passed_on};
+use crate::fate::{Said, share_fate};
 use crate::here;
 use crate::routing::{Rules, Way};
 use crate::schedule::{Job, Key, Lane, Next, Place};
@@ -18,30 +19,21 @@ const STORE_PAUSE_MS: u64 = 60 * 1000;
 /// For how long a location is believed. The resolver's cache bounds the look-ups further.
 const LOCATION_MS: u64 = 5 * 60 * 1000;
 
-/// What an attempt said that concerns everybody who waits for the destination.
-struct Said {
-    host: String,
-    reply: String,
-    theirs: bool,
-}
-
-impl Said {
-    /// Found out on this machine.
-    fn here(reply: String) -> Self {
-        Self { host: String::new(), reply, theirs: false }
-    }
-}
-
 pub(crate) async fn attempt(shared: Arc<Shared>, job: Job) {
-    let loaded = load(&shared, job.message, &job.positions).await;
-    let (feedback, said) = match loaded {
+    let loaded = load(&shared, vec![(job.message, job.positions.clone())]).await;
+    let (feedback, said) = match loaded.into_iter().next() {
         Some(loaded) => serve(&shared, &job, loaded).await,
         None => (Feedback::Neutral, None),
     };
     let condemned = shared.state().schedule.finished(&job, feedback, shared.clock.now());
     shared.wake.notify_one();
+    if condemned.is_empty() {
+        return;
+    }
     let said = said.unwrap_or_else(|| Said::here("451 4.4.1 no answer".into()));
     share_fate(&shared, condemned, &said, false).await;
+    shared.state().schedule.shared(job.place);
+    shared.wake.notify_one();
 }
 
 /// Locates a lane. When it leads nowhere, so do all who wait for it.
@@ -74,30 +66,31 @@ pub(crate) async fn locate(shared: Arc<Shared>, lane: Lane) {
     shared.wake.notify_one();
 }
 
-/// The message and those recipients that are still there; settles the others.
-async fn load(shared: &Shared, id: Id, positions: &[u32]) -> Option<Loaded> {
-    match shared.load(id, positions).await {
-        Ok(Some(loaded)) => {
-            let there = |position: &u32| loaded.recipients.iter().any(|r| r.position == *position);
-            let gone: Vec<_> = positions.iter().filter(|p| !there(p)).map(|p| (*p, Next::Gone)).collect();
-            if !gone.is_empty() {
-                shared.settle(id, &gone);
-            }
-            (!loaded.recipients.is_empty()).then_some(loaded)
-        }
-        Ok(None) => {
-            let gone: Vec<_> = positions.iter().map(|position| (*position, Next::Gone)).collect();
-            shared.settle(id, &gone);
-            None
-        }
+/// The messages with those of these recipients that are still there; settles the others.
+pub(crate) async fn load(shared: &Shared, wanted: Vec<(Id, Vec<u32>)>) -> Vec<Loaded> {
+    let found = match shared.load(wanted.clone()).await {
+        Ok(found) => found,
         Err(error) => {
-            tracing::error!(queue = %id, %error, "cannot read a queued message");
-            let later = shared.clock.now() + STORE_PAUSE_MS;
-            let nexts: Vec<_> = positions.iter().map(|position| (*position, Next::Later(later))).collect();
-            shared.settle(id, &nexts);
-            None
+            tracing::error!(%error, "cannot read queued messages");
+            let later = Next::Later(shared.clock.now() + STORE_PAUSE_MS);
+            for (id, positions) in wanted {
+                let nexts: Vec<_> = positions.iter().map(|position| (*position, later)).collect();
+                shared.settle(id, &nexts);
+            }
+            return Vec::new();
         }
+    };
+    let mut all = Vec::with_capacity(found.len());
+    for ((id, positions), loaded) in wanted.into_iter().zip(found) {
+        let recipients = loaded.as_ref().map_or(&[][..], |loaded| &loaded.recipients);
+        let there = |position: &u32| recipients.iter().any(|r| r.position == *position);
+        let gone: Vec<_> = positions.iter().filter(|p| !there(p)).map(|p| (*p, Next::Gone)).collect();
+        if !gone.is_empty() {
+            shared.settle(id, &gone);
+        }
+        all.extend(loaded.filter(|loaded| !loaded.recipients.is_empty()));
     }
+    all
 }
 
 async fn serve(shared: &Shared, job: &Job, loaded: Loaded) -> (Feedback, Option<Said>) {
@@ -265,21 +258,4 @@ fn pair(recipients: Vec<QueuedRecipient>, carried: Vec<Carried>) -> Vec<Settled>
         Some(Settled { recipient, verdict, host, tls, reply, theirs, notes })
     });
     settled.collect()
-}
-
-/// Settles recipients that nobody attempted as if they had been attempted, message by message.
-async fn share_fate(shared: &Shared, mut keys: Vec<Key>, said: &Said, permanent: bool) {
-    keys.sort_unstable();
-    for together in keys.chunk_by(|a, b| a.message == b.message) {
-        let Some(id) = together.first().map(|key| key.message) else { continue };
-        let positions: Vec<u32> = together.iter().map(|key| key.position).collect();
-        let Some(Loaded { message, recipients }) = load(shared, id, &positions).await else { continue };
-        let verdict = if permanent { Verdict::Failed } else { Verdict::Deferred };
-        let settled = recipients.into_iter().map(|recipient| Settled {
-            host: if said.host.is_empty() { recipient.address.host().to_string() } else { said.host.clone() },
-            theirs: said.theirs,
-            ..Settled::here(recipient, verdict.clone(), &said.reply)
-        });
-        conclude(shared, &message, settled.collect(), Vec::new()).await;
-    }
 }

@@ -106,6 +106,37 @@ pub(crate) async fn conclude(
     }
 }
 
+/// As [`conclude`], for several messages of which nothing new came: in one transaction, but for those about which somebody
+/// is to be told.
+pub(crate) async fn conclude_all(shared: &Shared, all: Vec<(QueuedMessage, Vec<Settled>)>) {
+    let (mut quiet, mut alone) = (Vec::new(), Vec::new());
+    for (message, settled) in all {
+        let conclusion = weigh(shared, &message, &settled);
+        if conclusion.news.is_empty() {
+            quiet.push((message, settled, conclusion));
+        } else {
+            alone.push((message, settled));
+        }
+    }
+    let changes = quiet.iter().flat_map(|(_, _, conclusion)| &conclusion.changes);
+    let changes: Vec<RecipientChange> = changes.cloned().collect();
+    let first = quiet.first().map_or(Id::at(0), |(message, _, _)| message.id);
+    if let Err(error) = record(shared, first, &changes, &mut []).await {
+        tracing::warn!(%error, "cannot record deliveries together; one by one");
+        alone.extend(quiet.drain(..).map(|(message, settled, _)| (message, settled)));
+    }
+    for (message, settled, conclusion) in &mut quiet {
+        let mut events = attempts(settled, &conclusion.nexts);
+        events.append(&mut conclusion.events);
+        tell(shared, message.id, events, &[]);
+    }
+    let nexts: Vec<_> = quiet.iter().map(|(message, _, done)| (message.id, &done.nexts[..])).collect();
+    shared.settle_all(&nexts);
+    for (message, settled) in alone {
+        conclude(shared, &message, settled, Vec::new()).await;
+    }
+}
+
 /// On an error nothing is recorded, and `new` is as it was.
 async fn record_all(
     shared: &Shared,

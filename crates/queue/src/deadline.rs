@@ -2,6 +2,7 @@
 
 use crate::backoff::Backoff;
 use smtp::parameter::{ByMode, Hold, MailParameters};
+use store::Id;
 use store::queue::QueuedMessage;
 
 /// The times of one message, in milliseconds since 1970.
@@ -16,8 +17,8 @@ pub(crate) struct Deadlines {
 }
 
 /// When the first attempt may be: at once, or when the sender wants it released.
-pub(crate) fn start(message: &QueuedMessage, parameters: &MailParameters) -> u64 {
-    let arrival = message.id.unix_ms().max(0) as u64;
+pub(crate) fn start(message: Id, parameters: &MailParameters) -> u64 {
+    let arrival = message.unix_ms().max(0) as u64;
     match parameters.hold {
         None => arrival,
         Some(Hold::For(seconds)) => arrival + u64::from(seconds) * 1000,
@@ -27,7 +28,7 @@ pub(crate) fn start(message: &QueuedMessage, parameters: &MailParameters) -> u64
 
 impl Deadlines {
     pub(crate) fn of(message: &QueuedMessage, parameters: &MailParameters, backoff: &Backoff) -> Self {
-        let start = start(message, parameters);
+        let start = start(message.id, parameters);
         let lifetime = if message.reverse_path.is_null() { backoff.lifetime_null } else { backoff.lifetime };
         // "Never" is as far away as a number can say.
         let end = start.saturating_add(lifetime);

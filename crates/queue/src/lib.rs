@@ -20,6 +20,7 @@ mod clock;
 mod command;
 mod conclude;
 mod deadline;
+mod fate;
 mod forwarding;
 mod here;
 mod line;

@@ -9,6 +9,7 @@ use crate::shared::Shared;
 use directory::Directory;
 use smtp::parameter::MailParameters;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use store::{QueueFeed, Store, StoreError};
@@ -18,6 +19,8 @@ use transport::Carrier;
 
 /// Rows of the schedule read at a time at start.
 const PAGE: usize = 1_000;
+/// After a page, while new mail comes.
+const PAGE_PAUSE: Duration = Duration::from_millis(200);
 /// Messages taken from the feed before the schedule gets its turn.
 const MAX_TAKEN: usize = 100;
 /// When nothing is due.
@@ -151,7 +154,8 @@ fn start_due(shared: &Arc<Shared>, running: &mut JoinSet<()>) -> Instant {
 async fn load(shared: Arc<Shared>) {
     let mut after = None;
     loop {
-        let page = match shared.blocking(move |store| store.schedule_page(after, PAGE)).await {
+        let before = shared.taken.load(Ordering::Relaxed);
+        let page = match shared.blocking(move |store| store.waiting_page(after, PAGE)).await {
             Ok(page) => page,
             Err(error) => {
                 tracing::error!(%error, "cannot read the queue");
@@ -160,10 +164,10 @@ async fn load(shared: Arc<Shared>) {
             }
         };
         let Some(last) = page.last() else { return shared.state().schedule.pack() };
-        after = Some((last.message, last.recipient.position));
+        after = Some((last.scheduled.message, last.scheduled.recipient.position));
         let loaded = Arc::clone(&shared);
         let scheduled = tokio::task::spawn_blocking(move || {
-            for rows in page.chunk_by(|a, b| a.message == b.message) {
+            for rows in page.chunk_by(|a, b| a.scheduled.message == b.scheduled.message) {
                 load_message(&loaded, rows);
             }
         });
@@ -171,25 +175,20 @@ async fn load(shared: Arc<Shared>) {
             tracing::error!(%error, "cannot schedule the queue");
         }
         shared.wake.notify_one();
+        shared.give_way(before, PAGE_PAUSE).await;
     }
 }
 
-fn load_message(shared: &Shared, rows: &[store::queue::Scheduled]) {
+fn load_message(shared: &Shared, rows: &[store::queue::Waiting]) {
     let Some(first) = rows.first() else { return };
-    let message = match shared.store.queued(first.message) {
-        Ok(Some((message, _))) => message,
-        Ok(None) => return,
-        Err(error) => {
-            return tracing::error!(queue = %first.message, %error, "cannot read a queued message");
-        }
-    };
-    let rules = shared.rules();
-    let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
-    let start = crate::deadline::start(&message, &parameters);
+    let (rules, message) = (shared.rules(), first.scheduled.message);
+    let parameters = MailParameters::parse(&first.parameters).unwrap_or_default();
+    let start = crate::deadline::start(message, &parameters);
     for row in rows {
-        let lane = shared.lane(&message.reverse_path, &row.recipient, &rules);
+        let recipient = &row.scheduled.recipient;
+        let lane = shared.lane(&first.reverse_path, recipient, &rules);
         let lane = lane.unwrap_or_else(|| shared.lane_here(&rules));
-        let due = start.max(row.recipient.due.max(0) as u64);
-        shared.add(message.id, &row.recipient, lane, due, &parameters);
+        let due = start.max(recipient.due.max(0) as u64);
+        shared.add(message, recipient, lane, due, &parameters);
     }
 }

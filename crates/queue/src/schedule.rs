@@ -148,8 +148,21 @@ struct PlaceState {
     lanes: BTreeSet<(Class, u64, Lane)>,
     turn: u64,
     started: u64,
+    /// Attempts whose fate is being shared: until that is done there is no other, or a destination that refuses at once would be
+    /// asked hundreds of times a second.
+    sharing: usize,
     /// As it stands in the list of those that can go on: failing or not, then the order.
     listed: Option<(bool, Class, u64)>,
+}
+
+impl PlaceState {
+    fn has_room(&self) -> bool {
+        self.sharing == 0 && self.window.has_room()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sharing == 0 && self.window.is_idle()
+    }
 }
 
 /// The schedule. See the module's picture.
@@ -283,7 +296,7 @@ impl Schedule {
         lanes.iter().for_each(|lane| drop(self.lanes.remove(lane)));
         let used: HashSet<Place> = self.lanes.keys().filter_map(|lane| self.place_of(*lane)).collect();
         let unused = |(id, place): &(&Place, &PlaceState)| {
-            **id != Place::HERE && place.window.is_idle() && !used.contains(id)
+            **id != Place::HERE && place.is_idle() && !used.contains(id)
         };
         let places: Vec<Place> = self.places.iter().filter(unused).map(|(id, _)| *id).collect();
         places.iter().for_each(|place| drop(self.places.remove(place)));
@@ -366,7 +379,8 @@ impl Schedule {
     }
 
     /// The job is over; its recipients are settled. When the destination seems to be down, those who wait for it share
-    /// the fate of this attempt: they come back, running, at most [`MAX_CONDEMNED`] of them, to be settled alike.
+    /// the fate of this attempt: they come back, running, at most [`MAX_CONDEMNED`] of them, to be settled alike. If there are
+    /// any, the destination has no other attempt before [`Schedule::shared`].
     pub fn finished(&mut self, job: &Job, feedback: Feedback, now: u64) -> Vec<Key> {
         self.jobs = self.jobs.saturating_sub(1);
         if job.failing {
@@ -382,10 +396,19 @@ impl Schedule {
                 let room = MAX_CONDEMNED - condemned.len();
                 condemned.extend(lane.ready.iter().take(room).map(|(_, _, key)| *key));
             }
+            place.sharing += usize::from(!condemned.is_empty());
             condemned.iter().for_each(|key| self.set_state(*key, State::Running));
         }
         self.refresh_place(job.place);
         condemned
+    }
+
+    /// All who came back from [`Schedule::finished`] for an attempt there are settled.
+    pub fn shared(&mut self, place: Place) {
+        if let Some(state) = self.places.get_mut(&place) {
+            state.sharing = state.sharing.saturating_sub(1);
+            self.refresh_place(place);
+        }
     }
 }
 
@@ -462,6 +485,7 @@ impl Schedule {
             lanes: BTreeSet::new(),
             turn: 0,
             started: 0,
+            sharing: 0,
             listed: None,
         });
         if let Some((class, turn)) = before {
@@ -476,7 +500,7 @@ impl Schedule {
     /// Brings the place's position among those that can go on up to date.
     fn refresh_place(&mut self, id: Place) {
         let Some(place) = self.places.get_mut(&id) else { return };
-        let room = id == Place::HERE || place.window.has_room();
+        let room = id == Place::HERE || place.has_room();
         let first = place.lanes.first().filter(|_| room).map(|(class, _, _)| *class);
         let now = first.map(|class| (place.window.failures() > 0, class, place.turn));
         let before = std::mem::replace(&mut place.listed, now);

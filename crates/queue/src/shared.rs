@@ -7,7 +7,9 @@ use address::{Address, Host, ReversePath};
 use directory::Directory;
 use smtp::parameter::MailParameters;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 use store::queue::{Fresh, QueuedMessage, QueuedRecipient};
 use store::{Body, Id, Store, StoreError};
 use tokio::sync::{Notify, watch};
@@ -23,6 +25,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) wake: Notify,
     pub(crate) stopping: watch::Sender<bool>,
+    /// Whose turn it is to settle those who share a fate.
+    pub(crate) fates: tokio::sync::Mutex<()>,
+    /// Messages taken from the feed so far.
+    pub(crate) taken: AtomicU64,
     rules: RwLock<Arc<Rules>>,
     state: Mutex<State>,
     fresh: Mutex<HashMap<Id, Unsettled>>,
@@ -47,6 +53,17 @@ pub(crate) struct Loaded {
     pub(crate) recipients: Vec<QueuedRecipient>,
 }
 
+impl Unsettled {
+    /// As it was accepted, while none of these is settled.
+    fn loaded(&self, positions: &[u32]) -> Option<Loaded> {
+        if positions.iter().any(|position| self.settled.contains(position)) {
+            return None;
+        }
+        let recipients = self.fresh.recipients.iter().filter(|r| positions.contains(&r.position));
+        Some(Loaded { message: self.fresh.message.clone(), recipients: recipients.cloned().collect() })
+    }
+}
+
 impl Shared {
     pub(crate) fn new(
         store: Store,
@@ -63,6 +80,8 @@ impl Shared {
             clock,
             wake: Notify::new(),
             stopping: watch::Sender::new(false),
+            fates: tokio::sync::Mutex::new(()),
+            taken: AtomicU64::new(0),
             rules: RwLock::new(Arc::new(rules)),
             state: Mutex::new(State { schedule, numbers: Numbers::new() }),
             fresh: Mutex::new(HashMap::new()),
@@ -114,10 +133,11 @@ impl Shared {
 
     /// Schedules a message that has just become durable, and keeps it for its first attempts.
     pub(crate) fn take(&self, fresh: Arc<Fresh>) {
+        self.taken.fetch_add(1, Ordering::Relaxed);
         let rules = self.rules();
         let message = &fresh.message;
         let parameters = MailParameters::parse(&message.parameters).unwrap_or_default();
-        let start = crate::deadline::start(message, &parameters);
+        let start = crate::deadline::start(message.id, &parameters);
         let mut lanes: HashMap<Host, Option<Lane>> = HashMap::new();
         let now = self.clock.now();
         let mut waits = false;
@@ -155,22 +175,26 @@ impl Shared {
         self.state().schedule.add(Key { message, position: recipient.position }, entry);
     }
 
-    /// A message with these recipients, as far as they are still to be served.
-    pub(crate) async fn load(&self, id: Id, positions: &[u32]) -> Result<Option<Loaded>, StoreError> {
-        let wanted = |recipients: &[QueuedRecipient]| -> Vec<QueuedRecipient> {
-            recipients.iter().filter(|r| positions.contains(&r.position)).cloned().collect()
+    /// Messages with these of their recipients, as far as they are still to be served; for each that was asked for, in order.
+    pub(crate) async fn load(&self, wanted: Vec<(Id, Vec<u32>)>) -> Result<Vec<Option<Loaded>>, StoreError> {
+        let fresh: Vec<Option<Loaded>> = {
+            let known = self.fresh();
+            wanted.iter().map(|(id, positions)| known.get(id)?.loaded(positions)).collect()
         };
-        if let Some(unsettled) = self.fresh().get(&id)
-            && !positions.iter().any(|position| unsettled.settled.contains(position))
-        {
-            let fresh = &unsettled.fresh;
-            return Ok(Some(Loaded {
-                message: fresh.message.clone(),
-                recipients: wanted(&fresh.recipients),
-            }));
+        if fresh.iter().all(Option::is_some) {
+            return Ok(fresh);
         }
-        let found = self.blocking(move |store| store.queued(id)).await?;
-        Ok(found.map(|(message, recipients)| Loaded { message, recipients: wanted(&recipients) }))
+        let read = move |store: &Store| {
+            let all = wanted.into_iter().zip(fresh).map(|((id, positions), fresh)| match fresh {
+                Some(loaded) => Ok(Some(loaded)),
+                None => Ok(store.queued(id)?.map(|(message, mut recipients)| {
+                    recipients.retain(|r| positions.contains(&r.position));
+                    Loaded { message, recipients }
+                })),
+            });
+            all.collect()
+        };
+        self.blocking(read).await
     }
 
     /// The message's body, from memory or from disk.
@@ -180,6 +204,14 @@ impl Shared {
         }
         let (id, size) = (message.body_id, message.body_size);
         self.blocking(move |store| store.body(id, size)).await
+    }
+
+    /// After a piece of work that new mail should not notice: waits for so long if any was taken since `before`
+    /// ([`Shared::taken`]). Alone, the work goes on at once.
+    pub(crate) async fn give_way(&self, before: u64, pause: Duration) {
+        if self.taken.load(Ordering::Relaxed) != before {
+            tokio::time::sleep(pause).await;
+        }
     }
 
     /// Runs a read of the store where it holds nobody up.
@@ -194,10 +226,17 @@ impl Shared {
 
     /// Tells the schedule what is next for recipients of a message.
     pub(crate) fn settle(&self, message: Id, nexts: &[(u32, Next)]) {
+        self.settle_all(&[(message, nexts)]);
+    }
+
+    /// Of several messages.
+    pub(crate) fn settle_all(&self, all: &[(Id, &[(u32, Next)])]) {
         {
             let mut state = self.state();
-            for (position, next) in nexts {
-                state.schedule.settle(Key { message, position: *position }, *next);
+            for (message, nexts) in all {
+                for (position, next) in *nexts {
+                    state.schedule.settle(Key { message: *message, position: *position }, *next);
+                }
             }
             if state.numbers.are_many() {
                 let (lanes, places) = state.schedule.prune();
@@ -205,11 +244,12 @@ impl Shared {
             }
         }
         let mut fresh = self.fresh();
-        if let Some(unsettled) = fresh.get_mut(&message) {
+        for (message, nexts) in all {
+            let Some(unsettled) = fresh.get_mut(message) else { continue };
             let over = nexts.iter().filter(|(_, next)| !matches!(next, Next::Again(_)));
             unsettled.settled.extend(over.map(|(position, _)| *position));
             if unsettled.settled.len() >= unsettled.fresh.recipients.len() {
-                fresh.remove(&message);
+                fresh.remove(message);
             }
         }
         if !fresh.is_empty() && self.store.budget().percent_used() > MEMORY_PERCENT {

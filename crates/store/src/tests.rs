@@ -169,6 +169,13 @@ async fn the_queue_hears_of_a_message_when_it_is_durable_and_finds_it_again() {
     let page = store.schedule_page(None, 10).unwrap();
     assert_eq!(page.len(), 2);
     assert_eq!(store.schedule_page(Some((id, 0)), 10).unwrap().len(), 1);
+    let waiting = store.waiting_page(Some((id, 0)), 10).unwrap();
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].scheduled.message, id);
+    assert_eq!(
+        (waiting[0].scheduled.recipient.position, waiting[0].reverse_path.to_string()),
+        (1, "<sender@example.net>".to_owned())
+    );
     let (message, recipients) = store.queued(id).unwrap().unwrap();
     assert_eq!(message.reverse_path, "sender@example.net".parse::<ReversePath>().unwrap());
     assert_eq!(

@@ -135,8 +135,10 @@ impl Day {
         let job = self.jobs.remove(&serial).unwrap();
         self.put_off(Key { message: job.message, position: job.positions[0] }, now);
         let feedback = if job.place.0.is_multiple_of(2) { Feedback::Slow } else { Feedback::Clean };
-        for condemned in self.schedule.finished(&job, feedback, now) {
-            self.put_off(condemned, now);
+        let condemned = self.schedule.finished(&job, feedback, now);
+        if !condemned.is_empty() {
+            condemned.into_iter().for_each(|key| self.put_off(key, now));
+            self.schedule.shared(job.place);
         }
     }
 

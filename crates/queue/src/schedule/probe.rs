@@ -63,9 +63,10 @@ impl Schedule {
         let full = self.jobs >= self.limits.jobs;
         let kept_back = match self.places.get(&place) {
             _ if place == Place::HERE => full,
-            Some(PlaceState { window, .. }) => {
-                let failing = window.failures() > 0 && self.failing_jobs >= self.limits.jobs.div_ceil(2);
-                full || failing || !window.has_room()
+            Some(state) => {
+                let failing =
+                    state.window.failures() > 0 && self.failing_jobs >= self.limits.jobs.div_ceil(2);
+                full || failing || !state.has_room()
             }
             None => false,
         };

@@ -132,7 +132,10 @@ impl Simulation {
         self.settle(keys, answer);
         let feedback = if answer == Answer::Refused { Feedback::Slow } else { Feedback::Clean };
         let condemned = self.schedule.finished(&job, feedback, self.now);
-        self.settle(condemned, Answer::Later);
+        if !condemned.is_empty() {
+            self.settle(condemned, Answer::Later);
+            self.schedule.shared(job.place);
+        }
     }
 
     fn settle(&mut self, keys: Vec<Key>, answer: Answer) {

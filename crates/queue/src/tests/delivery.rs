@@ -318,3 +318,40 @@ async fn a_loop_ends() {
     assert_eq!(world.carried().len(), 0);
     assert!(world.inbox("boss").await[0].contains("Status: 5.4.6"));
 }
+
+fn down(_: &str) -> (Outcome, &'static str) {
+    (Outcome::Deferred { slow: true }, "451 4.4.1 connection refused")
+}
+
+#[tokio::test]
+async fn all_who_wait_for_a_dead_destination_share_the_fate_of_few_attempts() {
+    let world = World::new().await;
+    world.network.says(down);
+    let mut ids = Vec::new();
+    for number in 0..250 {
+        ids.push(world.accept("me@example.org", "", &[&format!("a{number}@far.example")]).await);
+    }
+    world.quiet().await;
+    // Those that came while some attempt failed were told so together, each as if it had been tried.
+    assert_eq!(world.waiting(), 250);
+    for (number, id) in ids.iter().enumerate() {
+        assert_eq!(world.events(*id), [format!("Deferred a{number}@far.example")]);
+        let (_, recipients) = world.store.queued(*id).unwrap().unwrap();
+        assert_eq!(recipients[0].attempts, 1);
+        assert!(recipients[0].last.as_ref().unwrap().contains("connection refused"), "{recipients:?}");
+        assert!(recipients[0].due as u64 > world.now());
+    }
+    // All of them are due at once after a restart, and a few attempts are enough to tell them all.
+    let world = world.restart().await;
+    let before = world.carried().len();
+    world.pass(10 * MINUTE).await;
+    let attempts = world.carried().len() - before;
+    assert!(attempts < 50, "{attempts} attempts");
+    for id in &ids {
+        assert_eq!(world.events(*id).len(), 2);
+    }
+    // It is there again: nothing is stuck.
+    world.network.says(taken);
+    world.pass(HOUR).await;
+    assert_eq!(world.waiting(), 0);
+}

@@ -106,6 +106,15 @@ pub struct Scheduled {
     pub recipient: QueuedRecipient,
 }
 
+/// A row of the schedule with what a queue that starts needs of its message, in one read.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub scheduled: Scheduled,
+    pub reverse_path: ReversePath,
+    /// [`QueuedMessage::parameters`].
+    pub parameters: String,
+}
+
 /// What became of one recipient.
 #[derive(Debug, Clone)]
 pub struct RecipientChange {
@@ -182,6 +191,11 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Scheduled>, StoreError> {
         self.inner.main.with(|db| sqlite::page(db, after, limit))
+    }
+
+    /// As [`Store::schedule_page`], for a queue that starts.
+    pub fn waiting_page(&self, after: Option<(Id, u32)>, limit: usize) -> Result<Vec<Waiting>, StoreError> {
+        self.inner.main.with(|db| sqlite::waiting(db, after, limit))
     }
 
     /// A queued message with all recipients that are still to be served.

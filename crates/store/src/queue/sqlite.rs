@@ -2,6 +2,7 @@
 
 use super::{
     Fate, Fresh, Full, NewMessage, QueueCount, QueuedMessage, QueuedRecipient, RecipientChange, Scheduled,
+    Waiting,
 };
 use crate::body::files::Files;
 use crate::committer::Writer;
@@ -13,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 use std::sync::Arc;
 
 /// The columns of a recipient, in the order that [`recipient`] reads them.
-const RECIPIENT: &str = "position, address, parameters, due, held, attempts, delay_told, last";
+const RECIPIENT: &str = "position, address, recipient.parameters, due, held, attempts, delay_told, last";
 
 pub(crate) fn accept(
     writer: &Writer<'_>,
@@ -160,6 +161,30 @@ pub(super) fn page(
     let mut page = Vec::new();
     while let Some(row) = rows.next()? {
         page.push(Scheduled { message: row.get(8)?, recipient: recipient(row)? });
+    }
+    Ok(page)
+}
+
+pub(super) fn waiting(
+    db: &Connection,
+    after: Option<(Id, u32)>,
+    limit: usize,
+) -> Result<Vec<Waiting>, StoreError> {
+    let sql = format!(
+        "SELECT {RECIPIENT}, message, reverse_path, queued.parameters \
+         FROM recipient CROSS JOIN queued ON queued.id = message \
+         WHERE (message, position) > (?, ?) ORDER BY message, position LIMIT ?"
+    );
+    let (message, position) = after.map_or((0, -1), |(id, position)| (id.get(), i64::from(position)));
+    let mut statement = db.prepare_cached(&sql)?;
+    let mut rows = statement.query((message, position, limit as i64))?;
+    let mut page = Vec::new();
+    while let Some(row) = rows.next()? {
+        page.push(Waiting {
+            scheduled: Scheduled { message: row.get(8)?, recipient: recipient(row)? },
+            reverse_path: parsed(row.get_ref(9)?.as_str().unwrap_or_default())?,
+            parameters: row.get(10)?,
+        });
     }
     Ok(page)
 }

@@ -71,6 +71,7 @@ impl Session {
             }
             return Decision::Refuse(reply);
         }
+        self.look_up_name();
         if let Some((reply, reason)) = self.look_at_sender(&mail) {
             self.log_refusal("mail", &mail.from.to_string(), &reply, &reason);
             self.tell_refused_sender(&mail, reply.to_string(), vec![reason]);

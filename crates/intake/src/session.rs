@@ -140,7 +140,7 @@ impl Session {
         {
             return Decision::Close(Reply::new(421, (4, 7, 0), "too many connections, come back later"));
         }
-        self.look_up();
+        self.begin_visit();
         Decision::Accept
     }
 
@@ -227,7 +227,7 @@ impl Session {
         self.gate.speaks_for(ip);
         self.client.address = ip.map(|ip| SocketAddr::new(ip, port));
         self.client.name = name.map(Pending::known);
-        self.look_up();
+        self.begin_visit();
         tracing::info!(session = %self.id, client = ?self.client.address, "xclient");
         Decision::Accept
     }
@@ -259,22 +259,30 @@ impl Session {
         }
     }
 
-    /// Looks the client's address up beside the dialogue; never on loopback or in a trusted network (DESIGN.md, DNS).
-    fn look_up(&mut self) {
-        self.visit = None;
-        let Some(ip) = self.client_ip().filter(|ip| !ip.is_loopback() && !self.is_trusted()) else { return };
-        if self.client.name.is_none() {
+    /// A stranger's mail is looked at from here on.
+    fn begin_visit(&mut self) {
+        let stranger = self.stranger().filter(|_| self.listener.role == Role::Relay);
+        self.visit = stranger.map(|ip| Box::new(self.intake.arrival.visit(ip)));
+    }
+
+    /// The address of a client about whom the DNS is asked: never one on loopback or in a trusted network (DESIGN.md, DNS).
+    fn stranger(&self) -> Option<IpAddr> {
+        self.client_ip().filter(|ip| !ip.is_loopback() && !self.is_trusted())
+    }
+
+    /// Looks the client's address up beside the dialogue, once. A client that has not said MAIL may never do so, and a look-up
+    /// holds more than an idle connection.
+    pub(crate) fn look_up_name(&mut self) {
+        if let (None, Some(ip)) = (&self.client.name, self.stranger()) {
             let resolver = Arc::clone(&self.intake.resolver);
             let name = async move { ReverseName::look_up(&*resolver, ip).await };
             self.client.name = Some(Pending::begin(NAME_WAIT, name));
-        }
-        if self.listener.role == Role::Relay {
-            self.visit = Some(Box::new(self.intake.arrival.visit(ip)));
         }
     }
 
     /// What the DNS says of the client's address.
     pub(crate) async fn reverse_name(&mut self) -> ReverseName {
+        self.look_up_name();
         let late = || ReverseName::Unknown("no answer in time".into());
         match &mut self.client.name {
             Some(name) => name.get().await.cloned().unwrap_or_else(late),

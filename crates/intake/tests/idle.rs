@@ -24,6 +24,8 @@ const CONNECTIONS: usize = 40;
 const FIRST: usize = 8;
 /// An allocator rounds up, by a tenth or so; the kernel's part comes on top.
 const MOST: usize = 4 * 1024;
+/// Of a stranger, whose mail will be looked at: what that needs until MAIL comes.
+const MOST_FOR_VISIT: usize = 512;
 /// Looks in a row at which nothing has changed: then nothing is being done.
 const LOOKS: usize = 20;
 const LOOK: Duration = Duration::from_millis(5);
@@ -39,28 +41,39 @@ fn an_idle_connection_holds_little() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let world = runtime.block_on(World::new(Setup::new()));
     let task = runtime.block_on(async { world.task_size() });
-    let place = runtime.block_on(async { listen(&world.intake) });
+    let [place, proxied] =
+        runtime.block_on(async { [false, true].map(|proxy| listen(&world.intake, proxy)) });
     // From here on only what is allocated counts by whom.
     let _profiler = profiler.build();
-    let mut clients: Vec<TcpStream> = Vec::with_capacity(CONNECTIONS);
-    clients.extend((0..FIRST).map(|_| idle(place)));
-    let (octets, blocks) = at_rest();
-    clients.extend((FIRST..CONNECTIONS).map(|_| idle(place)));
-    let (octets_now, blocks_now) = at_rest();
-    let each = |now: usize, before: usize| (now - before) / (CONNECTIONS - FIRST);
-    let (octets, blocks) = (each(octets_now, octets), each(blocks_now, blocks));
+    let mut clients: Vec<TcpStream> = Vec::with_capacity(2 * CONNECTIONS);
+    let (octets, blocks) = each(&mut clients, |_| idle(place, ""));
     println!(
         "an idle connection holds {octets} octets in {blocks} blocks; {task} of them are its session's task"
     );
     assert!(octets <= MOST, "{octets} octets");
     assert!(task < octets, "{task} of {octets} octets");
+    let stranger = |number| idle(proxied, &format!("PROXY TCP4 192.0.2.{number} 127.0.0.1 40000 25\r\n"));
+    let (strangers, blocks) = each(&mut clients, stranger);
+    println!("a stranger's holds {strangers} octets in {blocks} blocks");
+    assert!(strangers <= octets + MOST_FOR_VISIT, "{strangers} octets");
 }
 
-/// Serves connections in the clear until the runtime ends.
-fn listen(intake: &Arc<Intake>) -> SocketAddr {
+/// Octets and blocks that each of so many more connections holds.
+fn each(clients: &mut Vec<TcpStream>, open: impl Fn(usize) -> TcpStream) -> (usize, usize) {
+    clients.extend((0..FIRST).map(&open));
+    let (octets, blocks) = at_rest();
+    clients.extend((FIRST..CONNECTIONS).map(&open));
+    let (octets_now, blocks_now) = at_rest();
+    let share = |now: usize, before: usize| now.saturating_sub(before) / (CONNECTIONS - FIRST);
+    (share(octets_now, octets), share(blocks_now, blocks))
+}
+
+/// Serves connections in the clear until the runtime ends, of clients that are here or come by the PROXY protocol.
+fn listen(intake: &Arc<Intake>, proxy: bool) -> SocketAddr {
     let socket = net::Listener::bind(&"127.0.0.1:0".parse().unwrap(), None).unwrap();
     let Endpoint::Tcp(place) = *socket.local() else { panic!("no port") };
     let options = ServeOptions::new(Limits::default(), intake.shutdown.clone());
+    let options = if proxy { options.proxy_from(vec!["127.0.0.0/8".parse().unwrap()]) } else { options };
     let (intake, rules) = (Arc::clone(intake), Arc::new(Listener::new(Role::Relay)));
     tokio::spawn(net::serve(socket, options, move |connection| {
         Arc::clone(&intake).serve(Arc::clone(&rules), connection)
@@ -68,9 +81,10 @@ fn listen(intake: &Arc<Intake>) -> SocketAddr {
     place
 }
 
-/// A client that has said EHLO.
-fn idle(place: SocketAddr) -> TcpStream {
+/// A client that has said EHLO, after that header.
+fn idle(place: SocketAddr, header: &str) -> TcpStream {
     let mut stream = TcpStream::connect(place).unwrap();
+    stream.write_all(header.as_bytes()).unwrap();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     let mut reply = || {
         let mut line = String::new();

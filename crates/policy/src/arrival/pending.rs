@@ -3,18 +3,16 @@
 use std::future::Future;
 use std::time::Duration;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
-/// A look-up that has begun. It ends with its time, or with whoever wanted it.
+/// A look-up that has begun. It ends with its time, or with whoever wanted it; what it held is then free, though nobody may
+/// have asked for the answer yet.
 #[derive(Debug)]
 pub struct Pending<T>(State<T>);
 
 #[derive(Debug)]
 enum State<T> {
-    Asked {
-        task: JoinHandle<T>,
-        deadline: Instant,
-    },
+    Asked(JoinHandle<Option<T>>),
     /// `None`: it took too long.
     Known(Option<T>),
 }
@@ -22,7 +20,7 @@ enum State<T> {
 impl<T: Send + 'static> Pending<T> {
     /// Begins; there is an answer within `wait`, or none.
     pub fn begin(wait: Duration, work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(State::Asked { task: tokio::spawn(work), deadline: Instant::now() + wait })
+        Self(State::Asked(tokio::spawn(async move { timeout(wait, work).await.ok() })))
     }
 
     /// What is known already.
@@ -32,12 +30,8 @@ impl<T: Send + 'static> Pending<T> {
 
     /// The answer; `None` when it took too long.
     pub async fn get(&mut self) -> Option<&T> {
-        if let State::Asked { task, deadline } = &mut self.0 {
-            let answer = timeout_at(*deadline, &mut *task).await;
-            if answer.is_err() {
-                task.abort();
-            }
-            self.0 = State::Known(answer.ok().and_then(Result::ok));
+        if let State::Asked(task) = &mut self.0 {
+            self.0 = State::Known(task.await.ok().flatten());
         }
         if let State::Known(value) = &self.0 { value.as_ref() } else { None }
     }
@@ -45,7 +39,7 @@ impl<T: Send + 'static> Pending<T> {
 
 impl<T> Drop for Pending<T> {
     fn drop(&mut self) {
-        if let State::Asked { task, .. } = &self.0 {
+        if let State::Asked(task) = &self.0 {
             task.abort();
         }
     }

@@ -1,6 +1,7 @@
 //! One client, from its connection on: what can be known before a message comes.
 //!
-//! Look-ups begin as soon as their question is known, and run beside the dialogue. What follows is decided at RCPT, when it
+//! Look-ups begin at MAIL, all at once, and run beside the dialogue: thousands may connect and say their names without ever
+//! sending, and a look-up that gets no answer holds more memory than such a client. What follows is decided at RCPT, when it
 //! is known whose rules hold; nobody is refused before, so that the trail says for whom a refused message was.
 
 use super::finding::{Check, Finding, Weight};
@@ -33,17 +34,18 @@ pub struct Visit {
     pub(super) arrival: Arc<Arrival>,
     pub(super) settings: Arc<Settings>,
     pub(super) ip: IpAddr,
-    listings: Pending<Vec<Listing>>,
+    /// Of the address; asked with the first sender, as is what follows for the name.
+    listings: Option<Pending<Vec<Listing>>>,
     hello: Option<Introduced>,
-    sender: Option<Sender>,
+    /// In a box, as most connections have none most of the time.
+    sender: Option<Box<Sender>>,
 }
 
 /// The client has said its name.
 #[derive(Debug)]
 struct Introduced {
     name: String,
-    finding: Finding,
-    sends: Pending<Finding>,
+    sends: Option<Pending<Finding>>,
     /// SPF of the name, asked with the first sender that is not it.
     spf: Option<Pending<SpfResult>>,
 }
@@ -64,27 +66,12 @@ struct Sender {
 impl Visit {
     pub(super) fn new(arrival: Arc<Arrival>, ip: IpAddr) -> Self {
         let (settings, ip) = (arrival.settings(), ip.to_canonical());
-        let (asking, asked) = (Arc::clone(&arrival), Arc::clone(&settings));
-        let listings = if settings.lists.is_empty() {
-            Pending::known(Vec::new())
-        } else {
-            Pending::begin(WAIT, async move {
-                lists::of_address(&asking.dns, &asked.lists, &asking.health, ip).await
-            })
-        };
-        Self { arrival, settings, ip, listings, hello: None, sender: None }
+        Self { arrival, settings, ip, listings: None, hello: None, sender: None }
     }
 
     /// EHLO or HELO, with a name as it came.
     pub fn hello(&mut self, name: &str) {
-        let finding = hello::finding(name, self.ip, &self.settings.hostname);
-        let (arrival, host) = (Arc::clone(&self.arrival), name.to_owned());
-        let sends = if self.settings.is_wanted(Check::HeloSends) {
-            Pending::begin(WAIT, async move { sender::host_sends(&arrival.dns, &host).await })
-        } else {
-            Pending::known(Finding::new(Check::HeloSends, Weight::Fine, "none", ""))
-        };
-        self.hello = Some(Introduced { name: name.to_owned(), finding, sends, spf: None });
+        self.hello = Some(Introduced { name: name.to_owned(), sends: None, spf: None });
         self.sender = None;
     }
 
@@ -105,19 +92,44 @@ impl Visit {
             let words = format!("too many messages from {whose}, try again in {minutes} minutes");
             return Verdict::refuse(Reply::new(450, (4, 7, 1), &words), format!("rate={words}"));
         }
+        self.ask_about_client();
         if from.address().is_some() {
             self.ask_spf_of_name(unix);
         }
         let domain = from.address().and_then(Address::domain).cloned();
-        self.sender = Some(Sender {
+        self.sender = Some(Box::new(Sender {
             path: from.clone(),
             spf: self.ask_spf(from.address(), unix),
             domain: self.ask_domain(domain.clone()),
             listings: self.ask_lists(domain.into_iter().collect()),
             findings: None,
             greylisted: None,
-        });
+        }));
         Verdict::Accept
+    }
+
+    /// What does not depend on the sender, once.
+    fn ask_about_client(&mut self) {
+        let ip = self.ip;
+        let (arrival, settings) = (&self.arrival, &self.settings);
+        self.listings.get_or_insert_with(|| {
+            if settings.lists.is_empty() {
+                return Pending::known(Vec::new());
+            }
+            let (arrival, settings) = (Arc::clone(arrival), Arc::clone(settings));
+            Pending::begin(WAIT, async move {
+                lists::of_address(&arrival.dns, &settings.lists, &arrival.health, ip).await
+            })
+        });
+        let Some(hello) = &mut self.hello else { return };
+        let name = &hello.name;
+        hello.sends.get_or_insert_with(|| {
+            if !settings.is_wanted(Check::HeloSends) {
+                return Pending::known(Finding::new(Check::HeloSends, Weight::Fine, "none", ""));
+            }
+            let (dns, host) = (Arc::clone(&arrival.dns), name.clone());
+            Pending::begin(WAIT, async move { sender::host_sends(&dns, &host).await })
+        });
     }
 
     /// RFC 7208 §2.3: the name in HELO is checked too, once a session. Its record is mostly the one that was asked for already
@@ -195,10 +207,11 @@ impl Visit {
         }
         let mut findings = vec![reverse.finding(self.ip)];
         if let Some(hello) = &mut self.hello {
-            findings.push(hello.finding.clone());
-            findings.extend(hello.sends.get().await.cloned().or_else(|| Some(late(Check::HeloSends))));
+            findings.push(hello::finding(&hello.name, self.ip, &self.settings.hostname));
+            let sends = answer(&mut hello.sends).await.cloned();
+            findings.extend(sends.or_else(|| Some(late(Check::HeloSends))));
         }
-        findings.extend(self.listings.get().await.into_iter().flatten().map(Listing::finding));
+        findings.extend(answer(&mut self.listings).await.into_iter().flatten().map(Listing::finding));
         if let Some(sender) = &mut self.sender {
             findings.extend(sender.domain.get().await.cloned().or_else(|| Some(late(Check::SenderDomain))));
             findings.extend(sender.listings.get().await.into_iter().flatten().map(Listing::finding));
@@ -278,12 +291,17 @@ impl Visit {
     }
 
     pub(super) async fn all_listings(&mut self) -> Vec<Listing> {
-        let mut all = self.listings.get().await.cloned().unwrap_or_default();
+        let mut all = answer(&mut self.listings).await.cloned().unwrap_or_default();
         if let Some(sender) = &mut self.sender {
             all.extend(sender.listings.get().await.cloned().unwrap_or_default());
         }
         all
     }
+}
+
+/// Of a look-up that the first sender began.
+async fn answer<T: Send + 'static>(asked: &mut Option<Pending<T>>) -> Option<&T> {
+    asked.as_mut()?.get().await
 }
 
 /// A look-up did not end in time.

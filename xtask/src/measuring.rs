@@ -8,6 +8,8 @@ use std::time::Duration;
 use xtask::measure;
 
 pub(crate) const EXAMPLES: &str = "\
+Exit status: 0 when every target was reached, 1 when one was missed or could not be measured.
+
 Examples:
   cargo xtask measure relay --program target/release/waypost
   cargo xtask measure idle --json
@@ -61,13 +63,13 @@ pub(crate) fn run(arguments: &Measure) -> Result<ExitCode, Box<dyn std::error::E
         None => build::waypost(release)?,
     };
     let needs_filler = matches!(arguments.name, measure::Name::Million | measure::Name::DeadDestination);
-    let filler = if needs_filler { build::filler(release)? } else { PathBuf::new() };
+    let filler = needs_filler.then(|| build::filler(release)).transpose()?;
     let bar =
         ProgressBar::new_spinner().with_style(ProgressStyle::with_template("{spinner} {elapsed} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(200));
     let context = measure::Context {
         program: &program,
-        filler: &filler,
+        filler: filler.as_deref(),
         peers: &arguments.peers,
         rounds: arguments.rounds,
         messages: arguments.messages,
@@ -85,5 +87,6 @@ pub(crate) fn run(arguments: &Measure) -> Result<ExitCode, Box<dyn std::error::E
         println!("{} on {processors} x {processor}, Linux {kernel}, load before {load_before}", report.date);
         report.figures.iter().for_each(|figure| println!("{figure}"));
     }
-    Ok(ExitCode::SUCCESS)
+    let missed = report.figures.iter().any(|figure| figure.reached == Some(false));
+    Ok(if missed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -1,8 +1,10 @@
-//! Memory of an idle SMTP connection after EHLO, without and with TLS.
+//! Memory of an idle SMTP connection after EHLO: of a trusted client, without and with TLS, and of strangers, about whom the DNS
+//! could be asked. These come by the PROXY protocol, as all of this machine is trusted.
 
 use super::figure::Figure;
+use super::name_server::{self, NameServer};
 use super::process;
-use super::site::Site;
+use super::site::{STRANGERS, Site};
 use super::{Context, Findings};
 use crate::Error;
 use crate::installation::{HOSTNAME, Installation};
@@ -13,6 +15,8 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::time::Duration;
 
 const CONNECTIONS: u64 = 10_000;
+/// KiB of a connection in the clear.
+const PLAIN: f64 = 7.0;
 /// Connections of one address of ours: far fewer than it has ports.
 pub(super) const PER_ADDRESS: u64 = 2_000;
 /// Files of either process besides connections.
@@ -22,16 +26,28 @@ pub(super) const QUIET_LIMIT: Duration = Duration::from_secs(30);
 
 pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let count = allowed(context.connections.unwrap_or(CONNECTIONS))?;
-    let plain = measure(context, count, false)?;
-    let tls = measure(context, count, true)?;
+    let plain = measure(context, count, Client::Trusted)?;
+    let tls = measure(context, count, Client::TrustedInTls)?;
+    let stranger = measure(context, count, Client::Stranger(NameServer::Denies))?;
+    let unknown = measure(context, count, Client::Stranger(NameServer::IsSilent))?;
     Ok(Findings::of([
         Figure::new("connections", count as f64, "connections"),
-        Figure::new("plain_pss", plain.pss, "KiB a connection").at_most(7.0),
+        Figure::new("plain_pss", plain.pss, "KiB a connection").at_most(PLAIN),
         Figure::new("plain_rss", plain.rss, "KiB a connection"),
         Figure::new("tls_pss", tls.pss, "KiB a connection").at_most(40.0),
         Figure::new("tls_rss", tls.rss, "KiB a connection"),
+        Figure::new("stranger_pss", stranger.pss, "KiB a connection").at_most(PLAIN),
+        Figure::new("stranger_silent_dns_pss", unknown.pss, "KiB a connection").at_most(PLAIN),
         Figure::new("idle_process_pss", plain.before, "MiB"),
     ]))
+}
+
+/// Whose connections they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Client {
+    Trusted,
+    TrustedInTls,
+    Stranger(NameServer),
 }
 
 /// Raises the limit of open files, which the server inherits, above the hard one where that is allowed; as many connections as
@@ -57,20 +73,31 @@ struct PerConnection {
     before: f64,
 }
 
-fn measure(context: &Context<'_>, count: u64, tls: bool) -> Result<PerConnection, Error> {
+fn measure(context: &Context<'_>, count: u64, client: Client) -> Result<PerConnection, Error> {
     let limits = format!("connections = {}\nidle = \"1 h\"", count + OTHER_FILES);
-    let site = Site::new(context.program, &limits, "")?;
+    let site = match client {
+        Client::Stranger(_) => Site::behind_proxy(context.program, &limits)?,
+        Client::Trusted | Client::TrustedInTls => Site::new(context.program, &limits, "")?,
+    };
+    if let Client::Stranger(server) = client {
+        name_server::start(site.name_server(), server)?;
+    }
+    let open = |number| match client {
+        Client::Trusted => open(&site.installation, site.smtp(), number, false),
+        Client::TrustedInTls => open(&site.installation, site.smtp(), number, true),
+        Client::Stranger(_) => open_stranger(site.smtp(), number),
+    };
     let server = site.installation.serve()?;
     // What the first connection brings about for all is no memory of a connection.
-    drop(open(&site.installation, site.smtp(), 0, tls)?);
+    drop(open(0)?);
     process::wait_until_idle(server.id(), QUIET_LIMIT)?;
     let before = process::memory(server.id())?;
     let mut held = Vec::new();
     for number in 0..count {
         if number % 100 == 0 {
-            context.tell(format!("{} {number} of {count}", if tls { "TLS" } else { "plain" }));
+            context.tell(format!("{client:?} {number} of {count}"));
         }
-        let socket = open(&site.installation, site.smtp(), number, tls).map_err(|error| {
+        let socket = open(number).map_err(|error| {
             let log = site.installation.logged();
             Error::Stuck(format!("connection {number}: {error}; {}", log.lines().last().unwrap_or_default()))
         })?;
@@ -102,6 +129,15 @@ pub(super) fn open(
         wire = wire.start_tls(site.tls(), HOSTNAME)?;
         wire.ask("EHLO idle.test\r\n")?;
     }
+    Ok(wire.socket().try_clone()?)
+}
+
+/// The socket of a stranger's connection that has said EHLO.
+fn open_stranger(server: SocketAddr, number: u64) -> Result<TcpStream, Error> {
+    let [.., high, low] = number.to_be_bytes();
+    let mut wire = Wire::over(connect_from(number / PER_ADDRESS, server)?)?;
+    wire.ask(format!("PROXY TCP4 {STRANGERS}.{high}.{low} 127.0.0.1 40000 25\r\n"))?;
+    wire.ask("EHLO idle.test\r\n")?;
     Ok(wire.socket().try_clone()?)
 }
 

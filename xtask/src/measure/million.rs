@@ -102,7 +102,7 @@ fn seconds(installation: &Installation, words: &[&str]) -> Result<f64, Error> {
 /// Messages accepted a second with the queue, and by a server with none, in turns.
 fn rates(context: &Context<'_>, full: &Site) -> Result<[f64; 2], Error> {
     let (empty, _server) = Site::serve(context.program)?;
-    let load = Load { messages: LOAD, ..Load::default() };
+    let load = Load { messages: LOAD.min(context.messages(LOAD)), ..Load::default() };
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for round in 1..=context.rounds {
         context.tell(format!("round {round} of {}: with the queue", context.rounds));

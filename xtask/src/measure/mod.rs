@@ -22,6 +22,7 @@ mod lmtp;
 mod load;
 mod local;
 mod million;
+mod name_server;
 mod postfix;
 mod probe;
 mod process;
@@ -48,7 +49,7 @@ pub enum Name {
     Relay,
     /// `waypost bench` beside smtp-source, into smtp-sink: rate and CPU
     Generator,
-    /// Memory of an idle connection, without and with TLS
+    /// Memory of an idle connection, without and with TLS, and of a stranger whom the DNS does not know
     Idle,
     /// One fast session beside 10,000 others, idle, of which 1,000 begin to send slowly
     SlowSenders,
@@ -76,13 +77,16 @@ pub enum Name {
     ImapIdle,
 }
 
+/// Messages of a trial.
+const TRIAL: u64 = 100;
+
 /// What a measurement is done with.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The `waypost` to be measured, built with optimisations.
     pub program: &'a Path,
-    /// The store's example `fill`, likewise.
-    pub filler: &'a Path,
+    /// The store's example `fill`, likewise; without it queues are filled by a session, which is for small ones.
+    pub filler: Option<&'a Path>,
     /// The folder of the scripts that run other servers.
     pub peers: &'a Path,
     /// Rounds whose median counts.
@@ -106,6 +110,11 @@ impl std::fmt::Debug for Context<'_> {
 impl Context<'_> {
     fn messages(&self, usual: u64) -> u64 {
         self.messages.unwrap_or(usual)
+    }
+
+    /// Whether it is only to be tried, as it is with a thousandth of what the targets are about: then nobody waits longer than must be.
+    fn is_trial(&self) -> bool {
+        self.messages.is_some_and(|messages| messages <= TRIAL)
     }
 
     fn tell(&self, doing: String) {

@@ -120,7 +120,7 @@ pub(crate) async fn conclude_all(shared: &Shared, all: Vec<(QueuedMessage, Vec<S
     }
     let changes = quiet.iter().flat_map(|(_, _, conclusion)| &conclusion.changes);
     let changes: Vec<RecipientChange> = changes.cloned().collect();
-    let first = quiet.first().map_or(Id::at(0), |(message, _, _)| message.id);
+    let first = quiet.first().map_or_else(|| Id::at(0), |(message, _, _)| message.id);
     if let Err(error) = record(shared, first, &changes, &mut []).await {
         tracing::warn!(%error, "cannot record deliveries together; one by one");
         alone.extend(quiet.drain(..).map(|(message, settled, _)| (message, settled)));

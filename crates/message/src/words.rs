@@ -199,7 +199,11 @@ pub(crate) fn seven_bit_field(field: &Field<'_>, out: &mut Vec<u8>) {
     let text = String::from_utf8_lossy(field.raw_value());
     let words = text.split([' ', '\t', '\r', '\n', '\0']).filter(|word| !word.is_empty());
     let parameters = name.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("Content-"));
-    for piece in words.flat_map(|word| seven_bit_word(word, parameters)) {
+    let mut quoted = false;
+    for piece in words.flat_map(|word| match parameters {
+        true => seven_bit_parameters(word, &mut quoted),
+        false => seven_bit_word(word),
+    }) {
         let fits = column + 1 + piece.len() <= FOLD_AT;
         out.extend_from_slice(if fits { b" " } else { b"\r\n " });
         column = if fits { column } else { 0 } + 1;
@@ -209,16 +213,35 @@ pub(crate) fn seven_bit_field(field: &Field<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// `parameters`: quotes, `=` and `;` stay outside encoded words, so that the others are still read.
-fn seven_bit_word(word: &str, parameters: bool) -> Vec<String> {
-    let clean: String = word.chars().map(|c| if c.is_ascii_control() { '?' } else { c }).collect();
-    let marks: &[char] = if parameters { &['"', '=', ';'] } else { &[] };
+fn seven_bit_word(word: &str) -> Vec<String> {
+    let clean = without_controls(word);
+    lines(&if clean.is_ascii() { clean } else { encoded(&clean).join(" ") })
+}
+
+/// Quotes, `=` and `;` stay outside encoded words, so that the others are still read; what is no value gets none, as their `=`
+/// would make it one. `quoted`: the word begins within quotes.
+fn seven_bit_parameters(word: &str, quoted: &mut bool) -> Vec<String> {
+    let clean = without_controls(word);
     let mut text = String::new();
-    for segment in clean.split_inclusive(marks) {
-        let (inner, mark) = segment.split_at(segment.trim_end_matches(marks).len());
-        text.push_str(&if inner.is_ascii() { inner.to_owned() } else { encoded(inner).join(" ") });
+    for segment in clean.split_inclusive(['"', '=', ';']) {
+        let (inner, mark) = segment.split_at(segment.trim_end_matches(['"', '=', ';']).len());
+        match inner.is_ascii() {
+            true => text.push_str(inner),
+            false if *quoted || text.ends_with('=') => text.push_str(&encoded(inner).join(" ")),
+            false => text.extend(inner.chars().map(|c| if c.is_ascii() { c } else { '_' })),
+        }
         text.push_str(mark);
+        *quoted ^= mark == "\"" && !inner.ends_with('\\');
     }
+    lines(&text)
+}
+
+fn without_controls(word: &str) -> String {
+    word.chars().map(|c| if c.is_ascii_control() { '?' } else { c }).collect()
+}
+
+/// No piece is longer than a line may be.
+fn lines(text: &str) -> Vec<String> {
     text.split(' ')
         .flat_map(|piece| piece.as_bytes().chunks(MAX_LINE - FOLD_AT))
         .map(|chunk| String::from_utf8_lossy(chunk).into_owned())

@@ -55,6 +55,10 @@ fn parameters_are_still_read_when_one_is_not_ascii() {
         "Content-Type: multipart/mixed; name=\"Gr\u{fc}\u{df}e ;\u{e9}\"; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
         "Content-Type: multipart/mixed; name=\"=?utf-8?B?R3LDvMOfZQ==?=\n ;=?utf-8?B?w6k=?=\"; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
     );
+    check(
+        "Content-Type: multipart/mixed; name=Gr\u{fc}n; x=\"a\" <\u{e9} <u\"; boundary=\"b\"\n\n--b\n\nx\n--b--\n",
+        "Content-Type: multipart/mixed; name==?utf-8?B?R3LDvG4=?=; x=\"a\" <_ <u\";\n boundary=\"b\"\n\n--b\n\nx\n--b--\n",
+    );
 }
 
 #[test]

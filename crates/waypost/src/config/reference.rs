@@ -719,7 +719,7 @@ pub const TABLES: &[Table] = &[
                 "true or false",
                 "false",
                 "true",
-                "Whether domains that ask for it (`ruf`) are told at once of single messages that fail in their name, at most 20 a day each. These reports have the header of the message, and so names and addresses.",
+                "Whether domains that ask for it (`ruf`) are told at once of single messages that fail in their name, at most 20 a day each: those that `fo` in their record asks for, also of one signature (`d`) or of SPF (`s`) alone. These reports have the header of the message, and so names and addresses.",
             ),
             key(
                 "from",

@@ -29,9 +29,14 @@ const MAX_WAITING: usize = 20_000;
 const MAX_BATCH: usize = 1_000;
 /// Bodies removed in one transaction, so that a large clean-up does not hold up mail.
 const MAX_REMOVED: usize = 500;
-/// What is left of a job of bulk work where others wait for the same transaction: a fifth. Mail then waits for a millisecond
-/// of it instead of five.
-const SHARED: usize = 5;
+/// The same where others write, beside one for each of them.
+const REMOVED_BESIDE: usize = 10;
+/// What is left of a job of bulk work where others write too: a tenth. Mail then waits for half a millisecond of it instead of
+/// five.
+const SHARED: usize = 10;
+/// Who wrote will write again: so many batches of bulk work alone have small jobs after one in which others wrote, about a tenth
+/// of a second.
+const WARY: u32 = 100;
 /// How long freed bodies wait for a batch to be removed with, when there is nothing else to write; and how long after a try
 /// the log that is full is tried again.
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
@@ -49,6 +54,10 @@ pub(crate) struct Writer<'a> {
     after: RefCell<After>,
     /// In this transaction.
     jobs: usize,
+    /// Of these, bulk work.
+    bulk: Cell<usize>,
+    /// Others write too, or are expected to.
+    shared: bool,
 }
 
 /// What a durable transaction brings with it.
@@ -82,9 +91,10 @@ impl Writer<'_> {
         Ok(self.bodies)
     }
 
-    /// Of so many rows that a job of bulk work may change, how many it should now.
+    /// Of so many rows that a job of bulk work may change, how many it should now. Each such job asks once.
     pub(crate) fn share(&self, rows: usize) -> usize {
-        if self.jobs > 1 { rows / SHARED } else { rows }
+        self.bulk.set(self.bulk.get() + 1);
+        if self.shared { rows / SHARED } else { rows }
     }
 
     /// To be told to those who listen once the transaction is durable.
@@ -185,6 +195,7 @@ impl Committer {
         let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
         let copier = Copier::start(folder.clone(), Arc::clone(&logs))?;
         let worker = Worker {
+            wary: Cell::default(),
             shared: shared_too,
             logs: Arc::clone(&logs),
             copier,
@@ -265,6 +276,8 @@ impl Databases {
 }
 
 struct Worker<P> {
+    /// Batches from now on in which others are expected.
+    wary: Cell<u32>,
     shared: Arc<Shared>,
     logs: Arc<Logs>,
     copier: Copier,
@@ -293,18 +306,18 @@ impl Cleanup {
 
     fn run(&self, writer: &Writer<'_>, files: &Files) -> Result<(), StoreError> {
         self.doubtful.iter().try_for_each(|id| body::drop_reference(writer, *id))?;
-        body::remove(writer, files, &self.freed[..self.now(writer.jobs)])
+        body::remove(writer, files, &self.freed[..self.now(writer)])
     }
 
-    fn done(&mut self, jobs: usize, newly_freed: Vec<Id>) {
+    fn done(&mut self, removed: usize, newly_freed: Vec<Id>) {
         self.doubtful.clear();
-        self.freed.drain(..self.now(jobs));
+        self.freed.drain(..removed);
         self.freed.extend(newly_freed);
     }
 
-    /// How many go with so many jobs: never fewer than those may have freed, a message each.
-    fn now(&self, jobs: usize) -> usize {
-        let most = if jobs == 0 { MAX_REMOVED } else { MAX_REMOVED.min(MAX_REMOVED / SHARED + jobs) };
+    /// How many go with a transaction: where others write, some more than those may have freed, a message each.
+    fn now(&self, writer: &Writer<'_>) -> usize {
+        let most = if writer.shared { MAX_REMOVED.min(REMOVED_BESIDE + writer.jobs) } else { MAX_REMOVED };
         self.freed.len().min(most)
     }
 }
@@ -375,17 +388,20 @@ impl<P: Fn(Change)> Worker<P> {
             bodies_begun: Cell::new(false),
             after: RefCell::default(),
             jobs: batch.len(),
+            bulk: Cell::default(),
+            shared: batch.len() > 1 || self.wary.get() > 0,
         };
         let result = run_batch(&writer, &mut batch)
             .and_then(|outcomes| cleanup.run(&writer, &self.files).map(|()| outcomes))
             .and_then(|outcomes| writer.commit().map(|()| outcomes));
-        let jobs = writer.jobs;
+        self.wary.set(if writer.jobs > writer.bulk.get() { WARY } else { self.wary.get().saturating_sub(1) });
+        let removed = cleanup.now(&writer);
         let after = writer.after.into_inner();
         match result {
             Ok(outcomes) => {
                 after.changes.into_iter().for_each(&self.publish);
                 batch.into_iter().zip(outcomes).for_each(|(job, outcome)| job.answer(outcome));
-                cleanup.done(jobs, after.freed);
+                cleanup.done(removed, after.freed);
                 Ok(())
             }
             Err(error) => {

@@ -20,11 +20,11 @@ const SEARCH_PAGE_SIZE: u32 = 16 * 1024;
 const CACHE_KIB: i64 = 16 * 1024;
 /// The same of the trail, which mostly appends.
 const TRAIL_CACHE_KIB: i64 = 4 * 1024;
-/// Pages of the trail's write-ahead log before they are copied: 32 MiB, so that a page that many events touch is copied
-/// once for all of them.
-const TRAIL_CHECKPOINT: i64 = 8192;
-/// Pages of the search's write-ahead log before they are copied: 32 MiB.
-const SEARCH_CHECKPOINT: i64 = 2048;
+/// Pages of the trail's write-ahead log before they are copied: 8 MiB, so that a page that many events touch is copied
+/// once for all of them, and the sync of no more than that goes to the disk at once, behind which a 250's waits.
+const TRAIL_CHECKPOINT: i64 = 2048;
+/// Pages of the search's write-ahead log before they are copied: 8 MiB.
+const SEARCH_CHECKPOINT: i64 = 512;
 /// Octets that the write-ahead log of the search keeps on disk once it was copied.
 const SEARCH_LOG_KEPT: i64 = 64 << 20;
 /// How long a connection waits for another's short lock (the checkpoint's, mostly).
@@ -55,9 +55,14 @@ impl Kind {
         })
     }
 
-    /// Whether it can be made again from the others: then a power cut may take its last transactions.
-    fn is_derived(self) -> bool {
-        matches!(self, Self::Trail | Self::Search)
+    /// When its log is synced. FULL: at each commit, which is what a 250 rests on. NORMAL: before it is copied; a power cut may
+    /// take the last transactions of what can be made again from the others. So could the search's, but what it writes between
+    /// two copies is much: synced at once it would hold up the syncs of mail.
+    fn synchronous(self) -> &'static str {
+        match self {
+            Self::Main | Self::Bodies | Self::Search => "FULL",
+            Self::Trail => "NORMAL",
+        }
     }
 
     fn page_size(self) -> u32 {
@@ -136,9 +141,7 @@ pub(crate) fn open_writer_at(kind: Kind, folder: &Path, version: u32) -> Result<
     connection.pragma_update(None, "cache_size", -kind.cache_kib())?;
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL syncs the WAL at each commit: what a 250 rests on. What is derived is made again from the others.
-    let synchronous = if kind.is_derived() { "NORMAL" } else { "FULL" };
-    connection.pragma_update(None, "synchronous", synchronous)?;
+    connection.pragma_update(None, "synchronous", kind.synchronous())?;
     connection.pragma_update(None, "wal_autocheckpoint", kind.checkpoint())?;
     if kind == Kind::Search {
         connection.pragma_update(None, "journal_size_limit", SEARCH_LOG_KEPT)?;

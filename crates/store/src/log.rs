@@ -20,12 +20,15 @@ use std::time::Duration;
 /// must not hold up every batch.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// From 256 KiB to 64 MiB, where the committer waits for the copier.
+const MOST_DOUBLINGS: u32 = 8;
+
 /// Octets of pages that a log may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogLimits {
     /// After so many more they are copied.
     copy: u64,
-    /// So many the committer copies itself.
+    /// So many the committer copies itself. Twice as many after each time that the copier left more than that.
     rest: u64,
     /// From so many on, readers are waited for.
     restart: u64,
@@ -34,10 +37,10 @@ pub(crate) struct LogLimits {
 }
 
 impl LogLimits {
-    /// Full with so many octets, from an eighth on readers are waited for, each 32nd part is copied: 512, 64 and 16 MiB. The
-    /// committer's own part is a quarter of that.
+    /// Full with so many octets, from an eighth on readers are waited for, and a 128th part is copied at a time: 512, 64 and
+    /// 4 MiB. The committer's own part is a 16th of that, so that nobody waits for its sync for long.
     pub(crate) fn new(octets: u64) -> Self {
-        Self { copy: octets / 32, rest: octets / 128, restart: octets / 8, full: octets.max(1) }
+        Self { copy: octets / 128, rest: octets / 2048, restart: octets / 8, full: octets.max(1) }
     }
 }
 
@@ -60,6 +63,8 @@ struct Progress {
     copying: bool,
     /// The copier was at it, or somebody asked: what has come since is to be copied too.
     rest: bool,
+    /// How often the copier was at it again, as what had come meanwhile was too much for the committer.
+    again: u32,
 }
 
 /// What is to be done about a log now.
@@ -104,7 +109,7 @@ impl Log {
     fn emptied(&self) {
         self.octets.store(0, Ordering::Relaxed);
         let mut progress = self.progress();
-        (progress.copied, progress.rest) = (0, false);
+        *progress = Progress { copying: progress.copying, ..Progress::default() };
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -134,14 +139,18 @@ impl Log {
                 Step::Restart
             }
             (true, _) => Step::Nothing,
-            (false, true) if since <= self.limits.rest => Step::Rest,
+            (false, true) if since <= self.limits.rest << progress.again.min(MOST_DOUBLINGS) => Step::Rest,
             (false, rest) if rest || enough => Step::Copy,
             _ => Step::Nothing,
         };
         match step {
             Step::Nothing => {}
-            Step::Copy => progress.copying = true,
-            Step::Rest | Step::Restart => (progress.copied, progress.rest) = (octets, false),
+            Step::Copy => {
+                (progress.copying, progress.again) = (true, progress.again + u32::from(progress.rest))
+            }
+            Step::Rest | Step::Restart => {
+                *progress = Progress { copied: octets, copying: progress.copying, ..Progress::default() }
+            }
         }
         step
     }

@@ -68,6 +68,14 @@ def wait_for(what, found, limit=PATIENCE):
         time.sleep(0.05)
 
 
+def opens(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2):
+            return True
+    except OSError:
+        return False
+
+
 def message(subject, sender=ANNA, to=ANNA, text="Grüße\n.\n..two dots\nand the end\n"):
     made = EmailMessage(policy=email.policy.SMTP)
     made["From"], made["To"], made["Subject"] = sender, to, subject
@@ -301,6 +309,15 @@ class Case(unittest.TestCase):
         self.addCleanup(made.remove)
         self.addCleanup(self.folders.remove, made)
         return made
+
+    def opendkim(self, folder, settings):
+        """The milter with these settings, in a folder of this test's; its port."""
+        (port,) = free_ports(1)
+        own = f"Socket inet:{port}@127.0.0.1\nUserID root\nPidFile {folder.path / 'pid'}\n"
+        daemon = Daemon(["opendkim", "-f", "-x", folder.write("opendkim.conf", settings + own)], folder.path / "opendkim.log")
+        self.addCleanup(daemon.stop)
+        wait_for("opendkim's port", lambda: opens(port))
+        return port
 
     def assertTold(self, text, *patterns):
         for pattern in patterns:

@@ -1,9 +1,8 @@
 """Mail from strangers: Postfix with opendkim signs and sends, through a proxy that says it comes from somewhere else."""
 import re
 import smtplib
-import socket
 
-from harness import ANNA, HOST, Daemon, Strangers, free_ports, message, run, wait_for
+from harness import ANNA, HOST, Strangers, free_ports, message, run, wait_for
 from test_servers import Postfix
 
 CLIENT = Strangers.CLIENT
@@ -43,28 +42,21 @@ class Arrival(Strangers):
 
     def signer(self):
         """opendkim, which signs for sender.test; its port."""
-        folder, (port,) = self.folder("opendkim"), free_ports(1)
+        folder = self.folder("opendkim")
         key = folder.path / "key.pem"
         run(["openssl", "genrsa", "-out", key, "2048"])
         public = run(["openssl", "rsa", "-in", key, "-pubout", "-outform", "PEM"])
         data = "".join(re.search(r"-----BEGIN PUBLIC KEY-----(.*)-----END", public, re.S)[1].split())
         self.names.table["s1._domainkey.sender.test"] = {"TXT": [f"v=DKIM1; k=rsa; p={data}"]}
         # The key is in a folder of a test, which others can enter.
-        settings = folder.write("opendkim.conf", f"""\
+        return self.opendkim(folder, f"""\
 Domain sender.test
 Selector s1
 KeyFile {key}
 RequireSafeKeys no
-Socket inet:{port}@127.0.0.1
 Canonicalization relaxed/relaxed
 Mode s
-UserID root
-PidFile {folder.path / "pid"}
 """)
-        daemon = Daemon(["opendkim", "-f", "-x", settings], folder.path / "opendkim.log")
-        self.addCleanup(daemon.stop)
-        wait_for("opendkim's port", lambda: opens(port))
-        return port
 
     def send(self, made, sender=SENDER, client=CLIENT, helo="mx.sender.test"):
         with smtplib.SMTP("127.0.0.1", self.proxy(client), local_hostname=helo, timeout=60) as smtp:
@@ -137,11 +129,3 @@ PidFile {folder.path / "pid"}
         results = self.server.received(self.subject).get_all("Authentication-Results")
         self.assertEqual(len(results), 1)
         self.assertNotIn("bank.test", results[0])
-
-
-def opens(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False

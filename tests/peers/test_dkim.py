@@ -9,9 +9,9 @@ import unittest
 from pathlib import Path
 
 import harness
-from harness import ANNA, Case, Daemon, Folder, Strangers, free_ports, message, program, run, wait_for
+from harness import ANNA, Case, Folder, Strangers, free_ports, message, program, run, wait_for
 from names import Names
-from test_servers import Postfix, opens
+from test_servers import Postfix
 
 PYTHON = "/usr/bin/python3"    # Debian's, whose modules are Debian's packages
 PEER = Path(__file__).resolve().parent / "dkimpy_peer.py"
@@ -177,24 +177,17 @@ class Outgoing(Case):
 
     def verifier(self, keys):
         """opendkim, which knows these keys; its port."""
-        folder, (port,) = self.folder("opendkim"), free_ports(1)
+        folder = self.folder("opendkim")
         records = ((key["record"]["name"], "".join(re.findall(r'"([^"]*)"', key["record"]["value"]))) for key in keys)
         public = folder.write("public-keys", "".join(f"{name}\t{text}\n" for name, text in records))
         # What comes from loopback is not to be taken for mail to be signed.
-        settings = folder.write("opendkim.conf", f"""\
+        return self.opendkim(folder, f"""\
 Mode v
 TestPublicKeys {public}
 InternalHosts 192.0.2.1
 AuthservID mx.far.test
 AlwaysAddARHeader yes
-Socket inet:{port}@127.0.0.1
-UserID root
-PidFile {folder.path / "pid"}
 """)
-        daemon = Daemon(["opendkim", "-f", "-x", settings], folder.path / "opendkim.log")
-        self.addCleanup(daemon.stop)
-        wait_for("opendkim's port", lambda: opens(port))
-        return port
 
     def test_what_we_sign_passes_at_postfix_with_opendkim(self):
         """RFC 6376 and RFC 8601, at a real receiver."""

@@ -4,11 +4,10 @@ import os
 import poplib
 import re
 import smtplib
-import socket
 import subprocess
 from pathlib import Path
 
-from harness import ANNA, EXIM, OPENSMTPD, ROOT, SHARED, Case, Daemon, free_ports, message, run, wait_for
+from harness import ANNA, EXIM, OPENSMTPD, ROOT, SHARED, Case, Daemon, free_ports, message, opens, run, wait_for
 
 STRANGER = "someone@elsewhere.test"
 
@@ -86,14 +85,6 @@ class OpenSmtpd:
             if any(f"\nrcpt: {to}\n" in one for one in envelopes):
                 found.append(kept.read_text(errors="replace"))
         return found
-
-
-def opens(port):
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=2):
-            return True
-    except OSError:
-        return False
 
 
 def answers(port):

@@ -87,18 +87,31 @@ struct Conclusion {
 pub(crate) async fn conclude(
     shared: &Shared,
     message: &QueuedMessage,
+    settled: Vec<Settled>,
+    new: Vec<NewMessage>,
+) {
+    if !settled.is_empty() {
+        let conclusion = weigh(shared, message, &settled);
+        conclude_as(shared, message, settled, conclusion, new).await;
+    }
+}
+
+/// As [`conclude`], for what has been weighed.
+async fn conclude_as(
+    shared: &Shared,
+    message: &QueuedMessage,
     mut settled: Vec<Settled>,
+    mut conclusion: Conclusion,
     mut new: Vec<NewMessage>,
 ) {
-    if settled.is_empty() {
-        return;
-    }
     loop {
-        let Err(error) = record_all(shared, message, &settled, &mut new).await else { return };
+        let recorded = record_all(shared, message, &settled, conclusion, &mut new).await;
+        let Err(error) = recorded else { return };
         // Others filled a mailbox since it was asked. Each time it is fewer copies, so this ends.
         if let StoreError::NoRoom(full) = &error
             && put_off(message.id, full, &mut settled, &mut new)
         {
+            conclusion = weigh(shared, message, &settled);
             continue;
         }
         tracing::error!(queue = %message.id, %error, "cannot record a delivery, or write a notification");
@@ -109,21 +122,18 @@ pub(crate) async fn conclude(
 /// As [`conclude`], for several messages of which nothing new came: in one transaction, but for those about which somebody
 /// is to be told.
 pub(crate) async fn conclude_all(shared: &Shared, all: Vec<(QueuedMessage, Vec<Settled>)>) {
-    let (mut quiet, mut alone) = (Vec::new(), Vec::new());
-    for (message, settled) in all {
+    let weighed = all.into_iter().map(|(message, settled)| {
         let conclusion = weigh(shared, &message, &settled);
-        if conclusion.news.is_empty() {
-            quiet.push((message, settled, conclusion));
-        } else {
-            alone.push((message, settled));
-        }
-    }
+        (message, settled, conclusion)
+    });
+    let (mut quiet, mut alone): (Vec<_>, Vec<_>) =
+        weighed.partition(|(_, _, conclusion)| conclusion.news.is_empty());
     let changes = quiet.iter().flat_map(|(_, _, conclusion)| &conclusion.changes);
     let changes: Vec<RecipientChange> = changes.cloned().collect();
     let first = quiet.first().map_or_else(|| Id::at(0), |(message, _, _)| message.id);
     if let Err(error) = record(shared, first, &changes, &mut []).await {
         tracing::warn!(%error, "cannot record deliveries together; one by one");
-        alone.extend(quiet.drain(..).map(|(message, settled, _)| (message, settled)));
+        alone.append(&mut quiet);
     }
     for (message, settled, conclusion) in &mut quiet {
         let mut events = attempts(settled, &conclusion.nexts);
@@ -132,8 +142,8 @@ pub(crate) async fn conclude_all(shared: &Shared, all: Vec<(QueuedMessage, Vec<S
     }
     let nexts: Vec<_> = quiet.iter().map(|(message, _, done)| (message.id, &done.nexts[..])).collect();
     shared.settle_all(&nexts);
-    for (message, settled) in alone {
-        conclude(shared, &message, settled, Vec::new()).await;
+    for (message, settled, conclusion) in alone {
+        conclude_as(shared, &message, settled, conclusion, Vec::new()).await;
     }
 }
 
@@ -142,9 +152,9 @@ async fn record_all(
     shared: &Shared,
     message: &QueuedMessage,
     settled: &[Settled],
+    mut conclusion: Conclusion,
     new: &mut Vec<NewMessage>,
 ) -> Result<(), StoreError> {
-    let mut conclusion = weigh(shared, message, settled);
     let (news, before) = (std::mem::take(&mut conclusion.news), new.len());
     if !news.is_empty() {
         // Without a notification nothing may be closed; the next attempt finds out again.

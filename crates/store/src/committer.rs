@@ -331,14 +331,14 @@ impl<P: Fn(Change)> Worker<P> {
         loop {
             let tidy = self.logs.wants() || freelists.iter().any(Freelist::wants);
             let Some(batch) = self.next_batch(tidy || !cleanup.is_empty()) else { return };
-            let was_full = self.logs.is_full();
+            let (idle, was_full) = (batch.is_empty(), self.logs.is_full());
             let committed = self.commit(&databases, batch, &mut cleanup);
             if !was_full && self.logs.is_full() {
                 tracing::error!("store: {LOG_IS_FULL}; intake is closed until it is shorter");
             }
             let done = committed
                 .and_then(|()| self.give_back(&databases, &mut freelists))
-                .and_then(|()| self.logs.shorten(databases.both(), &self.copier));
+                .and_then(|()| self.logs.shorten(databases.both(), idle, &self.copier));
             let Err(error) = done else { continue };
             tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
             drop(databases);

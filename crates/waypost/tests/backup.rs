@@ -17,13 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An installation with one account and some mail.
 fn install(messages: usize) -> Program {
-    let program = Program::new();
-    program.write(
-        "waypost.toml",
-        "hostname = \"mail.example.org\"\ndata = \"data\"\n[listen]\nlmtp = [\"unix:lmtp\"]\n",
-    );
-    program.run(&["domain", "add", "example.org"]).done();
-    program.run_with(&["account", "add", USER, "--password-stdin"], "correct horse battery\n").done();
+    let program = Program::installed();
     let mbox: String = (0..messages)
         .map(|number| {
             format!(

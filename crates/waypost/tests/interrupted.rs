@@ -56,13 +56,7 @@ fn text(seed: u64, octets: usize) -> String {
 
 /// An installation with an account, and a Maildir beside it.
 fn install() -> Program {
-    let program = Program::new();
-    program.write(
-        "waypost.toml",
-        "hostname = \"mail.example.org\"\ndata = \"data\"\n[listen]\nlmtp = [\"unix:lmtp\"]\n",
-    );
-    program.run(&["domain", "add", "example.org"]).done();
-    program.run_with(&["account", "add", USER, "--password-stdin"], "correct horse battery\n").done();
+    let program = Program::installed();
     std::fs::create_dir_all(program.path("Maildir/cur")).unwrap();
     for number in 0..=SMALL {
         let size = if number == SMALL / 2 { LARGE } else { 100_000 };

@@ -71,6 +71,7 @@ pub(super) fn run(context: &Context<'_>) -> Result<Findings, Error> {
     let removal = probed(&site, || marked.remove())?;
     context.tell(format!("an account with {messages} messages is removed"));
     load.send(context, site.smtp())?;
+    process::wait_until_idle(server.id(), INDEX_LIMIT)?;
     let account = probed(&site, || {
         installation.command(&["account", "remove", FULL, "--yes"], "")?;
         pause(context, AFTERWARDS);

@@ -2,7 +2,7 @@
 //!
 //! It is kept across restarts, where there is a store: a restart is no reason to forget it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use store::{Store, clock};
 
@@ -18,6 +18,8 @@ const DAY: i64 = 24 * 3600;
 #[derive(Debug, Default)]
 pub(crate) struct Offers {
     hosts: Mutex<HashMap<String, Offer>>,
+    /// Of whom the store knows no offer either: it need not be asked again. Of too many, all are forgotten.
+    without: Mutex<HashSet<String>>,
     store: Option<Store>,
 }
 
@@ -53,6 +55,9 @@ impl Offers {
         if self.with(|hosts| hosts.contains_key(host)) {
             return true;
         }
+        if self.with_those_without(|without| without.contains(host)) {
+            return false;
+        }
         let kept = match self.store.as_ref().map(|store| store.starttls_seen(host)) {
             Some(Ok(kept)) => kept,
             Some(Err(error)) => {
@@ -62,8 +67,14 @@ impl Offers {
             None => None,
         };
         let lately = kept.filter(|seen| seconds() - seen < KEPT);
-        if let Some(seen) = lately {
-            self.remember(host, seen);
+        match lately {
+            Some(seen) => self.remember(host, seen),
+            None => self.with_those_without(|without| {
+                if without.len() >= MAX_HOSTS {
+                    without.clear();
+                }
+                without.insert(host.to_owned());
+            }),
         }
         lately.is_some()
     }
@@ -99,10 +110,15 @@ impl Offers {
             }
             hosts.insert(host.to_owned(), Offer { seen, told: 0 });
         });
+        self.with_those_without(|without| without.remove(host));
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut HashMap<String, Offer>) -> T) -> T {
         act(&mut self.hosts.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn with_those_without<T>(&self, act: impl FnOnce(&mut HashSet<String>) -> T) -> T {
+        act(&mut self.without.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -147,10 +163,22 @@ mod tests {
         store.keep_starttls("old.example".to_owned(), seconds() - KEPT - 1).await.unwrap();
         let after = offers();
         assert!(after.is_missed("mx.example") && after.is_news("mx.example"));
-        assert!(!after.is_missed("old.example") && !after.is_missed("other.example"));
+        for _ in 0..2 {
+            assert!(!after.is_missed("old.example") && !after.is_missed("other.example"));
+        }
         after.forget_old().await;
         assert_eq!(store.starttls_seen("old.example").unwrap(), None);
         assert!(store.starttls_seen("mx.example").unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn one_that_did_not_offer_it_may_begin_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut offers = Offers::default();
+        offers.keep_in(Store::open(folder.path(), &store::Options::default()).unwrap());
+        assert!(!offers.is_missed("mx.example"));
+        offers.seen("mx.example").await;
+        assert!(offers.is_missed("mx.example"));
     }
 
     #[test]

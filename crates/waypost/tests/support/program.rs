@@ -1,5 +1,6 @@
 //! The program, as a command and as a server.
 
+use super::USER;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,6 +13,18 @@ pub(crate) struct Program {
 impl Program {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// With an account, [`USER`].
+    pub(crate) fn installed() -> Self {
+        let program = Self::new();
+        program.write(
+            "waypost.toml",
+            "hostname = \"mail.example.org\"\ndata = \"data\"\n[listen]\nlmtp = [\"unix:lmtp\"]\n",
+        );
+        program.run(&["domain", "add", "example.org"]).done();
+        program.run_with(&["account", "add", USER, "--password-stdin"], "correct horse battery\n").done();
+        program
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -34,9 +34,10 @@ const REMOVED_BESIDE: usize = 10;
 /// What is left of a job of bulk work where others write too: a tenth. Mail then waits for half a millisecond of it instead of
 /// five.
 const SHARED: usize = 10;
-/// Who wrote will write again: so many batches of bulk work alone have small jobs after one in which others wrote, about a tenth
-/// of a second.
+/// Who wrote will write again: so many batches of bulk work alone are small after one in which others wrote, and rest after each.
 const WARY: u32 = 100;
+/// Such a rest, in times of what the work before it took: mail has two thirds of the time for itself.
+const BULK_REST: u32 = 2;
 /// How long freed bodies wait for a batch to be removed with, when there is nothing else to write; and how long after a try
 /// the log that is full is tried again.
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
@@ -54,8 +55,6 @@ pub(crate) struct Writer<'a> {
     after: RefCell<After>,
     /// In this transaction.
     jobs: usize,
-    /// Of these, bulk work.
-    bulk: Cell<usize>,
     /// Others write too, or are expected to.
     shared: bool,
 }
@@ -91,9 +90,8 @@ impl Writer<'_> {
         Ok(self.bodies)
     }
 
-    /// Of so many rows that a job of bulk work may change, how many it should now. Each such job asks once.
+    /// Of so many rows that a job may change that is one of several, how many it should now.
     pub(crate) fn share(&self, rows: usize) -> usize {
-        self.bulk.set(self.bulk.get() + 1);
         if self.shared { rows / SHARED } else { rows }
     }
 
@@ -122,18 +120,35 @@ impl Writer<'_> {
     }
 }
 
+/// How soon a job is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// It is all there is.
+    Only,
+    /// More may follow: it is done as soon, and nobody need be considerate of it.
+    First,
+    /// Bulk work: what follows the first part of something large, and what nobody waits for.
+    Next,
+}
+
 trait Job: Send {
+    fn part(&self) -> Part;
     fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError>;
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
 struct TypedJob<T, F> {
+    part: Part,
     work: Option<F>,
     done: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
 impl<T: Send, F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send> Job for TypedJob<T, F> {
+    fn part(&self) -> Part {
+        self.part
+    }
+
     fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError> {
         let work = self.work.take().ok_or_else(|| StoreError::Bug("a job ran twice".into()))?;
         self.done = Some(work(writer)?);
@@ -152,6 +167,8 @@ impl<T: Send, F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send> Job for Ty
 #[derive(Default)]
 struct State {
     jobs: VecDeque<Box<dyn Job>>,
+    /// The parts of bulk work: one a transaction.
+    bulk: VecDeque<Box<dyn Job>>,
     stopping: bool,
     /// Why nothing can be written now.
     down: Option<String>,
@@ -195,7 +212,7 @@ impl Committer {
         let (folder, shared_too) = (folder.to_owned(), Arc::clone(&shared));
         let copier = Copier::start(folder.clone(), Arc::clone(&logs))?;
         let worker = Worker {
-            wary: Cell::default(),
+            pace: Pace::default(),
             shared: shared_too,
             logs: Arc::clone(&logs),
             copier,
@@ -218,16 +235,27 @@ impl Committer {
         T: Send + 'static,
         F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send + 'static,
     {
+        self.write_part(Part::Only, work).await
+    }
+
+    /// The same for a part of something larger.
+    pub(crate) async fn write_part<T, F>(&self, part: Part, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         {
             let mut state = self.shared.lock();
             if let Some(reason) = &state.down {
                 return Err(StoreError::Unavailable(reason.clone()));
             }
-            if state.stopping || state.jobs.len() >= MAX_WAITING {
-                return Err(StoreError::Busy(state.jobs.len()));
+            let waiting = state.jobs.len() + state.bulk.len();
+            if state.stopping || waiting >= MAX_WAITING {
+                return Err(StoreError::Busy(waiting));
             }
-            state.jobs.push_back(Box::new(TypedJob { work: Some(work), done: None, reply }));
+            let queue = if part == Part::Next { &mut state.bulk } else { &mut state.jobs };
+            queue.push_back(Box::new(TypedJob { part, work: Some(work), done: None, reply }));
         }
         self.shared.wake.notify_one();
         answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the committer has stopped".into())))
@@ -276,8 +304,7 @@ impl Databases {
 }
 
 struct Worker<P> {
-    /// Batches from now on in which others are expected.
-    wary: Cell<u32>,
+    pace: Pace,
     shared: Arc<Shared>,
     logs: Arc<Logs>,
     copier: Copier,
@@ -287,6 +314,35 @@ struct Worker<P> {
     /// Of both databases.
     readers: [Arc<Readers>; 2],
     publish: P,
+}
+
+/// How much bulk work there may be, by what others have written lately.
+#[derive(Default)]
+struct Pace {
+    /// Batches from now on in which others are expected.
+    wary: Cell<u32>,
+    /// Until when bulk work rests.
+    rest: Cell<Option<Instant>>,
+}
+
+impl Pace {
+    fn is_shared(&self, batch: &[Box<dyn Job>]) -> bool {
+        batch.len() > 1 || self.wary.get() > 0
+    }
+
+    /// A batch was begun then, and has ended now.
+    fn note(&self, batch: &[Box<dyn Job>], began: Instant) {
+        let has = |part| batch.iter().any(|job| job.part() == part);
+        self.wary.set(if has(Part::Only) { WARY } else { self.wary.get().saturating_sub(1) });
+        if has(Part::Next) && self.wary.get() > 0 {
+            self.rest.set(Some(Instant::now() + began.elapsed() * BULK_REST));
+        }
+    }
+
+    /// How long bulk work rests from now on.
+    fn rest(&self) -> Option<Duration> {
+        self.rest.get()?.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
+    }
 }
 
 /// Bodies that are to go.
@@ -331,14 +387,14 @@ impl<P: Fn(Change)> Worker<P> {
         loop {
             let tidy = self.logs.wants() || freelists.iter().any(Freelist::wants);
             let Some(batch) = self.next_batch(tidy || !cleanup.is_empty()) else { return };
-            let (idle, was_full) = (batch.is_empty(), self.logs.is_full());
+            let was_full = self.logs.is_full();
             let committed = self.commit(&databases, batch, &mut cleanup);
             if !was_full && self.logs.is_full() {
                 tracing::error!("store: {LOG_IS_FULL}; intake is closed until it is shorter");
             }
             let done = committed
                 .and_then(|()| self.give_back(&databases, &mut freelists))
-                .and_then(|()| self.logs.shorten(databases.both(), idle, &self.copier));
+                .and_then(|()| self.logs.shorten(databases.both(), &self.copier));
             let Err(error) = done else { continue };
             tracing::error!(error = %error, "store: writing failed; intake is closed until the disk recovers");
             drop(databases);
@@ -355,23 +411,28 @@ impl<P: Fn(Change)> Worker<P> {
     fn next_batch(&self, cleanup: bool) -> Option<Vec<Box<dyn Job>>> {
         let mut state = self.shared.lock();
         loop {
-            if !state.jobs.is_empty() {
+            let rest = self.pace.rest().filter(|_| !state.stopping);
+            if !state.jobs.is_empty() || (!state.bulk.is_empty() && rest.is_none()) {
                 let count = state.jobs.len().min(MAX_BATCH);
-                return Some(state.jobs.drain(..count).collect());
+                let mut batch: Vec<_> = state.jobs.drain(..count).collect();
+                batch.extend(if rest.is_none() { state.bulk.pop_front() } else { None });
+                return Some(batch);
             }
             if state.stopping {
                 return None;
             }
-            if !cleanup {
-                state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            let waited =
-                self.shared.wake.wait_timeout(state, IDLE_CLEANUP).unwrap_or_else(PoisonError::into_inner);
-            if waited.1.timed_out() {
+            let wait = match rest.filter(|_| !state.bulk.is_empty()) {
+                None if !cleanup => {
+                    state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    continue;
+                }
+                rest => rest.unwrap_or(IDLE_CLEANUP),
+            };
+            let waited = self.shared.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() && state.bulk.is_empty() {
                 return Some(Vec::new());
             }
-            state = waited.0;
         }
     }
 
@@ -382,19 +443,19 @@ impl<P: Fn(Change)> Worker<P> {
         mut batch: Vec<Box<dyn Job>>,
         cleanup: &mut Cleanup,
     ) -> Result<(), StoreError> {
+        let began = Instant::now();
         let writer = Writer {
             db: &databases.main,
             bodies: &databases.bodies,
             bodies_begun: Cell::new(false),
             after: RefCell::default(),
             jobs: batch.len(),
-            bulk: Cell::default(),
-            shared: batch.len() > 1 || self.wary.get() > 0,
+            shared: self.pace.is_shared(&batch),
         };
         let result = run_batch(&writer, &mut batch)
             .and_then(|outcomes| cleanup.run(&writer, &self.files).map(|()| outcomes))
             .and_then(|outcomes| writer.commit().map(|()| outcomes));
-        self.wary.set(if writer.jobs > writer.bulk.get() { WARY } else { self.wary.get().saturating_sub(1) });
+        self.pace.note(&batch, began);
         let removed = cleanup.now(&writer);
         let after = writer.after.into_inner();
         match result {
@@ -429,7 +490,8 @@ impl<P: Fn(Change)> Worker<P> {
         let mut state = self.shared.lock();
         state.down = Some(error.to_string());
         let reason = StoreError::Unavailable(error.to_string());
-        state.jobs.drain(..).for_each(|job| job.answer(Err(reason.clone())));
+        let State { jobs, bulk, .. } = &mut *state;
+        jobs.drain(..).chain(bulk.drain(..)).for_each(|job| job.answer(Err(reason.clone())));
         let mut pause = PROBE_FIRST;
         loop {
             if state.stopping {

@@ -28,8 +28,6 @@ const MOST_DOUBLINGS: u32 = 8;
 pub(crate) struct LogLimits {
     /// After so many more they are copied.
     copy: u64,
-    /// From so many on it is begun again: what the copier left is copied too.
-    again: u64,
     /// So many the committer copies itself. Twice as many after each time that the copier left more than that.
     rest: u64,
     /// From so many on, readers are waited for.
@@ -39,12 +37,10 @@ pub(crate) struct LogLimits {
 }
 
 impl LogLimits {
-    /// Full with so many octets, from an eighth on readers are waited for, with a 16th it is begun again, and a 128th is copied at
-    /// a time: 512, 64, 32 and 4 MiB. The committer's own part is 256 KiB, and seldom, as those who wait for a 250 wait for its
-    /// sync.
+    /// Full with so many octets, from an eighth on readers are waited for, and a 128th part is copied at a time: 512, 64 and
+    /// 4 MiB. The committer's own part is a 16th of that, so that nobody waits for its sync for long.
     pub(crate) fn new(octets: u64) -> Self {
-        let [copy, rest] = [octets / 128, octets / 2048];
-        Self { copy, again: octets / 16, rest, restart: octets / 8, full: octets.max(1) }
+        Self { copy: octets / 128, rest: octets / 2048, restart: octets / 8, full: octets.max(1) }
     }
 }
 
@@ -126,9 +122,8 @@ impl Log {
         progress.rest || progress.copying
     }
 
-    /// Where the log has become long the copier is waited for: who writes faster than the disk copies has to. `idle`: there is
-    /// time to copy all of it.
-    fn next(&self, idle: bool) -> Step {
+    /// Where the log has become long the copier is waited for: who writes faster than the disk copies has to.
+    fn next(&self) -> Step {
         let (octets, mut progress) = (self.octets(), self.progress());
         while progress.copying && octets >= self.limits.restart {
             progress = self.done.wait(progress).unwrap_or_else(PoisonError::into_inner);
@@ -139,21 +134,20 @@ impl Log {
         }
         let since = octets - progress.copied;
         let enough = since >= self.limits.copy;
-        let ends = progress.rest && (idle || octets >= self.limits.again);
-        let step = if self.is_full() || ((ends || enough) && octets >= self.limits.restart) {
-            Step::Restart
-        } else if progress.copying {
-            Step::Nothing
-        } else if ends && since <= self.limits.rest << progress.again.min(MOST_DOUBLINGS) {
-            Step::Rest
-        } else if ends || enough {
-            Step::Copy
-        } else {
-            Step::Nothing
+        let step = match (progress.copying, progress.rest) {
+            (_, rest) if self.is_full() || ((rest || enough) && octets >= self.limits.restart) => {
+                Step::Restart
+            }
+            (true, _) => Step::Nothing,
+            (false, true) if since <= self.limits.rest << progress.again.min(MOST_DOUBLINGS) => Step::Rest,
+            (false, rest) if rest || enough => Step::Copy,
+            _ => Step::Nothing,
         };
         match step {
             Step::Nothing => {}
-            Step::Copy => (progress.copying, progress.again) = (true, progress.again + u32::from(ends)),
+            Step::Copy => {
+                (progress.copying, progress.again) = (true, progress.again + u32::from(progress.rest))
+            }
             Step::Rest | Step::Restart => {
                 *progress = Progress { copied: octets, copying: progress.copying, ..Progress::default() }
             }
@@ -162,8 +156,8 @@ impl Log {
     }
 
     /// Copies what has come since the last time, if that is enough to be worth it, or has it copied.
-    fn shorten(&self, writer: &Connection, idle: bool, copy: impl FnOnce()) -> Result<(), StoreError> {
-        match self.next(idle) {
+    fn shorten(&self, writer: &Connection, copy: impl FnOnce()) -> Result<(), StoreError> {
+        match self.next() {
             Step::Nothing => {}
             Step::Copy => copy(),
             Step::Rest => drop(checkpoint(writer, "PASSIVE")?),
@@ -220,13 +214,12 @@ impl Logs {
     pub(crate) fn shorten(
         &self,
         [main, bodies]: [&Connection; 2],
-        idle: bool,
         copier: &Copier,
     ) -> Result<(), StoreError> {
         let was_full = self.is_full();
         copier.failed()?;
-        self.main.shorten(main, idle, || copier.copy(Kind::Main))?;
-        self.bodies.shorten(bodies, idle, || copier.copy(Kind::Bodies))?;
+        self.main.shorten(main, || copier.copy(Kind::Main))?;
+        self.bodies.shorten(bodies, || copier.copy(Kind::Bodies))?;
         if was_full && !self.is_full() {
             tracing::warn!("store: the write-ahead log is short again; intake is open");
         }

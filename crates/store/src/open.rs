@@ -36,8 +36,7 @@ pub struct Options {
     /// How long removed messages can be brought back; zero: not at all.
     pub undelete: Duration,
     /// Octets of a database's write-ahead log with which [`Store::trouble`] closes intake, until readers let it be copied. A
-    /// 128th of it is copied at a time, from a 16th on it is begun again, from an eighth on writers wait for readers, for a
-    /// moment.
+    /// 128th of it is copied at a time; from an eighth on writers wait for readers, for a moment.
     pub log_limit: u64,
     /// How long the trail of a message is kept, from when it came.
     pub trail_kept: Duration,

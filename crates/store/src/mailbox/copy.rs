@@ -1,7 +1,7 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8), also between accounts.
 
 use super::sqlite::expunge::Keep;
-use super::{FlagMask, UidRuns, folder, sqlite};
+use super::{FlagMask, UidRuns, folder, part_after, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl Store {
         loop {
             let part = sqlite::copy::Part { how, from, uids: Arc::clone(&uids), to, keep, after };
             let work = move |w: &Writer<'_>| sqlite::copy::slice(w, quotas, &part);
-            let slice = self.inner.committer.write(work).await?;
+            let slice = self.inner.committer.write_part(part_after(after), work).await?;
             pairs.from = pairs.from.union(&slice.pairs.from);
             pairs.to = pairs.to.union(&slice.pairs.to);
             match slice.next {

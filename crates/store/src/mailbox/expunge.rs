@@ -1,7 +1,7 @@
 //! Removing messages (RFC 9051 §6.4.3, §6.4.9).
 
 use super::sqlite::expunge::Keep;
-use super::{SLICE, UidRuns, flag, folder, sqlite};
+use super::{SLICE, UidRuns, flag, folder, part_after, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Store {
                 let gone = sqlite::expunge::remove(w, mailbox, &slice, flags, keep)?;
                 Ok((gone, slice.last().filter(|_| slice.len() as usize == limit)))
             };
-            let (gone, next) = self.inner.committer.write(work).await?;
+            let (gone, next) = self.inner.committer.write_part(part_after(after), work).await?;
             removed = removed.union(&gone);
             match next {
                 Some(last) => after = last,

@@ -1,6 +1,6 @@
 //! Flags and keywords (RFC 9051 §6.4.6).
 
-use super::{Keywords, Summary, UidRuns, sqlite};
+use super::{Keywords, Summary, UidRuns, part_after, sqlite};
 use crate::committer::Writer;
 use crate::{Id, Store, StoreError};
 use std::sync::Arc;
@@ -97,7 +97,7 @@ impl Store {
             let work = move |w: &Writer<'_>| {
                 sqlite::flags::set(w, mailbox, &asked.0, &asked.1, unchanged_since, after)
             };
-            let (slice, next) = self.inner.committer.write(work).await?;
+            let (slice, next) = self.inner.committer.write_part(part_after(after), work).await?;
             done.changed = done.changed.union(&slice.changed);
             done.modified = done.modified.union(&slice.modified);
             done.modseqs.extend(slice.modseqs);

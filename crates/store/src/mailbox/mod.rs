@@ -40,6 +40,7 @@ pub(crate) use sqlite::expunge::vanished;
 pub(crate) use sqlite::{create_defaults, deliver, remove_all};
 pub use undelete::Expunged;
 
+use crate::committer::Part;
 use crate::{Body, Id, Store, StoreError, body};
 use bytes::Bytes;
 use rusqlite::Connection;
@@ -72,6 +73,11 @@ pub(crate) const DEFAULT_FOLDERS: [(&str, Option<&str>); 6] = [
 
 /// Messages that one job of the committer changes (DESIGN.md, Store).
 const SLICE: usize = 500;
+
+/// Which part of a command's work that is which goes on after a UID.
+fn part_after(uid: u32) -> Part {
+    if uid == 0 { Part::First } else { Part::Next }
+}
 
 /// A folder, with what STATUS tells of it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -2,6 +2,7 @@
 //! back in time, or needs to read where they were.
 
 use super::sqlite;
+use crate::committer::Part;
 use crate::{Id, Store, StoreError};
 
 /// How long a message can be read where it was, whether or not it can be brought back: a session that is told nothing for
@@ -14,7 +15,7 @@ impl Store {
     pub async fn purge(&self, now: i64) -> Result<bool, StoreError> {
         let others = Id::at(now.saturating_sub(UNTOLD_MS));
         let removed = Id::at(now.saturating_sub(self.undelete_ms().max(UNTOLD_MS)));
-        self.inner.committer.write(move |w| sqlite::purge::slice(w, removed, others)).await
+        self.inner.committer.write_part(Part::Next, move |w| sqlite::purge::slice(w, removed, others)).await
     }
 
     /// Returns when a folder or an account was removed, whose rows should not wait for the next hour.

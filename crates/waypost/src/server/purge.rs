@@ -3,7 +3,7 @@
 //! whom no notification will come any more.
 
 use net::Shutdown;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use store::{Store, clock};
 
 /// How often the store looks for messages that were removed long enough ago, and a failed disk is tried again.
@@ -19,10 +19,8 @@ pub(super) async fn run(store: Store, shutdown: Shutdown) {
             tracing::warn!(%error, "senders of mail that was passed on stay remembered until the next hour");
         }
         while !shutdown.is_triggered() {
-            let began = Instant::now();
             match store.purge(clock::millis()).await {
-                // Nobody waits for it: mail has half of the time for itself.
-                Ok(true) => tokio::time::sleep(began.elapsed()).await,
+                Ok(true) => {}
                 Ok(false) => break,
                 Err(error) => {
                     tracing::warn!(%error, "removed mail stays on the disk until the next hour");

@@ -9,6 +9,8 @@ use std::sync::atomic::Ordering;
 
 /// Documents that are looked at in one step.
 const SWEPT: usize = 500;
+/// Of these, removed in one transaction: the sync of what their texts had would hold up those of mail.
+const REMOVED: usize = 100;
 
 impl Indexer {
     /// Looks at the next documents; whether some went.
@@ -26,7 +28,7 @@ impl Indexer {
             accounts.insert(number, sqlite::account_of(db, number)?);
         }
         let account = |document: i64| accounts.get(&sqlite::owner_of(document)).copied().flatten();
-        let gone = self.sources.main.with(|main| {
+        let mut gone = self.sources.main.with(|main| {
             let mut gone: Vec<(i64, Id)> = Vec::new();
             for Document { id, body, .. } in page {
                 let named = account(id).map(|account| sqlite::main::has(main, account, body));
@@ -38,6 +40,10 @@ impl Indexer {
         })?;
         if gone.is_empty() {
             return Ok(false);
+        }
+        if gone.len() > REMOVED {
+            gone.truncate(REMOVED);
+            self.sweep.next = gone.last().map(|(id, _)| id + 1);
         }
         // Before: a search that sees them gone sees that the number grew.
         self.shared.removals.fetch_add(1, Ordering::SeqCst);

@@ -8,11 +8,20 @@
 //!                     └──────── probe succeeds ◀── down: every job is answered Unavailable
 //! ```
 
+mod cleanup;
+mod job;
+mod pace;
+
+pub(crate) use job::Part;
+
 use crate::body::files::Files;
 use crate::database::{self, Kind, Readers};
 use crate::freelist::{Freelist, FreelistLimits};
 use crate::log::{Copier, LogLimits, Logs, checkpoint};
 use crate::{Change, Id, StoreError, body};
+use cleanup::Cleanup;
+use job::{Job, TypedJob};
+use pace::Pace;
 use rusqlite::Connection;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -27,17 +36,9 @@ use tokio::sync::oneshot;
 const MAX_WAITING: usize = 20_000;
 /// Jobs in one transaction: bounds how long the first of them waits for the last.
 const MAX_BATCH: usize = 1_000;
-/// Bodies removed in one transaction, so that a large clean-up does not hold up mail.
-const MAX_REMOVED: usize = 500;
-/// The same where others write, beside one for each of them.
-const REMOVED_BESIDE: usize = 10;
 /// What is left of a job of bulk work where others write too: a tenth. Mail then waits for half a millisecond of it instead of
 /// five.
 const SHARED: usize = 10;
-/// Who wrote will write again: so many batches of bulk work alone are small after one in which others wrote, and rest after each.
-const WARY: u32 = 100;
-/// Such a rest, in times of what the work before it took: mail has two thirds of the time for itself.
-const BULK_REST: u32 = 2;
 /// How long freed bodies wait for a batch to be removed with, when there is nothing else to write; and how long after a try
 /// the log that is full is tried again.
 const IDLE_CLEANUP: Duration = Duration::from_millis(500);
@@ -117,50 +118,6 @@ impl Writer<'_> {
         }
         self.db.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
-    }
-}
-
-/// How soon a job is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// It is all there is.
-    Only,
-    /// More may follow: it is done as soon, and nobody need be considerate of it.
-    First,
-    /// Bulk work: what follows the first part of something large, and what nobody waits for.
-    Next,
-}
-
-trait Job: Send {
-    fn part(&self) -> Part;
-    fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError>;
-    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
-}
-
-struct TypedJob<T, F> {
-    part: Part,
-    work: Option<F>,
-    done: Option<T>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T: Send, F: FnOnce(&Writer<'_>) -> Result<T, StoreError> + Send> Job for TypedJob<T, F> {
-    fn part(&self) -> Part {
-        self.part
-    }
-
-    fn run(&mut self, writer: &Writer<'_>) -> Result<(), StoreError> {
-        let work = self.work.take().ok_or_else(|| StoreError::Bug("a job ran twice".into()))?;
-        self.done = Some(work(writer)?);
-        Ok(())
-    }
-
-    fn answer(mut self: Box<Self>, outcome: Result<(), StoreError>) {
-        let done = self.done.take();
-        let result =
-            outcome.and_then(|()| done.ok_or_else(|| StoreError::Bug("a job left no result".into())));
-        // Whoever asked may have gone; the write stands all the same.
-        let _ = self.reply.send(result);
     }
 }
 
@@ -314,68 +271,6 @@ struct Worker<P> {
     /// Of both databases.
     readers: [Arc<Readers>; 2],
     publish: P,
-}
-
-/// How much bulk work there may be, by what others have written lately.
-#[derive(Default)]
-struct Pace {
-    /// Batches from now on in which others are expected.
-    wary: Cell<u32>,
-    /// Until when bulk work rests.
-    rest: Cell<Option<Instant>>,
-}
-
-impl Pace {
-    fn is_shared(&self, batch: &[Box<dyn Job>]) -> bool {
-        batch.len() > 1 || self.wary.get() > 0
-    }
-
-    /// A batch was begun then, and has ended now.
-    fn note(&self, batch: &[Box<dyn Job>], began: Instant) {
-        let has = |part| batch.iter().any(|job| job.part() == part);
-        self.wary.set(if has(Part::Only) { WARY } else { self.wary.get().saturating_sub(1) });
-        if has(Part::Next) && self.wary.get() > 0 {
-            self.rest.set(Some(Instant::now() + began.elapsed() * BULK_REST));
-        }
-    }
-
-    /// How long bulk work rests from now on.
-    fn rest(&self) -> Option<Duration> {
-        self.rest.get()?.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())
-    }
-}
-
-/// Bodies that are to go.
-struct Cleanup {
-    /// A durable transaction says that nothing names them, in the table `unreferenced`.
-    freed: Vec<Id>,
-    /// Brought by a transaction that failed. Only after the disk recovered is it known whether something names them, and
-    /// only when a later transaction is durable can the failed one not come back any more, from a log that a power cut
-    /// left as it was: then, and not before, they are freed like all others.
-    doubtful: Vec<Id>,
-}
-
-impl Cleanup {
-    fn is_empty(&self) -> bool {
-        self.freed.is_empty() && self.doubtful.is_empty()
-    }
-
-    fn run(&self, writer: &Writer<'_>, files: &Files) -> Result<(), StoreError> {
-        self.doubtful.iter().try_for_each(|id| body::drop_reference(writer, *id))?;
-        body::remove(writer, files, &self.freed[..self.now(writer)])
-    }
-
-    fn done(&mut self, removed: usize, newly_freed: Vec<Id>) {
-        self.doubtful.clear();
-        self.freed.drain(..removed);
-        self.freed.extend(newly_freed);
-    }
-
-    /// How many go with a transaction: where others write, some more than those may have freed, a message each.
-    fn now(&self, writer: &Writer<'_>) -> usize {
-        let most = if writer.shared { MAX_REMOVED.min(REMOVED_BESIDE + writer.jobs) } else { MAX_REMOVED };
-        self.freed.len().min(most)
-    }
 }
 
 impl<P: Fn(Change)> Worker<P> {

@@ -2,6 +2,7 @@
 
 mod sqlite;
 
+use crate::committer::Part;
 use crate::{Store, StoreError};
 
 /// Passes that one job of the committer forgets.
@@ -20,7 +21,9 @@ impl Store {
 
     /// Forgets the passes whose time is over.
     pub async fn forget_greylist_passes(&self, now: i64) -> Result<(), StoreError> {
-        while self.inner.committer.write(move |w| sqlite::forget(w.db, now, SLICE)).await? == SLICE {}
+        while self.inner.committer.write_part(Part::Next, move |w| sqlite::forget(w.db, now, SLICE)).await?
+            == SLICE
+        {}
         Ok(())
     }
 }

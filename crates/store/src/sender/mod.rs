@@ -3,6 +3,7 @@
 
 mod sqlite;
 
+use crate::committer::Part;
 use crate::{Store, StoreError};
 use address::Address;
 
@@ -35,7 +36,9 @@ impl Store {
     }
 
     async fn forget_senders_above(&self, now: i64, most: usize) -> Result<(), StoreError> {
-        while self.inner.committer.write(move |w| sqlite::forget(w.db, now, SLICE)).await? == SLICE {}
+        while self.inner.committer.write_part(Part::Next, move |w| sqlite::forget(w.db, now, SLICE)).await?
+            == SLICE
+        {}
         let mut over = self.inner.main.with(sqlite::count)?.saturating_sub(most);
         while over > 0 {
             let slice = over.min(SLICE);

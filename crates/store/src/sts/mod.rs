@@ -3,6 +3,7 @@
 
 mod sqlite;
 
+use crate::committer::Part;
 use crate::{Store, StoreError};
 use address::Domain;
 
@@ -61,7 +62,9 @@ impl Store {
 
     /// Removes policies that have ended by `now`.
     pub async fn forget_sts_policies(&self, now: i64) -> Result<(), StoreError> {
-        while self.inner.committer.write(move |w| sqlite::forget(w.db, now, SLICE)).await? == SLICE {}
+        while self.inner.committer.write_part(Part::Next, move |w| sqlite::forget(w.db, now, SLICE)).await?
+            == SLICE
+        {}
         Ok(())
     }
 
@@ -79,7 +82,11 @@ impl Store {
     pub async fn forget_starttls(&self, moment: i64, most: usize) -> Result<(), StoreError> {
         let crowded = self.inner.main.with(|db| sqlite::starttls_at(db, most))?;
         let moment = crowded.map_or(moment, |crowded| moment.max(crowded + 1));
-        while self.inner.committer.write(move |w| sqlite::forget_starttls(w.db, moment, SLICE)).await?
+        while self
+            .inner
+            .committer
+            .write_part(Part::Next, move |w| sqlite::forget_starttls(w.db, moment, SLICE))
+            .await?
             == SLICE
         {}
         Ok(())
